@@ -1,0 +1,247 @@
+/* THE interface between networks and hardware: tensors, and the layer-shaped
+ * operations that forward and backward passes are written in.
+ *
+ * The contract is about what can be observed, never about how: a backend may
+ * use one fused kernel or three calls. Four rules hold for every operation:
+ *
+ *  1. Math only enqueues. Nothing here allocates, waits, or returns a value to
+ *     the host, except where the group "memory and time" says so. Pointers stay
+ *     valid and fixed for as long as a captured graph may replay them.
+ *  2. Replicas. A tensor holds R = `replicas` matrices, `stride` elements apart;
+ *     an operation does the same to each, and never mixes them. A tensor with
+ *     stride 0 is shared by all replicas (inputs only).
+ *  3. Scale. With `scale` set, the true value of an element is
+ *     digits * 2^exponent, one exponent per replica, kept on the device. An
+ *     operation that writes a tensor with a scale slot chooses the exponent
+ *     (gs_scale_shift, scale.h), folds the shift into its pointwise part and
+ *     leaves the tensor's peak there. Shifts are powers of two, so the digits
+ *     are those of unscaled arithmetic, and while the magnitudes stay inside
+ *     gs_scale_window the exponents stay 0 and the two are the same bits.
+ *     Without a slot (`scale` NULL) the exponent is 0: plain arithmetic.
+ *  4. Determinism. Same inputs, same device: same bits, whatever the number of
+ *     threads. Reductions have a fixed order.
+ *
+ * Aliasing: outputs never overlap inputs or each other, except where stated.
+ * Errors: an operation that cannot be enqueued returns its status and leaves
+ * the words in device->error; failures on the device surface at sync.
+ *
+ * Symbols (README): B batch, n layer width, T time steps, R replicas,
+ * z pre-activation, h activation, delta = dLoss/dz, W weights (out x in). */
+#ifndef GS_DEVICE_DEVICE_H
+#define GS_DEVICE_DEVICE_H
+
+#include "base/status.h"
+#include "device/types.h"
+
+/* A batch of R row-major matrices in device memory. A view: owns nothing. */
+typedef struct gs_tensor {
+  void *data;      /* first element of replica 0 */
+  gs_scale *scale; /* one slot per replica in device memory, or NULL */
+  int64_t rows;
+  int64_t cols;
+  int64_t ld;       /* elements between rows, >= cols */
+  int64_t stride;   /* elements between replicas; 0: shared */
+  int64_t replicas; /* R */
+  gs_dtype dtype;
+} gs_tensor;
+
+/* A sequence is a tensor whose rows are T blocks (time steps) of B rows, and
+ * whose scale slots are T groups of R. This is the view of one block. */
+gs_tensor gs_tensor_step(const gs_tensor *sequence, int64_t steps, int64_t t);
+
+/* How to fill a tensor with numbers that every machine draws alike
+ * (base/random.h). `value` is the standard deviation (normal, truncated), the
+ * bound (uniform), the gain (orthogonal, identity) or the constant. */
+typedef enum gs_fill_kind {
+  GS_FILL_CONSTANT,
+  GS_FILL_NORMAL,           /* N(0, value^2) */
+  GS_FILL_UNIFORM,          /* U(-value, value) */
+  GS_FILL_TRUNCATED_NORMAL, /* N(0, value^2) conditioned on |x| < 2 value */
+  GS_FILL_ORTHOGONAL,       /* Haar-distributed (semi-)orthogonal times value */
+  GS_FILL_IDENTITY          /* value on the diagonal */
+} gs_fill_kind;
+
+typedef struct gs_fill {
+  gs_fill_kind kind;
+  double value;
+  uint64_t seed;
+  uint32_t tensor_id; /* which stream of random numbers; replica r has its own */
+} gs_fill;
+
+/* What an activation's backward pass needs: enough of z, in a tensor of z's
+ * shape whose content only the backend that wrote it can read. Activations
+ * whose derivative follows from the sign of h need none. */
+bool gs_activation_needs_saved(gs_activation_kind kind);
+/* phi(a z) = a phi(z) for a > 0: identity, relu, leaky_relu. Only these can be
+ * scaled in the forward pass. */
+bool gs_activation_homogeneous(gs_activation_kind kind);
+/* Bounded activations count as saturated at h <= low or h >= high: 1 % of the
+ * range from either end. Returns false for unbounded ones. */
+bool gs_activation_saturation(gs_activation_kind kind, double *low, double *high);
+
+typedef enum gs_device_loss { GS_DEVICE_LOSS_LINEAR, GS_DEVICE_LOSS_MSE } gs_device_loss;
+
+/* A number of any magnitude: value * 2^exponent. Canonical (as the statistics
+ * leave it): value 0, or 1 <= |value| < 4 with an even exponent. */
+typedef struct gs_scaled {
+  double value;
+  int64_t exponent;
+} gs_scaled;
+
+/* Statistics of one tensor and replica. Sums run over finite elements, in
+ * float64 and a fixed order. */
+typedef struct gs_stats {
+  int64_t count;
+  int64_t nan;
+  int64_t inf;
+  int64_t zero;
+  int64_t subnormal; /* of the digits, in the storage format */
+  int64_t saturated; /* elements outside (saturation_low, saturation_high) */
+  int64_t dead;      /* columns (units) that are zero in every row */
+  gs_scaled sum;     /* canonical, true value */
+  gs_scaled sum_sq;  /* canonical, true value */
+  double min_abs;    /* smallest and largest finite non-zero magnitude of the */
+  double max_abs;    /* digits; 0 when there is none */
+  int64_t exponent;  /* the tensor's exponent: true magnitude = digits * 2^exponent */
+} gs_stats;
+
+/* Bins of an exponent histogram: bin i counts finite non-zero elements whose
+ * digits have ilogb() == gs_dtype_min_exponent(dtype) + i. */
+int gs_dtype_min_exponent(gs_dtype dtype);
+int gs_dtype_exponent_bins(gs_dtype dtype);
+size_t gs_dtype_bytes(gs_dtype dtype);
+
+/* One request of the statistics operation. All output in device memory. */
+typedef struct gs_stats_job {
+  gs_tensor tensor;    /* a sequence when steps > 1 */
+  int64_t steps;       /* T blocks of rows with statistics of their own; else 1 */
+  gs_stats *stats;     /* [steps][R] */
+  uint32_t *histogram; /* [steps][R][gs_dtype_exponent_bins], or NULL for norms only */
+  bool saturation;     /* count saturated elements? with the two bounds below */
+  double saturation_low;
+  double saturation_high;
+  bool dead; /* count dead columns? */
+} gs_stats_job;
+
+/* The recurrent half of a simple RNN:
+ * h_t = phi(W h_{t-1} + p_t), p_t = U x_t + b, t = 1..T. */
+typedef struct gs_recurrence {
+  int64_t steps;            /* T */
+  gs_activation activation; /* phi */
+  gs_tensor w;              /* n x n; untied: the W of step 1 */
+  int64_t w_step;           /* elements from one step's W to the next; 0: tied */
+} gs_recurrence;
+
+typedef struct gs_device_info {
+  char backend[16];
+  char name[128];       /* the processor's own name */
+  int threads;          /* cpu: threads in use; cuda: 0 */
+  int64_t memory_bytes; /* what a cell may take at most */
+  uint32_t dtypes;      /* bit per gs_dtype that the device computes with */
+  char libraries[256];  /* names and versions that do the arithmetic */
+} gs_device_info;
+
+typedef struct gs_device gs_device;
+typedef struct gs_event gs_event; /* a backend's own; see record */
+typedef struct gs_graph gs_graph;
+
+typedef struct gs_device_ops {
+  /* ---- memory and time: these may wait ---- */
+  void (*destroy)(gs_device *);
+  void (*info)(gs_device *, gs_device_info *);
+  /* Uninitialised memory, aligned to GS_ARENA_ALIGNMENT. GS_ERR_MEMORY. */
+  gs_status (*alloc)(gs_device *, size_t bytes, void **memory);
+  void (*free)(gs_device *, void *memory);
+  /* Copies after everything enqueued so far; returns when the host may reuse
+   * or read its buffer. */
+  gs_status (*upload)(gs_device *, void *device, const void *host, size_t bytes);
+  gs_status (*download)(gs_device *, void *host, const void *device, size_t bytes);
+  /* Bytes of workspace the backend wants for tensors no larger than these;
+   * given once by set_workspace and used by every later operation. */
+  size_t (*workspace_bytes)(gs_device *, int64_t max_rows, int64_t max_cols, int64_t replicas,
+                            gs_dtype);
+  gs_status (*set_workspace)(gs_device *, void *memory, size_t bytes);
+  /* Waits for all enqueued work; reports its failures. */
+  gs_status (*sync)(gs_device *);
+  gs_status (*event_create)(gs_device *, gs_event **);
+  void (*event_destroy)(gs_device *, gs_event *);
+  gs_status (*record)(gs_device *, gs_event *); /* enqueues */
+  /* Nanoseconds between two recorded events, after sync. */
+  gs_status (*elapsed)(gs_device *, const gs_event *from, const gs_event *to, double *ns);
+  /* Capture: operations between begin and end are recorded, not run; replay
+   * enqueues them all. A backend without it answers GS_ERR_UNSUPPORTED to
+   * capture_begin, and the caller runs its operations eagerly. */
+  gs_status (*capture_begin)(gs_device *);
+  gs_status (*capture_end)(gs_device *, gs_graph **);
+  gs_status (*replay)(gs_device *, gs_graph *);
+  void (*graph_destroy)(gs_device *, gs_graph *);
+
+  /* ---- initialisation ---- */
+  /* Element i (row-major, ignoring ld) of replica r, as base/random.h defines. */
+  gs_status (*fill)(gs_device *, const gs_tensor *, const gs_fill *);
+  /* Order-independent 64-bit hash of the bits of each replica's elements read
+   * as float32 (base/random.h, gs_hash_element), added to hash[r] in device memory. */
+  gs_status (*hash)(gs_device *, const gs_tensor *, uint32_t tensor_id, uint64_t *hash);
+
+  /* ---- the step ---- */
+  /* Opens a step: empties `count` scale slots (exponent 0, GS_PEAK_NONE), among
+   * them every slot that the step's operations write. */
+  gs_status (*begin_step)(gs_device *, gs_scale *slots, int64_t count);
+  /* c = op(a) op(b), op transposes when trans is set. c's exponent is the sum
+   * of a's and b's; without a slot the product is shifted to exponent 0. No peak. */
+  gs_status (*gemm)(gs_device *, bool trans_a, const gs_tensor *a, bool trans_b, const gs_tensor *b,
+                    const gs_tensor *c);
+  /* h = phi(x W^T + b). x: B x n_in, w: n_out x n_in, b: 1 x n_out or NULL.
+   * saved: B x n_out, required iff gs_activation_needs_saved. */
+  gs_status (*dense_forward)(gs_device *, const gs_tensor *x, const gs_tensor *w,
+                             const gs_tensor *b, gs_activation, const gs_tensor *saved,
+                             const gs_tensor *h);
+  /* delta = phi'(z) * dh. h and saved as written by the forward pass; delta may
+   * be dh itself. db: 1 x n, the sum of delta over its rows, or NULL. */
+  gs_status (*activation_backward)(gs_device *, const gs_tensor *dh, gs_activation,
+                                   const gs_tensor *saved, const gs_tensor *h,
+                                   const gs_tensor *delta, const gs_tensor *db);
+  /* delta^l = phi'(z^l) * (delta^{l+1} W^{l+1}): delta_next: B x n_out,
+   * w_next: n_out x n, and saved, h, delta, db of the layer below, as in
+   * activation_backward. */
+  gs_status (*dense_backward)(gs_device *, const gs_tensor *delta_next, const gs_tensor *w_next,
+                              gs_activation, const gs_tensor *saved, const gs_tensor *h,
+                              const gs_tensor *delta, const gs_tensor *db);
+  /* dW = delta^T x, summed over rows. delta: B x n_out, x: B x n_in. With
+   * steps > 1 both are sequences and their scale slots may differ from step to
+   * step; dW gets one exponent. db: 1 x n_out, the sum of delta, or NULL. */
+  gs_status (*weight_gradient)(gs_device *, const gs_tensor *delta, const gs_tensor *x,
+                               int64_t steps, const gs_tensor *dW, const gs_tensor *db);
+  /* Loss of each replica (value[r], device memory; exponent not canonical) and
+   * its gradient dh. linear: sum target * h, dh = target (dh may be target
+   * itself). mse: 1/2 sum (h - target)^2, dh = h - target. Sequences when
+   * steps > 1; the loss sums over the steps. */
+  gs_status (*loss)(gs_device *, gs_device_loss, const gs_tensor *h, const gs_tensor *target,
+                    int64_t steps, const gs_tensor *dh, gs_scaled *value);
+  /* The recurrent loop, forward. projection: T steps of p_t (no scale slots);
+   * h: T + 1 steps, step 0 is h_0 (given), steps 1..T are written.
+   * saved: T steps, may be projection itself. */
+  gs_status (*recurrent_forward)(gs_device *, const gs_recurrence *, const gs_tensor *projection,
+                                 const gs_tensor *saved, const gs_tensor *h);
+  /* The recurrent loop, backward:
+   * delta_t = phi'(z_t) * (W^T delta_{t+1} + dh_t), delta_{T+1} = 0.
+   * dh: T steps, or one step (dh_steps == 1): the gradient at step T alone.
+   * h: T + 1 steps; delta: T steps. */
+  gs_status (*recurrent_backward)(gs_device *, const gs_recurrence *, const gs_tensor *dh,
+                                  int64_t dh_steps, const gs_tensor *saved, const gs_tensor *h,
+                                  const gs_tensor *delta);
+  /* Statistics of several tensors at once. `jobs` is host memory, read before
+   * the call returns. */
+  gs_status (*stats)(gs_device *, const gs_stats_job *jobs, int64_t count);
+} gs_device_ops;
+
+struct gs_device {
+  const gs_device_ops *ops;
+  gs_error error; /* words for the last failed operation */
+};
+
+/* Opens the CPU backend with `threads` threads (0: one per processor this
+ * process may run on). The caller destroys it. */
+gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error);
+
+#endif

@@ -1,0 +1,37 @@
+/* One cell, measured: statistics of one step, timing of many, cost, and what
+ * follows from them, as the JSON record of results/README.md. */
+#ifndef GS_MEASURE_MEASURE_H
+#define GS_MEASURE_MEASURE_H
+
+#include "base/json.h"
+#include "device/device.h"
+#include "net/config.h"
+
+/* The machine's own limits, measured in the same run (floor of every timing). */
+typedef struct gs_floor {
+  double flops_per_s_f32; /* fused multiply-adds count as two */
+  double flops_per_s_f64;
+  double copy_bytes_per_s; /* bytes read plus bytes written */
+} gs_floor;
+
+/* Measures the floor with the device's own threads (about half a second). */
+gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error);
+
+typedef struct gs_measure_options {
+  double time_limit_s;      /* timing of one cell stops here; 0: do not time */
+  double spread;            /* ... or when the median's relative spread is below this */
+  int64_t max_points;       /* longest layer axis in the record; longer ones are thinned */
+  double threshold_decades; /* of the verdict */
+} gs_measure_options;
+gs_measure_options gs_measure_defaults(void); /* 1 s, 0.01, 1024, 1 */
+
+/* Runs the cell and builds its record without "id" and "params", which the
+ * caller adds: status, error, backend, weights_hash, layers, summary, timing,
+ * memory. A cell that the device cannot run (memory, dtype) yields a record
+ * with status "skipped" and GS_OK; a failure of the device, "failed". floor may
+ * be NULL. The caller owns *record. */
+gs_status gs_measure_cell(gs_device *device, const gs_config *config,
+                          const gs_measure_options *options, const gs_floor *floor, cJSON **record,
+                          gs_error *error);
+
+#endif

@@ -1,0 +1,123 @@
+/* gs_config: the complete, resolved description of one network to measure (one
+ * cell of a sweep). Every field has a value; nothing is "unset". */
+#ifndef GS_NET_CONFIG_H
+#define GS_NET_CONFIG_H
+
+#include "base/status.h"
+#include "device/types.h"
+
+typedef enum gs_model { GS_MLP, GS_RNN } gs_model;
+
+/* X(constant, name, takes) - `takes` lists the parameters the name accepts. */
+#define GS_INIT_LIST(X)                                                                            \
+  X(GS_INIT_NORMAL, "normal", "std")                                                               \
+  X(GS_INIT_SCALED, "scaled", "sigma_w2")                                                          \
+  X(GS_INIT_HE_NORMAL, "he_normal", "fan slope")                                                   \
+  X(GS_INIT_HE_UNIFORM, "he_uniform", "fan slope")                                                 \
+  X(GS_INIT_HE_TRUNCATED, "he_truncated", "fan slope")                                             \
+  X(GS_INIT_HE_TRUNCATED_UNCORRECTED, "he_truncated_uncorrected", "fan slope")                     \
+  X(GS_INIT_XAVIER_NORMAL, "xavier_normal", "")                                                    \
+  X(GS_INIT_XAVIER_UNIFORM, "xavier_uniform", "")                                                  \
+  X(GS_INIT_LECUN_NORMAL, "lecun_normal", "")                                                      \
+  X(GS_INIT_TORCH_DEFAULT, "torch_default", "")                                                    \
+  X(GS_INIT_ORTHOGONAL, "orthogonal", "gain")                                                      \
+  X(GS_INIT_IDENTITY, "identity", "gain")
+
+typedef enum gs_init_kind {
+#define GS_INIT_ENUM(constant, name, takes) constant,
+  GS_INIT_LIST(GS_INIT_ENUM)
+#undef GS_INIT_ENUM
+      GS_INIT_COUNT
+} gs_init_kind;
+
+typedef enum gs_fan { GS_FAN_IN, GS_FAN_OUT } gs_fan;
+
+/* A weight initialisation. Fields a kind does not take hold their defaults. */
+typedef struct gs_init {
+  gs_init_kind kind;
+  double std;      /* normal: standard deviation, default 1 */
+  double sigma_w2; /* scaled: Var = sigma_w2 / fan_in, default 1 */
+  double gain;     /* orthogonal, identity: default 1 */
+  double slope;    /* He: negative slope of the assumed leaky ReLU, default 0 */
+  gs_fan fan;      /* He: default fan_in */
+} gs_init;
+
+typedef enum gs_loss { GS_LOSS_LINEAR, GS_LOSS_MSE } gs_loss;
+typedef enum gs_loss_at { GS_LOSS_LAST, GS_LOSS_EVERY } gs_loss_at;
+typedef enum gs_range { GS_RANGE_EXTENDED, GS_RANGE_NATIVE } gs_range;
+typedef enum gs_stats_level { GS_STATS_OFF, GS_STATS_NORMS, GS_STATS_FULL } gs_stats_level;
+typedef enum gs_backend { GS_BACKEND_AUTO, GS_BACKEND_CPU, GS_BACKEND_CUDA } gs_backend;
+
+enum { GS_DEVICE_NAME_BYTES = 64 };
+
+typedef struct gs_config {
+  gs_model model;
+  /* mlp: depth L >= 1 layers; widths n_0..n_L, depth + 1 of them, owned. Equal
+   * widths fill the array too, so that the net code reads only `widths`;
+   * `width` is n when all are equal (how it was asked for), else 0. */
+  int64_t depth;
+  int64_t width;
+  int64_t *widths;
+  /* rnn: n hidden units, n_x inputs, T steps */
+  int64_t hidden;
+  int64_t input;
+  int64_t seq_len;
+  int64_t batch;    /* B examples per replica */
+  int64_t replicas; /* R networks that differ only in their random numbers */
+  uint64_t seed;
+  gs_activation activation;
+  gs_activation output_activation; /* mlp: of layer L. rnn: equals activation, unused */
+  gs_init init;                    /* mlp: every W^l; rnn: the recurrent W */
+  gs_init input_init;              /* rnn: U */
+  bool tied;                       /* rnn: false draws a new W for each step */
+  double bias_std;                 /* b ~ N(0, bias_std^2); 0: the net has no biases */
+  gs_loss loss;
+  gs_loss_at loss_at; /* rnn; mlp: GS_LOSS_LAST */
+  gs_dtype dtype;
+  gs_range range;
+  gs_stats_level stats;
+  gs_backend backend;
+  char device[GS_DEVICE_NAME_BYTES]; /* "auto", or index, UUID, PCI address */
+} gs_config;
+
+/* The documented defaults for a model (README, "Parameters"): mlp depth 10,
+ * width 128; rnn hidden 128, input 128, seq_len 100; batch 32, replicas 1, ... .
+ * Allocates widths for mlp. Errors: GS_ERR_MEMORY. */
+gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error);
+
+/* A deep copy; *copy is then the caller's to clear. Errors: GS_ERR_MEMORY. */
+gs_status gs_config_copy(const gs_config *config, gs_config *copy, gs_error *error);
+
+/* Frees what the config owns and zeroes it. Accepts NULL. */
+void gs_config_clear(gs_config *config);
+
+/* Refuses impossible shapes and values (zero or negative sizes, non-finite
+ * scales, identity for a rectangular rnn weight, sizes whose element counts
+ * overflow). Errors: GS_ERR_DATA naming the field. */
+gs_status gs_config_check(const gs_config *config, gs_error *error);
+
+/* Names, for JSON and tables. The find functions return false for an unknown
+ * name. */
+const char *gs_model_name(gs_model model);
+const char *gs_dtype_name(gs_dtype dtype);
+const char *gs_activation_name(gs_activation_kind kind);
+const char *gs_init_name(gs_init_kind kind);
+const char *gs_init_takes(gs_init_kind kind); /* "fan slope" */
+const char *gs_loss_name(gs_loss loss);
+const char *gs_loss_at_name(gs_loss_at loss_at);
+const char *gs_range_name(gs_range range);
+const char *gs_stats_level_name(gs_stats_level level);
+const char *gs_backend_name(gs_backend backend);
+const char *gs_fan_name(gs_fan fan);
+bool gs_model_find(const char *name, gs_model *model);
+bool gs_dtype_find(const char *name, gs_dtype *dtype);
+bool gs_activation_find(const char *name, gs_activation_kind *kind);
+bool gs_init_find(const char *name, gs_init_kind *kind);
+bool gs_loss_find(const char *name, gs_loss *loss);
+bool gs_loss_at_find(const char *name, gs_loss_at *loss_at);
+bool gs_range_find(const char *name, gs_range *range);
+bool gs_stats_level_find(const char *name, gs_stats_level *level);
+bool gs_backend_find(const char *name, gs_backend *backend);
+bool gs_fan_find(const char *name, gs_fan *fan);
+
+#endif

@@ -1,0 +1,96 @@
+/* A network on a device: weights, data, and one enqueue-only training step
+ * (forward, loss, backward, statistics) for either model. mlp.c and rnn.c hold
+ * the passes; this is what everything above them uses. */
+#ifndef GS_NET_NETWORK_H
+#define GS_NET_NETWORK_H
+
+#include "base/arena.h"
+#include "device/device.h"
+#include "net/config.h"
+
+/* What is measured, along an axis of layers (mlp, 1..L) or steps (rnn, 1..T).
+ * X(constant, JSON name) */
+#define GS_QUANTITY_LIST(X)                                                                        \
+  X(GS_ACTIVATION_H, "activation")      /* h^l or h_t */                                           \
+  X(GS_DELTA, "delta")                  /* dLoss/dz */                                             \
+  X(GS_GRAD_WEIGHT, "grad_weight")      /* dW^l; rnn: dW (one entry, or T when untied) */          \
+  X(GS_GRAD_BIAS, "grad_bias")          /* db^l; rnn: one entry; absent without biases */          \
+  X(GS_GRAD_INPUT, "grad_input_weight") /* rnn: dU, one entry */
+
+typedef enum gs_quantity {
+#define GS_QUANTITY_ENUM(constant, name) constant,
+  GS_QUANTITY_LIST(GS_QUANTITY_ENUM)
+#undef GS_QUANTITY_ENUM
+      GS_QUANTITY_COUNT
+} gs_quantity;
+
+const char *gs_quantity_name(gs_quantity quantity);
+
+/* Statistics of one quantity, on the host: entries [points][R]. */
+typedef struct gs_quantity_stats {
+  int64_t points; /* 0: the network does not have this quantity */
+  gs_stats *stats;
+  uint32_t *histogram; /* [points][R][bins], NULL below GS_STATS_FULL */
+  int bins;
+} gs_quantity_stats;
+
+typedef struct gs_network gs_network;
+
+typedef struct gs_network_options {
+  /* Keep every weight gradient instead of only its statistics (gradient tests). */
+  bool keep_gradients;
+} gs_network_options;
+
+/* Device memory the network will ask for, from the same code that carves it. */
+typedef struct gs_network_memory {
+  size_t weights_bytes;
+  size_t data_bytes;        /* inputs, targets, loss */
+  size_t activations_bytes; /* h, saved, delta, scales */
+  size_t gradients_bytes;
+  size_t statistics_bytes;
+  size_t workspace_bytes;
+  size_t total_bytes;
+} gs_network_memory;
+gs_status gs_network_predict(gs_device *device, const gs_config *config,
+                             const gs_network_options *options, gs_network_memory *memory,
+                             gs_error *error);
+
+/* Allocates (one block) and initialises weights and data from the seed. The
+ * device must outlive the network. Errors: GS_ERR_MEMORY, GS_ERR_UNSUPPORTED
+ * (dtype), GS_ERR_DEVICE. */
+gs_status gs_network_create(gs_device *device, const gs_config *config,
+                            const gs_network_options *options, gs_network **network,
+                            gs_error *error);
+void gs_network_destroy(gs_network *network);
+
+/* Enqueue one pass. gs_network_step is all of it: forward, loss, backward, and
+ * with statistics at the config's level if asked. */
+gs_status gs_network_forward(gs_network *network, gs_error *error);
+gs_status gs_network_step(gs_network *network, bool with_statistics, gs_error *error);
+
+/* Wait, then read results of the last step. loss: R values, canonical. */
+gs_status gs_network_loss(gs_network *network, gs_scaled *loss, gs_error *error);
+/* Hash of every replica's weights and biases together. */
+gs_status gs_network_weights_hash(gs_network *network, uint64_t *hash, gs_error *error);
+/* Downloads the statistics into malloc'd arrays; gs_quantity_stats_clear frees. */
+gs_status gs_network_stats(gs_network *network, gs_quantity quantity, gs_quantity_stats *stats,
+                           gs_error *error);
+void gs_quantity_stats_clear(gs_quantity_stats *stats);
+
+/* Tensors by role, for tests and tools. `index` is a layer 1..L, a step 1..T or
+ * 0. A tensor the network lacks has data NULL. */
+typedef enum gs_role {
+  GS_ROLE_WEIGHT,       /* W^l; rnn: W (index 1; untied 1..T) */
+  GS_ROLE_INPUT_WEIGHT, /* rnn: U */
+  GS_ROLE_BIAS,         /* b^l; rnn: b */
+  GS_ROLE_INPUT,        /* x: B x n_0; rnn: sequence of T steps */
+  GS_ROLE_TARGET,       /* g or y; rnn with the loss at every step: T steps */
+  GS_ROLE_OUTPUT,       /* h^L; rnn: h_T */
+  GS_ROLE_GRAD_WEIGHT,  /* these need keep_gradients */
+  GS_ROLE_GRAD_INPUT,
+  GS_ROLE_GRAD_BIAS
+} gs_role;
+gs_tensor gs_network_tensor(const gs_network *network, gs_role role, int64_t index);
+const gs_config *gs_network_config(const gs_network *network);
+
+#endif
