@@ -48,7 +48,18 @@ typedef enum gs_range { GS_RANGE_EXTENDED, GS_RANGE_NATIVE } gs_range;
 typedef enum gs_stats_level { GS_STATS_OFF, GS_STATS_NORMS, GS_STATS_FULL } gs_stats_level;
 typedef enum gs_backend { GS_BACKEND_AUTO, GS_BACKEND_CPU, GS_BACKEND_CUDA } gs_backend;
 
-enum { GS_DEVICE_NAME_BYTES = 64 };
+enum {
+  GS_DEVICE_NAME_BYTES = 64,
+  GS_MAX_DEPTH = 1 << 24,   /* layers of an mlp, time steps of an rnn */
+  GS_MAX_REPLICAS = 1 << 20 /* replicas of a cell */
+};
+
+/* No tensor, and no kind of tensor summed over layers or steps, may have more
+ * elements; so element counts are safe in int64_t and size_t. */
+#define GS_MAX_ELEMENTS (INT64_C(1) << 62)
+
+/* What leaky_relu means without a slope (PyTorch's default). */
+#define GS_LEAKY_DEFAULT_SLOPE 0.01
 
 typedef struct gs_config {
   gs_model model;
@@ -80,10 +91,20 @@ typedef struct gs_config {
   char device[GS_DEVICE_NAME_BYTES]; /* "auto", or index, UUID, PCI address */
 } gs_config;
 
+/* An initialisation of this kind with every parameter at its default. */
+gs_init gs_init_default(gs_init_kind kind);
+
 /* The documented defaults for a model (README, "Parameters"): mlp depth 10,
- * width 128; rnn hidden 128, input 128, seq_len 100; batch 32, replicas 1, ... .
+ * width 128; rnn hidden 128, input 128, seq_len 100, input_init scaled with
+ * sigma_w2 1, tied; batch 32, replicas 1, seed 1, tanh, xavier_normal, no
+ * biases, linear loss at the last step, f32, extended, full statistics.
  * Allocates widths for mlp. Errors: GS_ERR_MEMORY. */
 gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error);
+
+/* Gives an mlp depth layers of equal width, replacing what it had. The width is
+ * not judged here (gs_config_check). Errors: GS_ERR_DATA for a depth outside
+ * 1..GS_MAX_DEPTH; GS_ERR_MEMORY. */
+gs_status gs_config_set_widths(gs_config *config, int64_t depth, int64_t width, gs_error *error);
 
 /* A deep copy; *copy is then the caller's to clear. Errors: GS_ERR_MEMORY. */
 gs_status gs_config_copy(const gs_config *config, gs_config *copy, gs_error *error);
@@ -91,9 +112,9 @@ gs_status gs_config_copy(const gs_config *config, gs_config *copy, gs_error *err
 /* Frees what the config owns and zeroes it. Accepts NULL. */
 void gs_config_clear(gs_config *config);
 
-/* Refuses impossible shapes and values (zero or negative sizes, non-finite
- * scales, identity for a rectangular rnn weight, sizes whose element counts
- * overflow). Errors: GS_ERR_DATA naming the field. */
+/* Refuses impossible shapes and values (zero or negative sizes, negative or
+ * non-finite scales, identity for a rectangular weight, element counts over
+ * GS_MAX_ELEMENTS). Errors: GS_ERR_DATA naming the field and the value. */
 gs_status gs_config_check(const gs_config *config, gs_error *error);
 
 /* Names, for JSON and tables. The find functions return false for an unknown
