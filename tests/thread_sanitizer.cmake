@@ -1,2 +1,26 @@
-# Running under the thread sanitizer (see below for what it needs).
-set(gs_launcher "")
+# What tests need under the thread sanitizer.
+#
+# GCC's OpenMP library is not instrumented, so the sanitizer does not see the
+# barriers at the end of parallel regions and calls every loop after another
+# loop a race. LLVM's comes with Archer, a tool that tells the sanitizer about
+# them: with clang, libomp and Archer a correct program is silent and a real
+# race is reported. oneDNN and OpenBLAS are not instrumented either; they are
+# called single-threaded, so what happens inside them is ignored.
+if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "The thread sanitizer needs clang and libomp: use the preset tsan")
+endif()
+execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libarcher.so
+  OUTPUT_VARIABLE gs_archer OUTPUT_STRIP_TRAILING_WHITESPACE)
+if(NOT EXISTS "${gs_archer}")
+  message(FATAL_ERROR "The thread sanitizer needs libarcher.so (Debian: libomp-14-dev)")
+endif()
+list(APPEND gs_environment
+  "OMP_TOOL_LIBRARIES=${gs_archer}"
+  "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
+  "OMP_NUM_THREADS=4")
+
+# Older sanitizers refuse the address layout of newer kernels.
+execute_process(COMMAND setarch -R true RESULT_VARIABLE gs_setarch OUTPUT_QUIET ERROR_QUIET)
+if(gs_setarch EQUAL 0)
+  set(gs_launcher setarch -R)
+endif()
