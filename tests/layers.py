@@ -1,0 +1,125 @@
+"""Includes point downward only, and CUDA's headers stay in their place.
+
+The layers (README, "The house"): cli -> sweep -> measure, theory, net -> device
+-> base. A folder of host/ may include its own headers and those of the folders
+listed for it here. CUDA's headers belong to kernels/ and to the files
+host/device/cuda_*.c.
+
+Before it judges the sources it judges planted faults, so that it is known to be
+able to fail.
+"""
+
+import pathlib
+import re
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+MAY_INCLUDE = {
+    "base": set(),
+    "device": {"base"},
+    "net": {"base", "device"},
+    "theory": {"base", "device", "net"},
+    "measure": {"base", "device", "net", "theory"},
+    "sweep": {"base", "device", "net", "theory", "measure"},
+    "cli": {"base", "device", "net", "theory", "measure", "sweep"},
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+CUDA = re.compile(
+    r"^(cuda|cublas|cufft|curand|cusolver|cusparse|cudnn|nccl|nvml|nvrtc|nvtx|cooperative_groups"
+    r"|cub/|thrust/|mma\.h|device_launch_parameters|vector_types|driver_types|math_constants)"
+)
+SOURCES = {".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".cuh"}
+
+
+def faults_of_file(path, name):
+    """Faults of one source; name is its path from the root, with slashes."""
+    parts = name.split("/")
+    layer = parts[1] if parts[0] == "host" and len(parts) > 2 else None
+    cuda_allowed = parts[0] == "kernels" or (
+        layer == "device" and parts[-1].startswith("cuda_") and parts[-1].endswith(".c")
+    )
+    if parts[0] == "host" and layer not in MAY_INCLUDE:
+        yield f"{name}: not in one of the layers {', '.join(MAY_INCLUDE)}"
+        return
+    for style, header in INCLUDE.findall(path.read_text(encoding="utf-8")):
+        if CUDA.match(header) and not cuda_allowed:
+            yield f"{name}: CUDA header {header}"
+        if layer is None or style == "<":
+            continue
+        target = header.split("/")[0]
+        if header.startswith("kernels/"):
+            if not cuda_allowed:
+                yield f"{name}: {header}, which only host/device/cuda_*.c may see"
+        elif ".." in header.split("/") or "/" not in header:
+            yield f'{name}: "{header}" is not written relative to host/'
+        elif target not in MAY_INCLUDE:
+            yield f'{name}: "{header}" names no layer'
+        elif target != layer and target not in MAY_INCLUDE[layer]:
+            yield f"{name}: {layer} includes {header}, which is above or beside it"
+
+
+def faults_of_tree(root):
+    """(faults, number of files judged). host/, kernels/ and bench/ are judged;
+    tests may look anywhere."""
+    faults, count = [], 0
+    for folder in ("host", "kernels", "bench"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in SOURCES:
+                faults += faults_of_file(path, path.relative_to(root).as_posix())
+                count += 1
+    return faults, count
+
+
+PLANTED = {  # file: (content, is it a fault?)
+    "host/base/up.c": ('#include "device/device.h"\n', True),
+    "host/device/up.h": ('#  include "net/network.h"\n', True),
+    "host/device/cpu_cuda.c": ("#include <cuda_runtime_api.h>\n", True),
+    "host/device/cpu_kernels.c": ('#include "kernels/kernels.h"\n', True),
+    "host/net/measures.c": ('int x;\n  #include "measure/measure.h"\n', True),
+    "host/net/theory.c": ('#include "theory/theory.h"\n', True),
+    "host/net/relative.c": ('#include "../base/status.h"\n', True),
+    "host/net/bare.c": ('#include "network.h"\n', True),
+    "host/theory/measures.c": ('#include "measure/measure.h"\n', True),
+    "host/measure/sweeps.c": ('#include "sweep/spec.h"\n', True),
+    "host/sweep/cli.c": ('#include "cli/run.h"\n', True),
+    "host/new/layer.c": ("int x;\n", True),
+    "bench/cuda.c": ("#include <cublasLt.h>\n", True),
+    "host/device/cuda_ops.c": ('#include <cublasLt.h>\n#include "kernels/kernels.h"\n', False),
+    "host/measure/nets.c": ('#include "net/network.h"\n#include "base/json.h"\n', False),
+    "host/cli/main.c": ('#include "sweep/spec.h"\n#include <stdio.h>\n', False),
+    "host/net/mlp.c": ('// a comment on measure/measure.h\n#include "net/network.h"\n', False),
+    "kernels/ops.cu": ("#include <cuda_runtime.h>\n", False),
+}
+
+
+def check_itself():
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for name, (content, _) in PLANTED.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        faults, _ = faults_of_tree(root)
+        found = {fault.split(":")[0] for fault in faults}
+    expected = {name for name, (_, faulty) in PLANTED.items() if faulty}
+    return [f"planted fault not found: {name}" for name in sorted(expected - found)] + [
+        f"found a fault where none is: {name}" for name in sorted(found - expected)
+    ]
+
+
+def main():
+    faults = check_itself()
+    tree_faults, count = faults_of_tree(ROOT)
+    faults += tree_faults
+    if count < 10:
+        faults.append(f"only {count} sources found under {ROOT}")
+    for fault in faults:
+        print(fault)
+    print(f"{count} sources, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
