@@ -2,8 +2,8 @@
  *
  * Reading is strict: one RFC 8259 value and nothing after it, no duplicate
  * keys, no number outside double's range, bounded nesting and size. Writing
- * keeps every bit: doubles as %.17g, 64-bit integers as strings, a non-finite
- * number as null. Trees are cJSON trees; the caller frees them with
+ * keeps every bit: doubles with as many of 17 digits as read back equal, 64-bit
+ * integers as strings, a non-finite number as null. Trees are cJSON trees; the caller frees them with
  * cJSON_Delete. */
 #ifndef GS_BASE_JSON_H
 #define GS_BASE_JSON_H
@@ -33,7 +33,7 @@ gs_status gs_json_parse(const char *text, size_t length, const char *origin, cJS
  * GS_ERR_DATA when it cannot be opened or is too large. */
 gs_status gs_json_read_file(const char *path, size_t max_bytes, cJSON **root, gs_error *error);
 
-/* A number that reads back equal (%.17g), or null when not finite. */
+/* A number that reads back equal, or null when not finite. */
 cJSON *gs_json_number(double value);
 /* A 64-bit integer as a decimal string. */
 cJSON *gs_json_uint64(uint64_t value);
@@ -43,7 +43,8 @@ cJSON *gs_json_hex64(uint64_t value);
 cJSON *gs_json_numbers(const double *values, size_t count);
 
 /* Adders that own the item on success and free it on failure. They return
- * false when out of memory (also when item is NULL). */
+ * false when out of memory (also when item is NULL). An integer that a double
+ * cannot hold (beyond 2^53) becomes a decimal string. */
 bool gs_json_add(cJSON *object, const char *key, cJSON *item);
 bool gs_json_add_number(cJSON *object, const char *key, double value);
 bool gs_json_add_int(cJSON *object, const char *key, int64_t value);
@@ -54,8 +55,8 @@ bool gs_json_append(cJSON *array, cJSON *item);
 /* One line without a newline, in malloc'd memory; NULL when out of memory. */
 char *gs_json_print_line(const cJSON *root);
 
-/* Writes the tree readably (two-space indent, short arrays of numbers on one
- * line) to a stream. Returns false on a write error. */
+/* Writes the tree readably (two-space indent, arrays of scalars on one line) and
+ * a newline to a stream. Returns false on a write error. */
 bool gs_json_print_pretty(const cJSON *root, FILE *stream);
 
 #endif
