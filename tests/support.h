@@ -1,0 +1,55 @@
+/* What several test programs need: a device for the whole program, tensors as
+ * arrays of true values, and the golden networks of tests/data/golden.txt. */
+#ifndef GS_TESTS_SUPPORT_H
+#define GS_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> /* wants the headers above before it */
+
+#include "device/device.h"
+#include "net/network.h"
+
+/* Fails the running test with the error's words unless status is GS_OK. */
+void gs_support_ok(gs_status status, const gs_error *error);
+
+/* The CPU device with this many threads (0: all). The caller destroys it. */
+gs_device *gs_support_device(int threads);
+
+/* True values of a tensor of f64 or f32, [replicas][rows][cols], its exponent
+ * slots included (a tensor of one step: one slot per replica). Malloc'd. */
+double *gs_support_download(gs_device *device, const gs_tensor *tensor);
+/* Overwrites a tensor of f64 or f32 without exponent slots. */
+void gs_support_upload(gs_device *device, const gs_tensor *tensor, const double *values);
+
+/* Path of a file below the source folder, in a static buffer. */
+const char *gs_support_path(const char *name);
+
+/* One golden network: see tools/golden/make_golden.py. */
+enum { GS_GOLDEN_MAX_TENSORS = 64, GS_GOLDEN_NAME_BYTES = 64 };
+
+typedef struct gs_golden_tensor {
+  char role[24];
+  int64_t index;
+  int64_t replicas, rows, cols;
+  double *values; /* [replicas][rows][cols] */
+} gs_golden_tensor;
+
+typedef struct gs_golden {
+  char name[GS_GOLDEN_NAME_BYTES];
+  gs_config config;
+  bool native_f32; /* true: every number on the way fits float32 */
+  gs_golden_tensor tensors[GS_GOLDEN_MAX_TENSORS];
+  int count;
+} gs_golden;
+
+/* Reads a golden file; *cases is malloc'd. Fails the test when it is malformed. */
+void gs_golden_read(const char *path, gs_golden **cases, int *count);
+void gs_golden_free(gs_golden *cases, int count);
+/* A tensor of the case by role and index; NULL if it has none. */
+const gs_golden_tensor *gs_golden_find(const gs_golden *golden, const char *role, int64_t index);
+
+#endif
