@@ -78,15 +78,12 @@ void gs_config_clear(gs_config *config) {
 
 static gs_status check_range(const char *field, int64_t value, int64_t max, gs_error *error) {
   if (value >= 1 && value <= max) return GS_OK;
-  if (max == INT64_MAX) {
-    return GS_FAIL(error, GS_ERR_DATA, "%s must be at least 1, not %" PRId64, field, value);
-  }
   return GS_FAIL(error, GS_ERR_DATA, "%s must be 1 to %" PRId64 ", not %" PRId64, field, max,
                  value);
 }
 
 static gs_status check_size(const char *field, int64_t value, gs_error *error) {
-  return check_range(field, value, INT64_MAX, error);
+  return check_range(field, value, GS_MAX_SIZE, error);
 }
 
 static gs_status check_value(const char *field, double value, gs_error *error) {

@@ -54,6 +54,9 @@ enum {
   GS_MAX_REPLICAS = 1 << 20 /* replicas of a cell */
 };
 
+/* Sizes are numbers in JSON, so they stay where every integer is a double. */
+#define GS_MAX_SIZE ((INT64_C(1) << 53) - 1)
+
 /* No tensor, and no kind of tensor summed over layers or steps, may have more
  * elements; so element counts are safe in int64_t and size_t. */
 #define GS_MAX_ELEMENTS (INT64_C(1) << 62)

@@ -11,32 +11,41 @@
 
 enum {
   GS_SWEEP_MAX_CELLS = 100000,
-  GS_CELL_ID_BYTES = 17 /* 16 hexadecimal digits and a terminator */
+  GS_SWEEP_MAX_LAYERS = 1 << 27, /* of all mlp cells together: their widths are kept */
+  GS_SWEEP_NAME_BYTES = 128,
+  GS_CELL_ID_BYTES = 17, /* 16 hexadecimal digits and a terminator */
+  GS_CELL_NAME_BYTES = 192
 };
 
 typedef struct gs_cell {
   gs_config config;
-  char id[GS_CELL_ID_BYTES]; /* hash of the canonical parameters */
-  char name[192]; /* for people and --filter: "mlp/depth:10/width:128/relu/he_normal/..." */
+  char id[GS_CELL_ID_BYTES];     /* hash of the canonical parameters */
+  char name[GS_CELL_NAME_BYTES]; /* for people and --filter: gs_config_describe */
 } gs_cell;
 
 typedef struct gs_sweep {
-  char name[128];
+  char name[GS_SWEEP_NAME_BYTES];
   gs_cell *cells;
   int64_t count;
+  double time_limit_s; /* the sweep's own "timing" (gs_measure_options); -1: not given */
+  double spread;
 } gs_sweep;
 
-/* Expands a parsed sweep file, or a file by its path. A cell that appears twice
- * is kept once. Errors: GS_ERR_DATA with the JSON path of the culprit; more
- * than GS_SWEEP_MAX_CELLS cells is one of them. */
+/* Expands a parsed sweep file, or a file by its path: {"name", "timing":
+ * {"time_limit_s", "spread"}, "blocks"}, of which only "blocks" must be there;
+ * the name defaults to the file's. A cell that appears twice is kept once.
+ * Errors: GS_ERR_DATA with the JSON path of the culprit; more than
+ * GS_SWEEP_MAX_CELLS cells is one of them. */
 gs_status gs_sweep_from_json(const cJSON *root, const char *origin, gs_sweep *sweep,
                              gs_error *error);
 gs_status gs_sweep_from_file(const char *path, gs_sweep *sweep, gs_error *error);
 
-/* The command line's one block: `arguments` holds --name value pairs as strings
- * ("--depth", "10,50"); axes are comma-separated; an initialisation is
- * "name:key=value:key=value". Builds the same JSON block as a file would hold
- * and expands it. Errors: GS_ERR_USAGE naming the option. */
+/* The command line's one block: `arguments` holds options as strings, "--depth",
+ * "10,50" or "--depth=10,50"; hyphens and underscores in option names are the
+ * same. Axes are comma-separated; an initialisation or activation with
+ * parameters is "name:key=value:key=value". "--widths 784,128,10" is one list of
+ * sizes, "--widths 784,128,10/784,64,10" two. Builds the same JSON block as a
+ * file would hold and expands it. Errors: GS_ERR_USAGE naming the option. */
 gs_status gs_sweep_from_options(const char *model, char *const *arguments, int count,
                                 gs_sweep *sweep, gs_error *error);
 
@@ -47,13 +56,31 @@ gs_status gs_sweep_filter(gs_sweep *sweep, const char *expression, gs_error *err
 void gs_sweep_clear(gs_sweep *sweep);
 
 /* The canonical parameters: every parameter of the config's model, resolved, in
- * the order of README's table. gs_config_from_json accepts exactly that (no
- * lists) and is what the worker reads. The caller owns *config. */
+ * the order of README's table; NULL when out of memory. An init is an object
+ * with its name and all it takes, `slope` is there when leaky_relu is used, the
+ * seed is a string, and equal widths are `depth` and `width`.
+ * gs_config_from_json is its inverse and is what the worker reads: a block
+ * without lists, where an absent parameter has its default; `path` names the
+ * object in messages ("$"). The caller owns *config. */
 cJSON *gs_config_to_json(const gs_config *config);
 gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *config,
                               gs_error *error);
 
 /* id: 64-bit hash of the canonical parameters printed as one line. */
 gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error);
+
+/* A cell's readable name; different cells of a sweep have different ones:
+ *
+ *   mlp/sigmoid/xavier_normal/L100/n128/B32/R16
+ *   mlp/relu/he_normal:fan=out/n784-128-10/B32/R16/output_activation=identity
+ *   rnn/tanh/scaled:sigma_w2=1.5/T1000/n128/x64/B32/R16/tied=false/seed=7
+ *
+ * model / activation / init, with the parameters of both that are not default
+ * (scaled always has its one) / depth L and width n or all widths; for an rnn
+ * steps T, hidden n, and input x if it differs from hidden / batch B / replicas
+ * R / key=value for every further parameter that is not default. A name that
+ * does not fit is cut and ends in "~" and the cell's id. */
+gs_status gs_config_describe(const gs_config *config, char name[GS_CELL_NAME_BYTES],
+                             gs_error *error);
 
 #endif

@@ -1,0 +1,40 @@
+/* A place in a sweep's description, for messages: a JSON path in a file, or an
+ * option of the command line. Text from outside is quoted so that a message
+ * stays one short printable line whatever the text holds. */
+#ifndef GS_SWEEP_PLACE_H
+#define GS_SWEEP_PLACE_H
+
+#include "base/json.h"
+
+enum { GS_QUOTE_BYTES = 64 };
+
+typedef struct gs_place {
+  const char *origin; /* the file's name before the path, or NULL */
+  const char *path;   /* JSON path of an object ("$.blocks[1]"); NULL: the command line */
+  const char *key;    /* a key of that object, or NULL for the object itself */
+  int64_t index;      /* which element of the key's list, or -1 */
+  int64_t inner;      /* which element of that element's list, or -1 */
+  const char *member; /* a key of that element's object, or NULL */
+} gs_place;
+
+/* The object at path itself. */
+gs_place gs_place_object(const char *origin, const char *path);
+/* A key of the object. */
+gs_place gs_place_key(const gs_place *object, const char *key);
+
+/* Fails with "origin: $.path.key[index]: words" and GS_ERR_DATA, or, on the
+ * command line, "--key: words" and GS_ERR_USAGE. */
+gs_status gs_place_fail(const gs_place *place, gs_error *error, const char *file, int line,
+                        const char *format, ...) __attribute__((format(printf, 5, 6)));
+#define GS_FAIL_AT(place, error, ...)                                                              \
+  gs_place_fail((place), (error), __FILE__, __LINE__, __VA_ARGS__)
+
+/* Text or a JSON value in quotes or words, cut and made printable. Both return
+ * their buffer. */
+const char *gs_quote(const char *text, char buffer[GS_QUOTE_BYTES]);
+const char *gs_quote_value(const cJSON *value, char buffer[GS_QUOTE_BYTES]);
+
+/* Of count candidates the one that `word` is most likely a slip of, or NULL. */
+const char *gs_closest(const char *word, const char *const *candidates, int count);
+
+#endif

@@ -1,0 +1,107 @@
+/* Reading single JSON values of a sweep's description. */
+#include "sweep/value.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+bool gs_value_number(const cJSON *value, double *number) {
+  *number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
+  return isfinite(*number);
+}
+
+gs_status gs_value_real(const cJSON *value, const gs_place *place, double *real, gs_error *error) {
+  char quoted[GS_QUOTE_BYTES];
+  double number = 0.0;
+  if (!gs_value_number(value, &number)) {
+    return GS_FAIL_AT(place, error, "must be a number, not %s", gs_quote_value(value, quoted));
+  }
+  if (number < 0.0) {
+    return GS_FAIL_AT(place, error, "must be at least 0, not %s", gs_quote_value(value, quoted));
+  }
+  *real = number == 0.0 ? 0.0 : number; /* no negative zero */
+  return GS_OK;
+}
+
+gs_status gs_value_size(const cJSON *value, const gs_place *place, int64_t max, int64_t *size,
+                        gs_error *error) {
+  char quoted[GS_QUOTE_BYTES];
+  double number = 0.0;
+  if (!gs_value_number(value, &number) || number != floor(number)) {
+    return GS_FAIL_AT(place, error, "must be an integer, not %s", gs_quote_value(value, quoted));
+  }
+  if (!(number >= 1.0 && number <= (double)max)) {
+    return GS_FAIL_AT(place, error, "must be 1 to %" PRId64 ", not %s", max,
+                      gs_quote_value(value, quoted));
+  }
+  *size = (int64_t)number;
+  return GS_OK;
+}
+
+gs_status gs_value_word(const cJSON *value, const gs_place *place, const char **word,
+                        gs_error *error) {
+  char quoted[GS_QUOTE_BYTES];
+  if (!cJSON_IsString(value)) {
+    return GS_FAIL_AT(place, error, "must be a name, not %s", gs_quote_value(value, quoted));
+  }
+  *word = value->valuestring;
+  return GS_OK;
+}
+
+enum { MOST_CHOICES = 32, LIST_BYTES = 256 };
+
+static const char *join(const char *const *words, int count, char list[LIST_BYTES]) {
+  size_t length = 0;
+  list[0] = '\0';
+  for (int i = 0; i < count && length < LIST_BYTES; i++) {
+    const int more =
+        snprintf(list + length, LIST_BYTES - length, "%s%s", i > 0 ? ", " : "", words[i]);
+    length += more > 0 ? (size_t)more : 0;
+  }
+  return list;
+}
+
+static gs_status fail_unknown(const gs_place *place, const char *what, const char *word,
+                              const char *const *words, int count, gs_error *error) {
+  char quoted[GS_QUOTE_BYTES];
+  char list[LIST_BYTES];
+  const char *closest = gs_closest(word, words, count);
+  if (closest) {
+    return GS_FAIL_AT(place, error, "unknown %s %s (did you mean \"%s\"?)", what,
+                      gs_quote(word, quoted), closest);
+  }
+  return GS_FAIL_AT(place, error, "unknown %s %s (known: %s)", what, gs_quote(word, quoted),
+                    join(words, count, list));
+}
+
+gs_status gs_value_unknown_key(const gs_place *place, const char *const *keys, int count,
+                               gs_error *error) {
+  gs_place object = *place;
+  const char *key = place->member ? place->member : place->key;
+  if (place->member) {
+    object.member = NULL;
+  } else if (place->path) {
+    object.key = NULL;
+  }
+  return fail_unknown(&object, "key", key, keys, count, error);
+}
+
+gs_status gs_value_choice(const cJSON *value, const gs_place *place, const char *(*name_at)(int),
+                          int *choice, gs_error *error) {
+  const char *word = NULL;
+  GS_TRY(gs_value_word(value, place, &word, error));
+  const char *names[MOST_CHOICES];
+  int count = 0;
+  while (count < MOST_CHOICES && strcmp(name_at(count), "unknown") != 0) {
+    names[count] = name_at(count);
+    if (strcmp(names[count], word) == 0) {
+      *choice = count;
+      return GS_OK;
+    }
+    count++;
+  }
+  const char *what = place->key ? place->key : "model"; /* only a model has no key */
+  if (place->member && strcmp(place->member, "name") != 0) what = place->member;
+  return fail_unknown(place, what, word, names, count, error);
+}

@@ -1,0 +1,31 @@
+/* Reading single JSON values of a sweep's description; every complaint names its
+ * place. */
+#ifndef GS_SWEEP_VALUE_H
+#define GS_SWEEP_VALUE_H
+
+#include "sweep/place.h"
+
+/* The number a value holds; false when it holds none or one that is not
+ * finite. */
+bool gs_value_number(const cJSON *value, double *number);
+
+/* A finite number >= 0. */
+gs_status gs_value_real(const cJSON *value, const gs_place *place, double *real, gs_error *error);
+
+/* An integer from 1 to max <= GS_MAX_SIZE; 3.0 is one, 3.5 is not. */
+gs_status gs_value_size(const cJSON *value, const gs_place *place, int64_t max, int64_t *size,
+                        gs_error *error);
+
+/* A string, borrowed from the value. */
+gs_status gs_value_word(const cJSON *value, const gs_place *place, const char **word,
+                        gs_error *error);
+
+/* One of an enumeration's names: name_at(i) is "unknown" past the last. */
+gs_status gs_value_choice(const cJSON *value, const gs_place *place, const char *(*name_at)(int),
+                          int *choice, gs_error *error);
+
+/* Fails for the place's key, which is none of the keys that are accepted. */
+gs_status gs_value_unknown_key(const gs_place *place, const char *const *keys, int count,
+                               gs_error *error);
+
+#endif
