@@ -3,8 +3,8 @@
  * Reading is strict: one RFC 8259 value and nothing after it, no duplicate
  * keys, no number outside double's range, bounded nesting and size. Writing
  * keeps every bit: doubles with as many of 17 digits as read back equal, 64-bit
- * integers as strings, a non-finite number as null. Trees are cJSON trees; the caller frees them with
- * cJSON_Delete. */
+ * integers as strings, a non-finite number as null. Trees are cJSON trees; the
+ * caller frees them with cJSON_Delete. */
 #ifndef GS_BASE_JSON_H
 #define GS_BASE_JSON_H
 

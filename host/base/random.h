@@ -16,7 +16,8 @@
  * are never added outside an fma, so a compiler has nothing to contract.
  *
  *   normal     Box-Muller: words 0, 1 give elements 0, 1 of a block, words 2, 3
- *              elements 2, 3. Within 5e-7 of exact arithmetic, |x| < 6.77.
+ *              elements 2, 3. Within 1e-6 of exact arithmetic on the same rounded
+ *              uniform (a typical error is 5e-8), |x| < 6.764.
  *   uniform    one word each, on (-1, 1): odd multiples of 2^-24.
  *   truncated  a normal, drawn again (attempt 1, 2, ...) until |x| < 2. */
 #ifndef GS_BASE_RANDOM_H
