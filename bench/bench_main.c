@@ -1,0 +1,22 @@
+/* benchmarks: every device operation over shapes, and whole training steps.
+ *
+ *   benchmarks --benchmark_filter='^step/' --benchmark_format=json
+ *
+ * Times are wall times of one call and its wait. `of_peak` and `of_copy` are
+ * fractions of the machine's own multiply-add and copy rates, measured at the
+ * start of the same run. GOALS.md lists what is expected of them. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench.h"
+
+int main(int argc, char **argv) {
+  gs_bench_context("gradsweep_version", GRADSWEEP_VERSION);
+  gs_bench_context("gradsweep_build", GRADSWEEP_BUILD);
+  gs_bench_register_ops();
+  gs_bench_register_recurrent();
+  gs_bench_register_steps();
+  const int code = gs_bench_main(argc, argv);
+  gs_bench_device_close();
+  return code;
+}
