@@ -88,6 +88,9 @@ typedef struct gs_scaled {
   int64_t exponent;
 } gs_scaled;
 
+/* value * 2^exponent in canonical form; zero and non-finite values keep theirs. */
+gs_scaled gs_scaled_canonical(double value, int64_t exponent);
+
 /* Statistics of one tensor and replica. Sums run over finite elements, in
  * float64 and a fixed order. */
 typedef struct gs_stats {
@@ -141,6 +144,17 @@ typedef struct gs_device_info {
   char libraries[256];  /* names and versions that do the arithmetic */
 } gs_device_info;
 
+/* The largest sizes a network's operations will have. */
+typedef struct gs_workspace_need {
+  int64_t rows;     /* batch rows of one operation: B; with sequences T * B */
+  int64_t columns;  /* widest layer */
+  int64_t weights;  /* elements of the largest weight matrix of one replica */
+  int64_t elements; /* elements of the largest tensor with statistics, one replica and step */
+  int64_t replicas;
+  gs_dtype dtype;
+  bool recurrent; /* recurrent operations will be used */
+} gs_workspace_need;
+
 typedef struct gs_device gs_device;
 typedef struct gs_event gs_event; /* a backend's own; see record */
 typedef struct gs_graph gs_graph;
@@ -156,10 +170,10 @@ typedef struct gs_device_ops {
    * or read its buffer. */
   gs_status (*upload)(gs_device *, void *device, const void *host, size_t bytes);
   gs_status (*download)(gs_device *, void *host, const void *device, size_t bytes);
-  /* Bytes of workspace the backend wants for tensors no larger than these;
-   * given once by set_workspace and used by every later operation. */
-  size_t (*workspace_bytes)(gs_device *, int64_t max_rows, int64_t max_cols, int64_t replicas,
-                            gs_dtype);
+  /* Bytes of workspace the backend wants for operations of these sizes; given
+   * once by set_workspace (aligned to GS_ARENA_ALIGNMENT) and used by every
+   * later operation. */
+  size_t (*workspace_bytes)(gs_device *, const gs_workspace_need *);
   gs_status (*set_workspace)(gs_device *, void *memory, size_t bytes);
   /* Waits for all enqueued work; reports its failures. */
   gs_status (*sync)(gs_device *);

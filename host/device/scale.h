@@ -23,10 +23,14 @@ GS_SCALE_FN int32_t gs_scale_window(gs_dtype dtype) {
 }
 
 /* The power of two by which an operation reading digits with this peak lowers
- * its output: out_digits = exact_result * 2^-shift, out_exponent += shift. */
+ * its output: out_digits = exact_result * 2^-shift, out_exponent += shift. Cut
+ * to what one factor of the arithmetic's type can hold; digits further out need
+ * two operations to come back. */
 GS_SCALE_FN int32_t gs_scale_shift(int32_t peak, gs_dtype dtype) {
   const int32_t window = gs_scale_window(dtype);
-  return peak == GS_PEAK_NONE || (peak >= -window && peak <= window) ? 0 : peak;
+  const int32_t most = dtype == GS_F64 ? 1000 : 120;
+  if (peak == GS_PEAK_NONE || (peak >= -window && peak <= window)) return 0;
+  return peak < -most ? -most : peak > most ? most : peak;
 }
 
 /* The output's exponent when a second addend with exponent `addend` (a bias, an

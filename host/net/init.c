@@ -1,0 +1,83 @@
+/* Variances and distributions of the initialisations.
+ *
+ *   he_*       gain^2 / fan, gain^2 = 2 / (1 + slope^2): He et al. 2015 (eq. 10
+ *              and 15), PyTorch kaiming_normal_ and kaiming_uniform_
+ *   he_truncated  Keras HeNormal: a normal cut at two standard deviations, its
+ *              deviation divided by that of the cut unit normal
+ *   xavier_*   2 / (fan_in + fan_out): Glorot & Bengio 2010 (eq. 16)
+ *   lecun_normal  1 / fan_in: LeCun et al. 1998
+ *   torch_default 1 / (3 fan_in), uniform: torch.nn.Linear */
+#include "net/init.h"
+
+#include <math.h>
+
+/* Standard deviation of N(0,1) conditioned on |x| < 2. */
+static const double TRUNCATED_DEVIATION = 0.87962566103423978;
+
+enum { KIND_SHIFT = 24 };
+
+uint32_t gs_tensor_id(gs_tensor_kind kind, int64_t index) {
+  return (uint32_t)kind << KIND_SHIFT | (uint32_t)index;
+}
+
+static double he_variance(const gs_init *init, int64_t fan_in, int64_t fan_out) {
+  const double fan = (double)(init->fan == GS_FAN_OUT ? fan_out : fan_in);
+  return 2.0 / (1.0 + init->slope * init->slope) / fan;
+}
+
+/* Variance of the untruncated distribution that is drawn from. */
+static double drawn_variance(const gs_init *init, int64_t fan_in, int64_t fan_out) {
+  const double in = (double)fan_in;
+  const double out = (double)fan_out;
+  switch (init->kind) {
+  case GS_INIT_NORMAL: return init->std * init->std;
+  case GS_INIT_SCALED: return init->sigma_w2 / in;
+  case GS_INIT_HE_NORMAL:
+  case GS_INIT_HE_UNIFORM:
+  case GS_INIT_HE_TRUNCATED_UNCORRECTED: return he_variance(init, fan_in, fan_out);
+  case GS_INIT_HE_TRUNCATED:
+    return he_variance(init, fan_in, fan_out) / (TRUNCATED_DEVIATION * TRUNCATED_DEVIATION);
+  case GS_INIT_XAVIER_NORMAL:
+  case GS_INIT_XAVIER_UNIFORM: return 2.0 / (in + out);
+  case GS_INIT_LECUN_NORMAL: return 1.0 / in;
+  case GS_INIT_TORCH_DEFAULT: return 1.0 / (3.0 * in);
+  case GS_INIT_ORTHOGONAL: return init->gain * init->gain / (in > out ? in : out);
+  case GS_INIT_IDENTITY: return init->gain * init->gain / in;
+  case GS_INIT_COUNT: break;
+  }
+  return NAN;
+}
+
+double gs_init_variance(const gs_init *init, int64_t fan_in, int64_t fan_out) {
+  const bool truncated =
+      init->kind == GS_INIT_HE_TRUNCATED || init->kind == GS_INIT_HE_TRUNCATED_UNCORRECTED;
+  const double kept = truncated ? TRUNCATED_DEVIATION * TRUNCATED_DEVIATION : 1.0;
+  return drawn_variance(init, fan_in, fan_out) * kept;
+}
+
+gs_fill gs_init_fill(const gs_init *init, int64_t fan_in, int64_t fan_out, uint64_t seed,
+                     uint32_t tensor_id) {
+  const double variance = drawn_variance(init, fan_in, fan_out);
+  gs_fill fill = {GS_FILL_NORMAL, sqrt(variance), seed, tensor_id};
+  switch (init->kind) {
+  case GS_INIT_NORMAL: fill.value = init->std; break;
+  case GS_INIT_HE_UNIFORM:
+  case GS_INIT_XAVIER_UNIFORM:
+  case GS_INIT_TORCH_DEFAULT:
+    fill.kind = GS_FILL_UNIFORM;
+    fill.value = sqrt(3.0 * variance); /* U(-a, a) has variance a^2 / 3 */
+    break;
+  case GS_INIT_HE_TRUNCATED:
+  case GS_INIT_HE_TRUNCATED_UNCORRECTED: fill.kind = GS_FILL_TRUNCATED_NORMAL; break;
+  case GS_INIT_ORTHOGONAL:
+    fill.kind = GS_FILL_ORTHOGONAL;
+    fill.value = init->gain;
+    break;
+  case GS_INIT_IDENTITY:
+    fill.kind = GS_FILL_IDENTITY;
+    fill.value = init->gain;
+    break;
+  default: break;
+  }
+  return fill;
+}
