@@ -11,7 +11,7 @@
 
 enum {
   GS_SWEEP_MAX_CELLS = 100000,
-  GS_SWEEP_MAX_LAYERS = 1 << 27, /* of all mlp cells together: their widths are kept */
+  GS_SWEEP_MAX_LAYERS = 1 << 26, /* of all mlp cells together: their widths are kept */
   GS_SWEEP_NAME_BYTES = 128,
   GS_CELL_ID_BYTES = 17, /* 16 hexadecimal digits and a terminator */
   GS_CELL_NAME_BYTES = 192
