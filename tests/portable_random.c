@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/orthogonal.h"
 #include "base/random.h"
@@ -18,15 +19,24 @@ static void print_stream(const char *name, generator *generate, float *values) {
   printf("%s %016" PRIx64 "\n", name, gs_hash_floats(values, 3, COUNT, 7));
 }
 
+/* Also of the workspace: a change in the last digits of float64 hardly ever
+ * shows in the rounded matrix. */
 static void print_orthogonal(int64_t rows, int64_t cols, float *values, double *workspace) {
+  const size_t doubles = gs_random_orthogonal_workspace(rows, cols);
+  uint64_t sum = 0;
   gs_random_orthogonal(values, rows, cols, 1.5, 99, 4, 2, workspace);
-  printf("orthogonal %" PRId64 " x %" PRId64 " %016" PRIx64 "\n", rows, cols,
-         gs_hash_floats(values, 0, (size_t)(rows * cols), 4));
+  for (size_t i = 0; i < doubles; i++) {
+    uint64_t bits;
+    memcpy(&bits, &workspace[i], sizeof bits);
+    sum += gs_hash_mix(bits + i);
+  }
+  printf("orthogonal %" PRId64 " x %" PRId64 " %016" PRIx64 " %016" PRIx64 "\n", rows, cols,
+         gs_hash_floats(values, 0, (size_t)(rows * cols), 4), sum);
 }
 
 int main(void) {
   float *values = malloc(COUNT * sizeof *values);
-  double *workspace = malloc(gs_random_orthogonal_workspace(100, 70) * sizeof *workspace);
+  double *workspace = calloc(gs_random_orthogonal_workspace(100, 70), sizeof *workspace);
   if (values && workspace) {
     print_stream("normal", gs_random_normal, values);
     print_stream("uniform", gs_random_uniform, values);
