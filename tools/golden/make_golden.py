@@ -109,6 +109,8 @@ class Case:
         loss = terms.sum(dim=(1, 2))
         loss.sum().backward()
         self.expect("loss", 0, loss.reshape(-1, 1, 1))
+        if not (terms != 0).any():
+            raise ValueError(f"{self.name}: the output is all zero and tests nothing")
         self.expect("loss_magnitude", 0, terms.abs().sum(dim=(1, 2)).reshape(-1, 1, 1))
 
     def write(self, out):
@@ -214,7 +216,7 @@ def cases():
     yield mlp("wide_tanh", wide, 3, "tanh", bias=False)
     yield mlp("wide_sigmoid_bias_mse", wide, 3, "sigmoid", loss="mse")
     yield mlp("wide_relu_mse", wide, 3, "relu", bias=False, loss="mse")
-    yield mlp("wide_relu_bias", wide, 3, "relu")
+    yield mlp("wide_relu_bias", wide, 3, "relu", output_activation="identity")
     yield mlp("wide_gelu_bias", wide, 1, "gelu", output_activation="identity")
     yield mlp("wide_selu_bias_mse", wide, 3, "selu", output_activation="tanh", loss="mse")
     yield mlp("replicas_tanh", [3, 7, 4], 5, "tanh", replicas=3)
