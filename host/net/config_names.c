@@ -23,22 +23,22 @@ static int value_of(name_table table, const char *name) {
 
 static const char *const model_list[] = {[GS_MLP] = "mlp", [GS_RNN] = "rnn"};
 static const char *const dtype_list[GS_DTYPE_COUNT] = {
-#define DTYPE_NAME(constant, name, bytes, min, min_normal, max) [constant] = name,
+#define DTYPE_NAME(constant, name, bytes, min, min_normal, max) [constant] = (name),
     GS_DTYPE_LIST(DTYPE_NAME)
 #undef DTYPE_NAME
 };
 static const char *const activation_list[GS_ACTIVATION_COUNT] = {
-#define ACTIVATION_NAME(constant, name) [constant] = name,
+#define ACTIVATION_NAME(constant, name) [constant] = (name),
     GS_ACTIVATION_LIST(ACTIVATION_NAME)
 #undef ACTIVATION_NAME
 };
 static const char *const init_list[GS_INIT_COUNT] = {
-#define INIT_NAME(constant, name, takes) [constant] = name,
+#define INIT_NAME(constant, name, takes) [constant] = (name),
     GS_INIT_LIST(INIT_NAME)
 #undef INIT_NAME
 };
 static const char *const takes_list[GS_INIT_COUNT] = {
-#define INIT_TAKES(constant, name, takes) [constant] = takes,
+#define INIT_TAKES(constant, name, takes) [constant] = (takes),
     GS_INIT_LIST(INIT_TAKES)
 #undef INIT_TAKES
 };

@@ -118,6 +118,7 @@ gs_status gs_sweep_expand(const cJSON *blocks, const gs_place *top, gs_sweep *sw
                           gs_error *error) {
   int64_t total = 0;
   GS_TRY(count_cells(blocks, top, &total, error));
+  if (total < 1) return GS_FAIL(error, GS_ERR_INTERNAL, "a sweep without blocks");
   expansion made = {.sweep = sweep};
   sweep->count = 0;
   sweep->cells = calloc((size_t)total, sizeof *sweep->cells);

@@ -89,7 +89,7 @@ gs_status gs_value_unknown_key(const gs_place *place, const char *const *keys, i
 
 gs_status gs_value_choice(const cJSON *value, const gs_place *place, const char *(*name_at)(int),
                           int *choice, gs_error *error) {
-  const char *word = NULL;
+  const char *word = "";
   GS_TRY(gs_value_word(value, place, &word, error));
   const char *names[MOST_CHOICES];
   int count = 0;
