@@ -256,3 +256,5 @@ gs_tensor gs_network_tensor(const gs_network *network, gs_role role, int64_t ind
 }
 
 const gs_config *gs_network_config(const gs_network *network) { return &network->config; }
+
+gs_device *gs_network_device(const gs_network *network) { return network->device; }

@@ -92,5 +92,6 @@ typedef enum gs_role {
 } gs_role;
 gs_tensor gs_network_tensor(const gs_network *network, gs_role role, int64_t index);
 const gs_config *gs_network_config(const gs_network *network);
+gs_device *gs_network_device(const gs_network *network);
 
 #endif

@@ -1,0 +1,38 @@
+/* Limits of the formats, and counting by them. */
+#include "measure/formats.h"
+
+typedef struct limits {
+  const char *name;
+  int least_subnormal, least_normal, most;
+} limits;
+
+static const limits formats[GS_FORMAT_COUNT] = {
+#define FORMAT_LIMITS(constant, name, least, normal, most) [constant] = {name, least, normal, most},
+    GS_FORMAT_LIST(FORMAT_LIMITS)
+#undef FORMAT_LIMITS
+};
+
+const char *gs_format_name(gs_format format) { return formats[format].name; }
+
+void gs_kept_add(gs_kept *kept, gs_format format, const uint32_t *counts, int bins,
+                 int64_t first_exponent) {
+  const limits limit = formats[format];
+  for (int i = 0; i < bins; i++) {
+    const int64_t exponent = first_exponent + i;
+    if (exponent < limit.least_subnormal - 1) { /* the binade below it rounds up to it */
+      kept->zero += counts[i];
+    } else if (exponent < limit.least_normal) {
+      kept->subnormal += counts[i];
+    } else if (exponent <= limit.most) {
+      kept->normal += counts[i];
+    } else {
+      kept->inf += counts[i];
+    }
+  }
+}
+
+int64_t gs_kept_lost(const gs_kept *kept) { return kept->zero + kept->inf; }
+
+int64_t gs_kept_total(const gs_kept *kept) {
+  return kept->zero + kept->subnormal + kept->normal + kept->inf;
+}

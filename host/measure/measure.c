@@ -1,0 +1,199 @@
+/* One cell from configuration to record. */
+#include "measure/measure.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/cost.h"
+#include "measure/layers.h"
+#include "measure/summary.h"
+#include "measure/timing.h"
+#include "net/network.h"
+
+gs_measure_options gs_measure_defaults(void) {
+  return (gs_measure_options){
+      .time_limit_s = 1, .spread = 0.01, .max_points = 1024, .threshold_decades = 1};
+}
+
+static gs_status out_of_memory(gs_error *error) {
+  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
+}
+
+/* ---- parts of the record ---- */
+
+static gs_status add_backend(cJSON *record, gs_device *device, gs_error *error) {
+  gs_device_info info;
+  device->ops->info(device, &info);
+  cJSON *backend = cJSON_AddObjectToObject(record, "backend");
+  return gs_json_add_string(backend, "name", info.backend) &&
+                 gs_json_add_string(backend, "device", info.name) &&
+                 gs_json_add_int(backend, "threads", info.threads)
+             ? GS_OK
+             : out_of_memory(error);
+}
+
+static gs_status add_memory(cJSON *record, const gs_network_memory *memory, gs_error *error) {
+  cJSON *json = cJSON_AddObjectToObject(record, "memory");
+  return gs_json_add_int(json, "predicted_bytes", (int64_t)memory->total_bytes) &&
+                 gs_json_add_int(json, "weights_bytes", (int64_t)memory->weights_bytes) &&
+                 gs_json_add_int(json, "data_bytes", (int64_t)memory->data_bytes) &&
+                 gs_json_add_int(json, "activations_bytes", (int64_t)memory->activations_bytes) &&
+                 gs_json_add_int(json, "gradients_bytes", (int64_t)memory->gradients_bytes) &&
+                 gs_json_add_int(json, "statistics_bytes", (int64_t)memory->statistics_bytes) &&
+                 gs_json_add_int(json, "workspace_bytes", (int64_t)memory->workspace_bytes)
+             ? GS_OK
+             : out_of_memory(error);
+}
+
+static gs_status add_cost(cJSON *record, const gs_config *config, gs_error *error) {
+  const gs_cost cost = gs_cost_of(config);
+  cJSON *json = cJSON_AddObjectToObject(record, "cost");
+  return gs_json_add_number(json, "flops", cost.flops) &&
+                 gs_json_add_number(json, "bytes", cost.bytes) &&
+                 gs_json_add_number(json, "samples", cost.samples)
+             ? GS_OK
+             : out_of_memory(error);
+}
+
+static gs_status add_hash(cJSON *record, gs_network *network, gs_error *error) {
+  uint64_t hash;
+  GS_TRY(gs_network_weights_hash(network, &hash, error));
+  return gs_json_add(record, "weights_hash", gs_json_hex64(hash)) ? GS_OK : out_of_memory(error);
+}
+
+static gs_status add_loss(cJSON *summary, gs_network *network, gs_error *error) {
+  const size_t replicas = (size_t)gs_network_config(network)->replicas;
+  gs_scaled *loss = malloc(replicas * sizeof *loss);
+  if (!loss) return out_of_memory(error);
+  gs_status status = gs_network_loss(network, loss, error);
+  cJSON *json = cJSON_AddObjectToObject(summary, "loss");
+  cJSON *sign = cJSON_AddArrayToObject(json, "sign");
+  cJSON *log10_abs = cJSON_AddArrayToObject(json, "log10_abs");
+  for (size_t r = 0; status == GS_OK && r < replicas; r++) {
+    const double value = loss[r].value;
+    const double magnitude = log10(fabs(value)) + (double)loss[r].exponent * log10(2);
+    if (!gs_json_append(sign, gs_json_number((value > 0) - (value < 0))) ||
+        !gs_json_append(log10_abs, gs_json_number(magnitude))) {
+      status = out_of_memory(error);
+    }
+  }
+  free(loss);
+  return status;
+}
+
+static gs_status add_layers(cJSON *record, const gs_quantity_stats *stats, const gs_config *config,
+                            int64_t max_points, gs_error *error) {
+  cJSON *layers = cJSON_AddObjectToObject(record, "layers");
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    cJSON *json;
+    if (stats[q].points == 0) continue;
+    GS_TRY(gs_layers_json(&stats[q], config, (gs_quantity)q, max_points, &json, error));
+    if (!gs_json_add(layers, gs_quantity_name((gs_quantity)q), json)) return out_of_memory(error);
+  }
+  return layers ? GS_OK : out_of_memory(error);
+}
+
+/* ---- the measurement ---- */
+
+static gs_status add_statistics(cJSON *record, gs_network *network,
+                                const gs_measure_options *options, gs_error *error) {
+  const gs_config *config = gs_network_config(network);
+  gs_quantity_stats stats[GS_QUANTITY_COUNT] = {0};
+  cJSON *summary = NULL;
+  gs_status status = GS_OK;
+  for (int q = 0; status == GS_OK && q < GS_QUANTITY_COUNT; q++) {
+    status = gs_network_stats(network, (gs_quantity)q, &stats[q], error);
+  }
+  if (status == GS_OK) status = add_layers(record, stats, config, options->max_points, error);
+  if (status == GS_OK) {
+    status = gs_summary_json(stats, config, options->threshold_decades, &summary, error);
+  }
+  if (status == GS_OK && !gs_json_add(record, "summary", summary)) status = out_of_memory(error);
+  if (status == GS_OK) status = add_loss(summary, network, error);
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) gs_quantity_stats_clear(&stats[q]);
+  return status;
+}
+
+static gs_status add_timing(cJSON *record, gs_network *network, const gs_measure_options *options,
+                            const gs_floor *floor, gs_error *error) {
+  cJSON *json;
+  gs_timing *timing = malloc(sizeof *timing);
+  if (!timing) return out_of_memory(error);
+  gs_status status =
+      gs_timing_measure(network, false, options->time_limit_s, options->spread, timing, error);
+  if (status == GS_OK) {
+    status = gs_timing_json(timing, gs_network_config(network), floor, &json, error);
+  }
+  if (status == GS_OK && !gs_json_add(record, "timing", json)) status = out_of_memory(error);
+  free(timing);
+  return status;
+}
+
+static gs_status measure_network(cJSON *record, gs_network *network,
+                                 const gs_measure_options *options, const gs_floor *floor,
+                                 gs_error *error) {
+  GS_TRY(add_hash(record, network, error));
+  GS_TRY(gs_network_step(network, true, error));
+  if (gs_network_config(network)->stats != GS_STATS_OFF) {
+    GS_TRY(add_statistics(record, network, options, error));
+  }
+  return options->time_limit_s > 0 ? add_timing(record, network, options, floor, error) : GS_OK;
+}
+
+/* Refuses a cell that would not fit, before asking for its memory. */
+static gs_status check_memory(gs_device *device, const gs_network_memory *memory, gs_error *error) {
+  gs_device_info info;
+  device->ops->info(device, &info);
+  if (memory->total_bytes <= (size_t)info.memory_bytes) return GS_OK;
+  return GS_FAIL(error, GS_ERR_MEMORY, "needs %.1f GiB of memory, %.1f GiB are available",
+                 (double)memory->total_bytes / 0x1p30, (double)info.memory_bytes / 0x1p30);
+}
+
+static gs_status measure_into(cJSON *record, gs_device *device, const gs_config *config,
+                              const gs_measure_options *options, const gs_floor *floor,
+                              gs_error *error) {
+  gs_network_memory memory;
+  gs_network *network;
+  GS_TRY(gs_network_predict(device, config, NULL, &memory, error));
+  GS_TRY(add_memory(record, &memory, error));
+  GS_TRY(add_cost(record, config, error));
+  GS_TRY(check_memory(device, &memory, error));
+  GS_TRY(gs_network_create(device, config, NULL, &network, error));
+  const gs_status status = measure_network(record, network, options, floor, error);
+  gs_network_destroy(network);
+  return status;
+}
+
+static const char *cell_status(gs_status status) {
+  switch (status) {
+  case GS_OK: return "ok";
+  case GS_ERR_MEMORY:
+  case GS_ERR_UNSUPPORTED: return "skipped";
+  default: return "failed";
+  }
+}
+
+gs_status gs_measure_cell(gs_device *device, const gs_config *config,
+                          const gs_measure_options *options, const gs_floor *floor, cJSON **record,
+                          gs_error *error) {
+  gs_error own = {0};
+  cJSON *body = cJSON_CreateObject();
+  *record = NULL;
+  if (!gs_json_add_string(body, "status", "ok") || !gs_json_add_string(body, "error", "")) {
+    cJSON_Delete(body);
+    return out_of_memory(error);
+  }
+  gs_status status = add_backend(body, device, &own);
+  if (status == GS_OK) status = measure_into(body, device, config, options, floor, &own);
+  cJSON *reason = status == GS_OK ? cJSON_CreateNull() : cJSON_CreateString(own.message);
+  cJSON *name = cJSON_CreateString(cell_status(status));
+  if (!reason || !name || !cJSON_ReplaceItemInObjectCaseSensitive(body, "error", reason) ||
+      !cJSON_ReplaceItemInObjectCaseSensitive(body, "status", name)) {
+    cJSON_Delete(body);
+    return out_of_memory(error);
+  }
+  *record = body;
+  return GS_OK;
+}
