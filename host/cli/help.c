@@ -1,0 +1,103 @@
+/* The program's help. The parameters come from the table that reads them, so
+ * that none can be missing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "sweep/build.h"
+#include "sweep/param.h"
+
+void gs_version_print(FILE *stream) {
+  (void)fprintf(stream, "gradsweep %s (%s)\n", gs_build_version(), gs_build_flags());
+}
+
+void gs_help_print(FILE *stream) {
+  (void)fputs(
+      "Usage: gradsweep run SWEEP.json|mlp|rnn [options]   measure a sweep of deep networks\n"
+      "       gradsweep info                               the device, its libraries and limits\n"
+      "       gradsweep --version\n"
+      "\n"
+      "Measures how gradients vanish and explode with depth and sequence length, and\n"
+      "how fast. gradsweep run --help lists every option and parameter.\n"
+      "\n"
+      "Exit codes: 0 all cells ok or skipped; 2 some cells failed, timed out or\n"
+      "crashed; 64 wrong usage; 65 bad input data; 69 the asked-for device is not\n"
+      "there; 70, 71 internal or device error; 74 output error; 128+n signal n.\n",
+      stream);
+}
+
+/* What a parameter means; the defaults are those of gs_config_default. */
+static const char *parameter_words(const char *key) {
+  static const struct {
+    const char *key;
+    const char *words;
+  } table[] = {
+      {"depth", "layers L (10)"},
+      {"width", "units of every layer, the input included (128)"},
+      {"widths", "unequal widths n_0,...,n_L instead; / between several lists"},
+      {"hidden", "hidden units n (128)"},
+      {"input", "inputs of each step (128)"},
+      {"seq_len", "time steps T (100)"},
+      {"batch", "examples B (32)"},
+      {"replicas", "networks R that differ only in their random numbers (1)"},
+      {"seed", "of all random numbers (1)"},
+      {"activation", "identity sigmoid tanh relu leaky_relu elu selu gelu silu softsign\n"
+                     "                       softplus (tanh)"},
+      {"slope", "of leaky_relu below zero (0.01)"},
+      {"output_activation", "of the last layer (as activation)"},
+      {"init", "normal:std=1 scaled:sigma_w2=1 he_normal he_uniform he_truncated\n"
+               "                       he_truncated_uncorrected (all he: fan=in|out, slope=0)\n"
+               "                       xavier_normal xavier_uniform lecun_normal torch_default\n"
+               "                       orthogonal:gain=1 identity:gain=1 (xavier_normal)"},
+      {"input_init", "of the input weights U, as init (scaled:sigma_w2=1)"},
+      {"tied", "true, or false: a new W for every step (true)"},
+      {"bias_std", "biases are N(0, bias_std^2); 0: there are none (0)"},
+      {"loss", "linear, mse (linear)"},
+      {"loss_at", "last, every: at which steps (last)"},
+      {"dtype", "f64 f32 tf32 bf16 f16, as far as the device has them (f32)"},
+      {"range", "extended: no under- or overflow; native: as a framework (extended)"},
+      {"stats", "off norms full (full)"},
+      {"backend", "auto, cpu, cuda (auto)"},
+      {"device", "auto, or the backend's name for one (auto)"},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    if (strcmp(table[i].key, key) == 0) return table[i].words;
+  }
+  return "";
+}
+
+static void print_parameters(FILE *stream) {
+  for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model itself */
+    const gs_param *param = &gs_params[i];
+    const char *where = param->mlp && param->rnn ? "" : param->mlp ? "mlp" : "rnn";
+    (void)fprintf(stream, "  --%-16s %-3s %s\n", param->key, where, parameter_words(param->key));
+  }
+}
+
+void gs_help_run_print(FILE *stream) {
+  (void)fputs(
+      "Usage: gradsweep run SWEEP.json [options]\n"
+      "       gradsweep run mlp|rnn [parameters] [options]\n"
+      "\n"
+      "Options:\n"
+      "  --out DIR            where the results go (results/local/NAME-DATE)\n"
+      "  --resume             continue the run in DIR: do what is missing or went wrong\n"
+      "  --overwrite          replace the run in DIR\n"
+      "  --list               print the cells' ids and names, run nothing\n"
+      "  --filter REGEX       only cells whose name or id matches (POSIX extended)\n"
+      "  --dry-run            print each cell's memory, arithmetic and time, run nothing\n"
+      "  --timeout S          a cell may take so long (600)\n"
+      "  --time-limit S       timing of a cell stops here; 0: no timing (the sweep's, or 1)\n"
+      "  --memory-limit BYTES cells that need more are skipped; k, M, G, T may follow\n"
+      "  --threads N          of the cpu backend; 0: one per processor (0)\n"
+      "  --max-points N       longer layer axes are thinned in the record (1024)\n"
+      "  --threshold DECADES  what counts as vanishing or exploding (1)\n"
+      "  --quiet              no progress on the standard error\n"
+      "  --help\n"
+      "\n"
+      "Parameters of a cell, in a sweep file and, with run mlp and run rnn, as options;\n"
+      "several values with commas between them are an axis (defaults in brackets).\n"
+      "--backend and --device go with a sweep file, too.\n",
+      stream);
+  print_parameters(stream);
+}

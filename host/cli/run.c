@@ -1,0 +1,201 @@
+/* gradsweep run: a sweep file or a model and its parameters, measured. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/run_options.h"
+#include "sweep/dryrun.h"
+#include "sweep/files.h"
+#include "sweep/interrupt.h"
+#include "sweep/table.h"
+#include "sweep/text.h"
+
+/* ---- the sweep ---- */
+
+/* Sets a key of every block, so that the sweep is expanded, checked and named
+ * as if it had been written so. What is no block is the expansion's to refuse. */
+static gs_status set_in_blocks(cJSON *root, const char *key, const char *value, gs_error *error) {
+  cJSON *block = NULL;
+  if (!value) return GS_OK;
+  cJSON_ArrayForEach(block, cJSON_GetObjectItemCaseSensitive(root, "blocks")) {
+    if (!cJSON_IsObject(block)) continue;
+    cJSON_DeleteItemFromObjectCaseSensitive(block, key);
+    if (!gs_json_add_string(block, key, value)) {
+      return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the sweep");
+    }
+  }
+  return GS_OK;
+}
+
+static gs_status read_file(const gs_run_arguments *arguments, gs_sweep *sweep, gs_error *error) {
+  cJSON *root = NULL;
+  GS_TRY(gs_json_read_file(arguments->sweep, GS_JSON_MAX_INPUT_BYTES, &root, error));
+  gs_status status = set_in_blocks(root, "backend", arguments->backend, error);
+  if (status == GS_OK) status = set_in_blocks(root, "device", arguments->device, error);
+  if (status == GS_OK) status = gs_sweep_from_json(root, arguments->sweep, sweep, error);
+  cJSON_Delete(root);
+  return status;
+}
+
+/* The command line's one block, with --backend and --device among its keys. */
+static gs_status read_parameters(const gs_run_arguments *arguments, gs_sweep *sweep,
+                                 gs_error *error) {
+  const size_t count = (size_t)arguments->parameter_count;
+  char backend[GS_DEVICE_NAME_BYTES + 16];
+  char device[GS_DEVICE_NAME_BYTES + 16];
+  char **all = malloc((count + 2) * sizeof *all);
+  if (!all) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
+  int total = arguments->parameter_count;
+  if (count > 0) memcpy(all, arguments->parameters, count * sizeof *all);
+  if (arguments->backend) {
+    snprintf(backend, sizeof backend, "--backend=%s", arguments->backend);
+    all[total++] = backend;
+  }
+  if (arguments->device) {
+    snprintf(device, sizeof device, "--device=%s", arguments->device);
+    all[total++] = device;
+  }
+  const gs_status status =
+      gs_sweep_from_options(gs_model_name(arguments->model), all, total, sweep, error);
+  free(all);
+  return status;
+}
+
+static gs_status read_sweep(const gs_run_arguments *arguments, gs_sweep *sweep, gs_error *error) {
+  GS_TRY(arguments->sweep ? read_file(arguments, sweep, error)
+                          : read_parameters(arguments, sweep, error));
+  if (arguments->filter) GS_TRY(gs_sweep_filter(sweep, arguments->filter, error));
+  if (sweep->count > 0) return GS_OK;
+  return GS_FAIL(error, GS_ERR_USAGE, "no cell matches --filter");
+}
+
+/* ---- where the results go ---- */
+
+/* "results/local/<name>-<date>": a new folder for every run. */
+static void choose_folder(const gs_sweep *sweep, char folder[GS_PATH_BYTES]) {
+  char name[GS_SWEEP_NAME_BYTES];
+  char date[32];
+  const time_t now = time(NULL);
+  struct tm local;
+  memset(&local, 0, sizeof local);
+  localtime_r(&now, &local);
+  strftime(date, sizeof date, "%Y%m%d-%H%M%S", &local);
+  snprintf(name, sizeof name, "%s", sweep->name);
+  for (char *at = name; *at; at++) {
+    const bool plain =
+        strchr("0123456789-_.", *at) || (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+    if (!plain || (at == name && *at == '.')) *at = '_';
+  }
+  int length = snprintf(folder, GS_PATH_BYTES, "results/local/%s-%s", name, date);
+  for (int i = 2; access(folder, F_OK) == 0; i++) {
+    snprintf(folder + length, (size_t)(GS_PATH_BYTES - length), "-%d", i);
+  }
+}
+
+/* ---- what is printed ---- */
+
+static void print_list(const gs_sweep *sweep) {
+  for (int64_t i = 0; i < sweep->count && !ferror(stdout); i++) {
+    printf("%s  %s\n", sweep->cells[i].id, sweep->cells[i].name);
+  }
+}
+
+static void print_counts(const gs_sweep *sweep, const gs_run_report *report, const char *folder) {
+  char seconds[GS_NUMBER_BYTES];
+  const char *separator = ":";
+  printf("\n%lld cells", (long long)sweep->count);
+  for (int i = 0; i < GS_CELL_STATUS_COUNT; i++) {
+    if (!report->counts[i]) continue;
+    printf("%s %lld %s", separator, (long long)report->counts[i],
+           i == GS_CELL_PENDING ? "not run" : gs_cell_status_name((gs_cell_status)i));
+    separator = ",";
+  }
+  printf("; %s\n", gs_text_seconds(report->seconds, seconds));
+  if (report->results_there) printf("results: %s/%s\n", folder, GS_RESULTS_NAME);
+}
+
+static gs_status print_report(const gs_sweep *sweep, const gs_run_report *report,
+                              const char *folder, gs_error *error) {
+  const bool colour = gs_terminal_has_colour(stdout);
+  GS_TRY(gs_table_print(stdout, sweep, report->outcomes, colour, error));
+  print_counts(sweep, report, folder);
+  return GS_OK;
+}
+
+/* ---- the run ---- */
+
+static gs_run_options make_options(const gs_run_arguments *arguments, const gs_sweep *sweep,
+                                   const char *folder) {
+  gs_run_options options = {.folder = folder,
+                            .mode = arguments->resume      ? GS_JOURNAL_RESUME
+                                    : arguments->overwrite ? GS_JOURNAL_OVERWRITE
+                                                           : GS_JOURNAL_NEW,
+                            .measure = gs_measure_defaults(),
+                            .timeout_s = arguments->timeout_s,
+                            .memory_limit_bytes = arguments->memory_limit_bytes,
+                            .threads = arguments->threads,
+                            .interrupt = gs_interrupt_open()};
+  options.measure.max_points = arguments->max_points;
+  options.measure.threshold_decades = arguments->threshold_decades;
+  if (sweep->spread >= 0) options.measure.spread = sweep->spread;
+  if (sweep->time_limit_s >= 0) options.measure.time_limit_s = sweep->time_limit_s;
+  if (arguments->time_limit_s >= 0) options.measure.time_limit_s = arguments->time_limit_s;
+  return options;
+}
+
+static gs_status measure(const gs_run_arguments *arguments, const gs_sweep *sweep,
+                         const gs_run_options *options, int *code, gs_error *error) {
+  gs_progress progress = gs_progress_on(arguments->quiet ? NULL : stderr);
+  gs_run_report report;
+  gs_status status = gs_run(sweep, options, &progress, &report, error);
+  gs_progress_end(&progress);
+  if (status == GS_OK && (report.results_there || !report.signal_number)) {
+    status = print_report(sweep, &report, options->folder, error);
+  }
+  const bool lost = report.counts[GS_CELL_FAILED] + report.counts[GS_CELL_TIMEOUT] +
+                        report.counts[GS_CELL_CRASHED] >
+                    0;
+  *code = report.signal_number ? GS_EXIT_SIGNAL + report.signal_number : lost ? GS_EXIT_CELLS : 0;
+  if (report.signal_number) {
+    gs_progress_say(&progress, "ended by a signal (%s); --resume --out %s continues",
+                    strsignal(report.signal_number), options->folder);
+  }
+  gs_run_report_clear(&report);
+  return status;
+}
+
+static gs_status run_sweep(const gs_run_arguments *arguments, gs_sweep *sweep, int *code,
+                           gs_error *error) {
+  char folder[GS_PATH_BYTES];
+  GS_TRY(read_sweep(arguments, sweep, error));
+  if (arguments->list) {
+    print_list(sweep);
+    return GS_OK;
+  }
+  if (!arguments->folder) choose_folder(sweep, folder);
+  const gs_run_options options =
+      make_options(arguments, sweep, arguments->folder ? arguments->folder : folder);
+  if (!arguments->dry_run) return measure(arguments, sweep, &options, code, error);
+  int signal_number = 0;
+  const gs_status status = gs_dry_run(stdout, sweep, &options, &signal_number, error);
+  if (signal_number) *code = GS_EXIT_SIGNAL + signal_number;
+  return status;
+}
+
+gs_status gs_command_run(int argc, char **argv, int *code, gs_error *error) {
+  gs_run_arguments arguments;
+  gs_sweep sweep;
+  memset(&sweep, 0, sizeof sweep);
+  gs_status status = gs_run_arguments_parse(argc, argv, &arguments, error);
+  if (status == GS_OK && arguments.help) {
+    gs_help_run_print(stdout);
+  } else if (status == GS_OK) {
+    status = run_sweep(&arguments, &sweep, code, error);
+    gs_sweep_clear(&sweep);
+  }
+  gs_run_arguments_clear(&arguments);
+  return status;
+}

@@ -1,0 +1,31 @@
+/* Faults on demand, so that tests can see what a run makes of them.
+ *
+ * Only the worker reads the environment variable GRADSWEEP_FAULT, a comma-
+ * separated list of kind:cell, the cell by its place in the sweep, from 0:
+ *
+ *   crash:3    abort while measuring cell 3
+ *   exit:3     exit with code 3, half an answer written
+ *   hang:3     never answer
+ *   garbage:3  answer with something that is not JSON
+ *   print:3    write to the standard output, as a careless library does
+ *   slow:3     take 0.2 s longer
+ *   *          in place of a number: every cell
+ *
+ * "absent" (alone) makes the device missing. Without the variable nothing
+ * happens. */
+#ifndef GS_SWEEP_FAULT_H
+#define GS_SWEEP_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GS_FAULT_VARIABLE "GRADSWEEP_FAULT"
+
+/* Does what the variable asks for at this cell, on the way to its answer.
+ * Returns true when a broken answer has been written to `output` already. */
+bool gs_fault_at_cell(int64_t cell, int output);
+
+/* Whether the device is to be missing. */
+bool gs_fault_absent(void);
+
+#endif

@@ -1,0 +1,281 @@
+/* The journal of a run. See journal.h. */
+#include "sweep/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sweep/files.h"
+#include "sweep/pipe.h"
+
+struct gs_journal {
+  char folder[GS_PATH_BYTES];
+  char path[GS_PATH_BYTES];
+  gs_journal_mode mode;
+  int fd;        /* -1: there is no file yet */
+  int64_t size;  /* bytes of whole lines */
+  bool read;     /* all of its lines: size is known */
+  cJSON *header; /* of a continued run */
+};
+
+static gs_status fail(const gs_journal *journal, const char *doing, int native, gs_error *error) {
+  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, native, "cannot %s %s: %s", doing, journal->path,
+                        strerror(native));
+}
+
+const cJSON *gs_journal_header(const gs_journal *journal) { return journal->header; }
+
+void gs_journal_destroy(gs_journal *journal) {
+  if (!journal) return;
+  if (journal->fd >= 0) close(journal->fd); /* and with it the lock */
+  cJSON_Delete(journal->header);
+  free(journal);
+}
+
+/* ---- opening ---- */
+
+static gs_status lock(gs_journal *journal, gs_error *error) {
+  if (flock(journal->fd, LOCK_EX | LOCK_NB) == 0) return GS_OK;
+  if (errno == EWOULDBLOCK) {
+    return GS_FAIL(error, GS_ERR_OUTPUT, "another run is writing to %s", journal->folder);
+  }
+  return fail(journal, "lock", errno, error);
+}
+
+static gs_status refuse_existing(const gs_journal *journal, const char *what, gs_error *error) {
+  return GS_FAIL(error, GS_ERR_USAGE,
+                 "%s/%s is there already: --resume continues that run, --overwrite replaces it, "
+                 "--out chooses another folder",
+                 journal->folder, what);
+}
+
+/* Opens and locks the file if there is one. */
+static gs_status open_existing(gs_journal *journal, gs_error *error) {
+  journal->fd = open(journal->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (journal->fd < 0) return errno == ENOENT ? GS_OK : fail(journal, "open", errno, error);
+  struct stat about;
+  if (fstat(journal->fd, &about) != 0) return fail(journal, "open", errno, error);
+  if (!S_ISREG(about.st_mode)) {
+    return GS_FAIL(error, GS_ERR_OUTPUT, "%s is not a plain file", journal->path);
+  }
+  GS_TRY(lock(journal, error));
+  journal->size = about.st_size;
+  return GS_OK;
+}
+
+/* The lines of the journal from an offset on, one after the other. */
+typedef struct line_reader {
+  FILE *stream;
+  char *line;
+  size_t capacity;
+  int64_t offset; /* of the line read last */
+  int64_t next;   /* where the following one starts */
+} line_reader;
+
+static gs_status reader_open(line_reader *reader, const gs_journal *journal, gs_error *error) {
+  memset(reader, 0, sizeof *reader);
+  reader->stream = fopen(journal->path, "re");
+  return reader->stream ? GS_OK : fail(journal, "read", errno, error);
+}
+
+static void reader_close(line_reader *reader) {
+  if (reader->stream) fclose(reader->stream);
+  free(reader->line);
+}
+
+/* Reads one line; *length is 0 at the end and for a line without its newline. */
+static gs_status reader_next(line_reader *reader, const gs_journal *journal, int64_t *length,
+                             gs_error *error) {
+  errno = 0;
+  const ssize_t got = getline(&reader->line, &reader->capacity, reader->stream);
+  *length = 0;
+  if (got < 0 && (ferror(reader->stream) || errno == ENOMEM)) {
+    return fail(journal, "read", errno, error);
+  }
+  reader->offset = reader->next;
+  if (got <= 0 || reader->line[got - 1] != '\n') return GS_OK;
+  reader->next += got;
+  *length = got;
+  return GS_OK;
+}
+
+static gs_status parse_header(gs_journal *journal, const char *line, int64_t length,
+                              gs_error *error) {
+  gs_error details;
+  gs_status status =
+      gs_json_parse(line, (size_t)length - 1, journal->path, &journal->header, &details);
+  const cJSON *version = cJSON_GetObjectItemCaseSensitive(journal->header, "journal");
+  if (status == GS_OK && cJSON_IsNumber(version) && version->valuedouble == GS_JOURNAL_VERSION) {
+    return GS_OK;
+  }
+  if (status == GS_ERR_MEMORY) return GS_FAIL(error, status, "%s", details.message);
+  return GS_FAIL(error, GS_ERR_DATA, "%s:1 is not the header of a journal of this version",
+                 journal->path);
+}
+
+/* Reads the header of a run to be continued, if one whole line is there. */
+static gs_status read_header(gs_journal *journal, gs_error *error) {
+  line_reader reader;
+  int64_t length = 0;
+  gs_status status = reader_open(&reader, journal, error);
+  if (status == GS_OK) status = reader_next(&reader, journal, &length, error);
+  if (status == GS_OK && length > 0) {
+    status = parse_header(journal, reader.line, length, error);
+    journal->size = length;
+  }
+  reader_close(&reader);
+  return status;
+}
+
+static gs_status open_in_mode(gs_journal *journal, gs_error *error) {
+  char results[GS_PATH_BYTES];
+  GS_TRY(gs_path_join(results, journal->folder, GS_RESULTS_NAME, error));
+  GS_TRY(open_existing(journal, error));
+  if (journal->mode == GS_JOURNAL_NEW && journal->fd >= 0) {
+    return refuse_existing(journal, GS_JOURNAL_NAME, error);
+  }
+  /* results without a journal: somebody's, and not to be continued */
+  if (journal->mode != GS_JOURNAL_OVERWRITE && journal->fd < 0 && access(results, F_OK) == 0) {
+    return refuse_existing(journal, GS_RESULTS_NAME, error);
+  }
+  if (journal->mode == GS_JOURNAL_RESUME && journal->fd >= 0) return read_header(journal, error);
+  return GS_OK;
+}
+
+gs_status gs_journal_open(const char *folder, gs_journal_mode mode, gs_journal **journal,
+                          gs_error *error) {
+  *journal = NULL;
+  GS_TRY(gs_folder_check(folder, error));
+  gs_journal *new_journal = calloc(1, sizeof *new_journal);
+  if (!new_journal) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the journal");
+  new_journal->fd = -1;
+  new_journal->mode = mode;
+  snprintf(new_journal->folder, sizeof new_journal->folder, "%s", folder);
+  gs_status status = gs_path_join(new_journal->path, folder, GS_JOURNAL_NAME, error);
+  if (status == GS_OK) status = open_in_mode(new_journal, error);
+  if (status == GS_OK) {
+    *journal = new_journal;
+  } else {
+    gs_journal_destroy(new_journal);
+  }
+  return status;
+}
+
+/* ---- reading ---- */
+
+static gs_status visit_line(const gs_journal *journal, const line_reader *reader, int64_t length,
+                            int64_t number, gs_journal_visit *visit, void *user, gs_error *error) {
+  char origin[GS_PATH_BYTES + 24];
+  cJSON *record = NULL;
+  gs_error details;
+  snprintf(origin, sizeof origin, "%s:%lld", journal->path, (long long)number);
+  gs_status status = gs_json_parse(reader->line, (size_t)length - 1, "", &record, &details);
+  if (status == GS_OK) status = visit(user, record, reader->offset, length - 1, &details);
+  cJSON_Delete(record);
+  if (status == GS_ERR_DATA) {
+    return GS_FAIL(error, status, "%.300s is damaged: %.150s", origin, details.message);
+  }
+  return status == GS_OK ? GS_OK : GS_FAIL(error, status, "%s", details.message);
+}
+
+gs_status gs_journal_read(gs_journal *journal, gs_journal_visit *visit, void *user,
+                          gs_error *error) {
+  line_reader reader;
+  int64_t length = 0;
+  gs_status status = reader_open(&reader, journal, error);
+  for (int64_t number = 1; status == GS_OK; number++) {
+    status = reader_next(&reader, journal, &length, error);
+    if (status != GS_OK || length == 0) break;
+    if (number > 1) status = visit_line(journal, &reader, length, number, visit, user, error);
+    journal->size = reader.next;
+  }
+  reader_close(&reader);
+  journal->read = status == GS_OK;
+  return status;
+}
+
+gs_status gs_journal_copy(const gs_journal *journal, int64_t offset, int64_t length, FILE *stream,
+                          gs_error *error) {
+  char chunk[1 << 16];
+  while (length > 0) {
+    const size_t wanted = length < (int64_t)sizeof chunk ? (size_t)length : sizeof chunk;
+    const ssize_t got = pread(journal->fd, chunk, wanted, offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return fail(journal, "read", got < 0 ? errno : EIO, error);
+    if (fwrite(chunk, 1, (size_t)got, stream) != (size_t)got) return GS_OK;
+    offset += got;
+    length -= got;
+  }
+  return GS_OK;
+}
+
+/* ---- writing ---- */
+
+/* Cuts the file back to its whole lines. */
+static gs_status cut(const gs_journal *journal, gs_error *error) {
+  if (ftruncate(journal->fd, journal->size) != 0 || fsync(journal->fd) != 0) {
+    return fail(journal, "cut", errno, error);
+  }
+  return GS_OK;
+}
+
+gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
+                            gs_error *error) {
+  char *bytes = malloc(length + 1);
+  if (!bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of the journal");
+  memcpy(bytes, line, length);
+  bytes[length] = '\n';
+  const bool written = lseek(journal->fd, journal->size, SEEK_SET) == journal->size &&
+                       gs_write_all(journal->fd, bytes, length + 1) && fsync(journal->fd) == 0;
+  const int failed = errno;
+  free(bytes);
+  if (!written) {
+    (void)cut(journal, NULL); /* if this fails too, the next run drops the torn line */
+    return fail(journal, "write", failed, error);
+  }
+  *offset = journal->size;
+  journal->size += (int64_t)length + 1;
+  return GS_OK;
+}
+
+static gs_status create(gs_journal *journal, gs_error *error) {
+  GS_TRY(gs_folder_create(journal->folder, error));
+  journal->fd = open(journal->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (journal->fd < 0) return fail(journal, "create", errno, error);
+  return lock(journal, error);
+}
+
+static gs_status write_header(gs_journal *journal, const cJSON *header, gs_error *error) {
+  char *line = gs_json_print_line(header);
+  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the journal's header");
+  int64_t offset = 0;
+  const gs_status status = gs_journal_append(journal, line, strlen(line), &offset, error);
+  free(line);
+  return status;
+}
+
+gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *error) {
+  if (journal->header && !journal->read) {
+    return GS_FAIL(error, GS_ERR_INTERNAL, "a journal must be read before it is continued");
+  }
+  if (journal->header) return cut(journal, error);
+  const bool made = journal->fd < 0;
+  if (made) GS_TRY(create(journal, error));
+  journal->size = 0;
+  GS_TRY(cut(journal, error));
+  if (journal->mode == GS_JOURNAL_OVERWRITE) {
+    char results[GS_PATH_BYTES];
+    GS_TRY(gs_path_join(results, journal->folder, GS_RESULTS_NAME, error));
+    if (unlink(results) != 0 && errno != ENOENT) return fail(journal, "replace", errno, error);
+  }
+  const gs_status status = write_header(journal, header, error);
+  if (status != GS_OK) {
+    if (made) unlink(journal->path); /* an empty journal would only be in the way */
+    return status;
+  }
+  return gs_folder_sync(journal->folder, error);
+}

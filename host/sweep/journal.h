@@ -1,0 +1,62 @@
+/* The journal of a run: DIR/journal.jsonl. Its first line says which run it is
+ * (sweep, build, device), every other line is the record of one finished cell,
+ * written at once and synced, so that a killed run loses at most the cell in
+ * flight. A cell that was run again has several lines; the newest counts.
+ *
+ * The file is locked while it is open: one run per folder. */
+#ifndef GS_SWEEP_JOURNAL_H
+#define GS_SWEEP_JOURNAL_H
+
+#include "base/json.h"
+
+#define GS_JOURNAL_NAME "journal.jsonl"
+#define GS_RESULTS_NAME "results.json"
+
+enum { GS_JOURNAL_VERSION = 1 };
+
+typedef enum gs_journal_mode {
+  GS_JOURNAL_NEW,      /* refuse a folder that holds a run */
+  GS_JOURNAL_RESUME,   /* continue the run in the folder, if there is one */
+  GS_JOURNAL_OVERWRITE /* replace it */
+} gs_journal_mode;
+
+typedef struct gs_journal gs_journal;
+
+/* Finds and locks what the folder holds, and changes nothing: no file is made
+ * or cut before gs_journal_begin. The caller destroys *journal.
+ * Errors: GS_ERR_USAGE when a new run's folder holds a run already; GS_ERR_OUTPUT
+ * when the folder cannot be written or another process runs in it; GS_ERR_DATA
+ * when a journal to be resumed has a header that cannot be read; GS_ERR_MEMORY. */
+gs_status gs_journal_open(const char *folder, gs_journal_mode mode, gs_journal **journal,
+                          gs_error *error);
+void gs_journal_destroy(gs_journal *journal);
+
+/* The header of the run to be continued, or NULL: the run starts anew (also
+ * when a killed run left a journal without one whole line). */
+const cJSON *gs_journal_header(const gs_journal *journal);
+
+/* Called with each record, oldest first; length does not count the newline. */
+typedef gs_status gs_journal_visit(void *user, const cJSON *record, int64_t offset, int64_t length,
+                                   gs_error *error);
+/* Reads every whole line after the header, strictly. A last line without its
+ * newline was torn by the end of a run and is left out. Errors: GS_ERR_DATA with
+ * the line's number; GS_ERR_OUTPUT when it cannot be read; GS_ERR_MEMORY. */
+gs_status gs_journal_read(gs_journal *journal, gs_journal_visit *visit, void *user,
+                          gs_error *error);
+
+/* Makes the journal ready for records. Of a continued run, which must have been
+ * read, the torn last line is cut off; a new one gets its folder, its file and the header, synced.
+ * Errors: GS_ERR_OUTPUT; GS_ERR_MEMORY. */
+gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *error);
+
+/* Appends one line (no newline in it) and syncs. On failure (GS_ERR_OUTPUT) the
+ * file is as it was before. *offset is where the line starts. */
+gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
+                            gs_error *error);
+
+/* Copies a line of the journal to a stream, whose errors the caller finds with
+ * ferror. Errors: GS_ERR_OUTPUT when the journal cannot be read. */
+gs_status gs_journal_copy(const gs_journal *journal, int64_t offset, int64_t length, FILE *stream,
+                          gs_error *error);
+
+#endif

@@ -1,0 +1,48 @@
+/* Lines over a pipe: the two ends of the protocol between the program and its
+ * worker process. One request is one line of JSON, and so is one answer.
+ *
+ * The worker speaks first, a hello (or why there is none):
+ *   {"hello": 1, "device": {"backend", "name", "threads", "memory_bytes", "libraries"}}
+ *   {"error": "words", "status": "no device"}
+ * and then answers each request with one line:
+ *   {"request": "floor"}                      -> gs_floor as an object, or {"error"}
+ *   {"request": "predict", "params": {..}}    -> {"predicted_bytes": n}, or {"error"}
+ *   {"request": "cell", "cell": index in the sweep, "id", "name", "params",
+ *    "options": gs_measure_options, "floor": {..} or null, "memory_limit_bytes": n}
+ *                                             -> the cell's record */
+#ifndef GS_SWEEP_PIPE_H
+#define GS_SWEEP_PIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum { GS_WORKER_PROTOCOL = 1 };
+
+/* Bytes read so far that have not been taken as lines. Zero it to start. */
+typedef struct gs_lines {
+  char *bytes;
+  size_t length;
+  size_t capacity;
+  size_t taken;   /* bytes of the line handed out last, dropped at the next call */
+  size_t scanned; /* bytes known to hold no newline */
+  bool end;       /* the writer has closed the pipe */
+} gs_lines;
+
+/* One read(2) into the buffer; nothing to read on a non-blocking pipe is fine,
+ * the pipe's end sets `end`. Errors: GS_ERR_DEVICE (the read failed),
+ * GS_ERR_MEMORY (a line longer than any record can be). */
+gs_status gs_lines_read(gs_lines *lines, int fd, gs_error *error);
+
+/* The next complete line without its newline, terminated, valid until the next
+ * call; NULL when there is none yet. */
+char *gs_lines_take(gs_lines *lines, size_t *length);
+
+void gs_lines_clear(gs_lines *lines);
+
+/* Writes everything or fails with errno; retries short writes and EINTR. The
+ * descriptor blocks. */
+bool gs_write_all(int fd, const char *bytes, size_t length);
+
+#endif

@@ -1,0 +1,56 @@
+/* The parent's handle on a worker process: start it, ask it with a deadline,
+ * end it. Whatever the worker does, these calls return. */
+#ifndef GS_SWEEP_PROCESS_H
+#define GS_SWEEP_PROCESS_H
+
+#include "base/json.h"
+#include "net/config.h"
+
+enum { GS_PROCESS_REASON_BYTES = 256 };
+
+typedef struct gs_process_options {
+  gs_backend backend;
+  const char *device; /* "auto", or the backend's name for one; borrowed */
+  int threads;        /* 0: one per processor */
+  int interrupt;      /* descriptor that becomes readable when the run must end; -1: none */
+  /* Called with each line the worker writes to its standard error, and about
+   * four times a second while waiting. Both may be NULL. */
+  void (*on_words)(void *user, const char *line);
+  void (*on_wait)(void *user);
+  void *user;
+} gs_process_options;
+
+typedef enum gs_reply {
+  GS_REPLY_LINE,       /* an answer */
+  GS_REPLY_TIMEOUT,    /* none in time; the worker has been killed */
+  GS_REPLY_ENDED,      /* the worker died */
+  GS_REPLY_INTERRUPTED /* the interrupt descriptor is readable; still running */
+} gs_reply;
+
+typedef struct gs_answer {
+  gs_reply reply;
+  const char *line; /* terminated, valid until the next call for this process */
+  size_t length;
+  char reason[GS_PROCESS_REASON_BYTES]; /* of a timeout or an end, in words */
+} gs_answer;
+
+typedef struct gs_process gs_process;
+
+/* Starts this program again as `gradsweep worker` and waits for its hello.
+ * *device (the caller's) is its description; NULL when interrupted, which is
+ * GS_OK with *process NULL. The worker dies with the thread that started it.
+ * Errors: GS_ERR_NO_DEVICE and whatever else the worker says in place of a
+ * hello; GS_ERR_DEVICE when it says nothing; GS_ERR_MEMORY. */
+gs_status gs_process_start(const gs_process_options *options, gs_process **process, cJSON **device,
+                           gs_error *error);
+
+/* Sends a request (no newline) and waits for one line. After GS_REPLY_TIMEOUT
+ * and GS_REPLY_ENDED only gs_process_stop may follow. Errors: GS_ERR_MEMORY. */
+gs_status gs_process_ask(gs_process *process, const char *request, double timeout_s,
+                         gs_answer *answer, gs_error *error);
+
+/* Ends the worker: at once when `now`, else by the end of its input with a
+ * moment's grace. Frees the handle; accepts NULL. */
+void gs_process_stop(gs_process *process, bool now);
+
+#endif

@@ -1,0 +1,160 @@
+/* What a run says while it runs. See progress.h. */
+#include "sweep/progress.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sweep/text.h"
+
+enum { BAR_CELLS = 24, LINE_BYTES = 512 };
+
+static double now_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+bool gs_terminal_has_colour(FILE *stream) {
+  const char *no_colour = getenv("NO_COLOR");
+  const char *kind = getenv("TERM");
+  return isatty(fileno(stream)) && !(no_colour && *no_colour) && kind && strcmp(kind, "dumb") != 0;
+}
+
+gs_progress gs_progress_on(FILE *stream) {
+  gs_progress progress;
+  memset(&progress, 0, sizeof progress);
+  progress.stream = stream;
+  if (stream) progress.terminal = isatty(fileno(stream));
+  if (stream) progress.colour = gs_terminal_has_colour(stream);
+  return progress;
+}
+
+const char *gs_duration_text(double seconds, char text[GS_DURATION_BYTES]) {
+  if (!(seconds >= 0 && seconds < 1e9)) {
+    snprintf(text, GS_DURATION_BYTES, "?");
+    return text;
+  }
+  const long whole = lround(seconds);
+  if (whole >= 3600) {
+    snprintf(text, GS_DURATION_BYTES, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+  } else {
+    snprintf(text, GS_DURATION_BYTES, "%ld:%02ld", whole / 60, whole % 60);
+  }
+  return text;
+}
+
+/* ---- the bar ---- */
+
+static int terminal_columns(const gs_progress *progress) {
+  struct winsize size;
+  const bool known = ioctl(fileno(progress->stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+static void clear_bar(gs_progress *progress) {
+  if (progress->drawn) (void)fputs("\r\033[K", progress->stream);
+  progress->drawn = false;
+}
+
+/* Time left, from the pace so far, weighted by the cells' estimates. */
+static double time_left_s(const gs_progress *progress) {
+  if (!(progress->work_done > 0)) return NAN;
+  const double elapsed = now_s() - progress->started_s;
+  return elapsed * (progress->work - progress->work_done) / progress->work_done;
+}
+
+static void draw_bar(gs_progress *progress) {
+  char bar[BAR_CELLS + 1];
+  char left[GS_DURATION_BYTES];
+  char line[LINE_BYTES];
+  const double share = progress->total > 0 ? (double)progress->done / (double)progress->total : 1;
+  const int filled = (int)(share * BAR_CELLS);
+  for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '#' : '.';
+  bar[BAR_CELLS] = '\0';
+  const int head =
+      snprintf(line, sizeof line, " %lld/%lld  left %s  ", (long long)progress->done,
+               (long long)progress->total, gs_duration_text(time_left_s(progress), left));
+  const int room = terminal_columns(progress) - BAR_CELLS - 3 - head;
+  if (room > 0) {
+    snprintf(line + head, sizeof line - (size_t)head, "%.*s", room,
+             progress->name ? progress->name : "");
+  }
+  clear_bar(progress);
+  (void)fprintf(progress->stream, progress->colour ? "[\033[32m%s\033[0m]%s" : "[%s]%s", bar, line);
+  (void)fflush(progress->stream);
+  progress->drawn = true;
+  progress->drawn_s = now_s();
+}
+
+/* ---- the run's events ---- */
+
+void gs_progress_begin(gs_progress *progress, int64_t total, int64_t done, double work) {
+  progress->total = total;
+  progress->done = done;
+  progress->work = work;
+  progress->work_done = 0;
+  progress->started_s = now_s();
+  if (done > 0) {
+    gs_progress_say(progress, "%lld of %lld cells are done already", (long long)done,
+                    (long long)total);
+  }
+}
+
+void gs_progress_cell_begin(gs_progress *progress, const char *name) {
+  progress->name = name;
+  progress->cell_start_s = now_s();
+  gs_progress_wait(progress);
+}
+
+void gs_progress_wait(gs_progress *progress) {
+  if (!progress->stream || !progress->terminal || !progress->name) return;
+  if (now_s() - progress->drawn_s >= 0.1) draw_bar(progress);
+}
+
+static const char *status_colour(const gs_progress *progress, gs_cell_status status) {
+  if (!progress->colour) return "";
+  return status == GS_CELL_OK ? "\033[32m" : status == GS_CELL_SKIPPED ? "\033[33m" : "\033[31m";
+}
+
+void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, double work) {
+  progress->done++;
+  progress->work_done += work;
+  if (!progress->stream) return;
+  const bool ok = outcome->status == GS_CELL_OK;
+  if (!progress->terminal || !ok) { /* on a terminal only what needs attention stays */
+    char reason[GS_REASON_BYTES];
+    gs_text_printable(outcome->reason, reason, sizeof reason);
+    clear_bar(progress);
+    (void)fprintf(progress->stream, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s%s\n",
+                  (long long)progress->done, (long long)progress->total,
+                  status_colour(progress, outcome->status), gs_cell_status_name(outcome->status),
+                  progress->colour ? "\033[0m" : "", now_s() - progress->cell_start_s,
+                  progress->name, ok ? "" : ": ", reason);
+    (void)fflush(progress->stream);
+  }
+  gs_progress_wait(progress);
+}
+
+void gs_progress_say(gs_progress *progress, const char *format, ...) {
+  if (!progress->stream) return;
+  char line[LINE_BYTES];
+  char printable[LINE_BYTES];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  clear_bar(progress);
+  (void)fprintf(progress->stream, "%s\n", gs_text_printable(line, printable, sizeof printable));
+  (void)fflush(progress->stream);
+}
+
+void gs_progress_end(gs_progress *progress) {
+  if (!progress->stream) return;
+  clear_bar(progress);
+  (void)fflush(progress->stream);
+}

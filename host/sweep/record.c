@@ -1,0 +1,128 @@
+/* A cell's record. See record.h. */
+#include "sweep/record.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *gs_cell_status_name(gs_cell_status status) {
+  switch (status) {
+#define GS_CELL_STATUS_CASE(constant, name)                                                        \
+  case constant: return name;
+    GS_CELL_STATUS_LIST(GS_CELL_STATUS_CASE)
+#undef GS_CELL_STATUS_CASE
+  case GS_CELL_STATUS_COUNT: break;
+  }
+  return "unknown";
+}
+
+gs_outcome gs_outcome_pending(void) {
+  const gs_outcome outcome = {.decades_p05 = NAN,
+                              .decades_p50 = NAN,
+                              .decades_p95 = NAN,
+                              .decades_per_layer = NAN,
+                              .lost_f16 = NAN,
+                              .lost_f32 = NAN,
+                              .samples_per_s = NAN,
+                              .fraction_of_floor = NAN,
+                              .median_ns = NAN,
+                              .timed_steps = NAN};
+  return outcome;
+}
+
+/* cJSON's getters accept NULL, so chains of them need no checks. */
+static const cJSON *get(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+static double number(const cJSON *object, const char *key) {
+  const cJSON *item = get(object, key);
+  return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+}
+
+static void copy_text(char *into, size_t capacity, const cJSON *item) {
+  const char *text = cJSON_GetStringValue(item);
+  snprintf(into, capacity, "%s", text ? text : "");
+}
+
+const char *gs_record_id(const cJSON *record) { return cJSON_GetStringValue(get(record, "id")); }
+
+gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error) {
+  const char *status = cJSON_GetStringValue(get(record, "status"));
+  gs_cell_status found = GS_CELL_PENDING;
+  for (int i = GS_CELL_OK; status && i < GS_CELL_STATUS_COUNT; i++) {
+    if (strcmp(status, gs_cell_status_name((gs_cell_status)i)) == 0) found = (gs_cell_status)i;
+  }
+  if (!gs_record_id(record) || found == GS_CELL_PENDING) {
+    return GS_FAIL(error, GS_ERR_DATA, "not the record of a cell: no id or no known status");
+  }
+  outcome->status = found;
+  copy_text(outcome->reason, sizeof outcome->reason, get(record, "error"));
+  const cJSON *summary = get(record, "summary");
+  const cJSON *decades = get(summary, "decades");
+  outcome->decades_p05 = number(decades, "p05");
+  outcome->decades_p50 = number(decades, "p50");
+  outcome->decades_p95 = number(decades, "p95");
+  outcome->decades_per_layer = number(get(summary, "decades_per_layer"), "p50");
+  copy_text(outcome->verdict, sizeof outcome->verdict, get(summary, "verdict"));
+  const cJSON *lost = get(get(summary, "first_layer_lost"), "delta");
+  outcome->lost_f16 = number(lost, "f16");
+  outcome->lost_f32 = number(lost, "f32");
+  const cJSON *timing = get(record, "timing");
+  outcome->samples_per_s = number(timing, "samples_per_s");
+  outcome->fraction_of_floor = number(timing, "fraction_of_floor");
+  outcome->median_ns = number(timing, "median_ns");
+  const cJSON *samples = get(timing, "samples_ns");
+  outcome->timed_steps = samples ? (double)cJSON_GetArraySize(samples) : (double)NAN;
+  return GS_OK;
+}
+
+/* {"id", "name", "params"}; NULL when out of memory. */
+static cJSON *identity(const char *id, const char *name, const cJSON *params) {
+  cJSON *record = cJSON_CreateObject();
+  if (record && gs_json_add_string(record, "id", id) && gs_json_add_string(record, "name", name) &&
+      gs_json_add(record, "params", cJSON_Duplicate(params, true))) {
+    return record;
+  }
+  cJSON_Delete(record);
+  return NULL;
+}
+
+/* The three facts of a device that every record carries. */
+static bool add_backend(cJSON *record, const cJSON *device) {
+  const char *backend = cJSON_GetStringValue(get(device, "backend"));
+  const char *name = cJSON_GetStringValue(get(device, "name"));
+  const double threads = number(device, "threads");
+  cJSON *object = cJSON_CreateObject();
+  return gs_json_add(record, "backend", object) &&
+         gs_json_add_string(object, "name", backend ? backend : "unknown") &&
+         gs_json_add_string(object, "device", name ? name : "unknown") &&
+         gs_json_add_int(object, "threads", threads >= 0 ? (int64_t)threads : 0);
+}
+
+cJSON *gs_record_bare(const char *id, const char *name, const cJSON *params, gs_cell_status status,
+                      const char *reason, const cJSON *device) {
+  cJSON *record = identity(id, name, params);
+  if (record && gs_json_add_string(record, "status", gs_cell_status_name(status)) &&
+      gs_json_add_string(record, "error", reason) && add_backend(record, device)) {
+    return record;
+  }
+  cJSON_Delete(record);
+  return NULL;
+}
+
+cJSON *gs_record_complete(const char *id, const char *name, const cJSON *params, cJSON *measured) {
+  cJSON *record = identity(id, name, params);
+  while (record && measured->child) {
+    cJSON *item = cJSON_DetachItemViaPointer(measured, measured->child);
+    char *key = item->string;
+    item->string = NULL; /* the new object makes its own copy */
+    const bool added = gs_json_add(record, key, item);
+    cJSON_free(key);
+    if (added) continue;
+    cJSON_Delete(record);
+    record = NULL;
+  }
+  cJSON_Delete(measured);
+  return record;
+}

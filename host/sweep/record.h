@@ -1,0 +1,70 @@
+/* A cell's record (results/README.md): put together where no measurement did
+ * it, and read for what the program itself needs of it. */
+#ifndef GS_SWEEP_RECORD_H
+#define GS_SWEEP_RECORD_H
+
+#include "base/json.h"
+#include "sweep/spec.h"
+
+/* X(constant, JSON name) */
+#define GS_CELL_STATUS_LIST(X)                                                                     \
+  X(GS_CELL_PENDING, "pending") /* not run yet; never in a record */                               \
+  X(GS_CELL_OK, "ok")                                                                              \
+  X(GS_CELL_SKIPPED, "skipped")                                                                    \
+  X(GS_CELL_FAILED, "failed")                                                                      \
+  X(GS_CELL_TIMEOUT, "timeout")                                                                    \
+  X(GS_CELL_CRASHED, "crashed")
+
+typedef enum gs_cell_status {
+#define GS_CELL_STATUS_ENUM(constant, name) constant,
+  GS_CELL_STATUS_LIST(GS_CELL_STATUS_ENUM)
+#undef GS_CELL_STATUS_ENUM
+      GS_CELL_STATUS_COUNT
+} gs_cell_status;
+
+const char *gs_cell_status_name(gs_cell_status status);
+
+enum { GS_REASON_BYTES = 160 };
+
+/* What the table, the progress and the writer of results need of a record.
+ * NaN stands for a number the record does not have. */
+typedef struct gs_outcome {
+  gs_cell_status status;
+  char reason[GS_REASON_BYTES]; /* the error, cut; empty when ok */
+  double decades_p05;
+  double decades_p50;
+  double decades_p95;
+  double decades_per_layer; /* median */
+  char verdict[12];         /* empty without statistics */
+  double lost_f16;          /* first layer or step of delta lost */
+  double lost_f32;
+  double samples_per_s;
+  double fraction_of_floor;
+  double median_ns; /* NaN: not timed */
+  double timed_steps;
+  int64_t offset; /* of the record's line in the journal, without its newline */
+  int64_t length;
+} gs_outcome;
+
+/* An outcome that has not happened yet. */
+gs_outcome gs_outcome_pending(void);
+
+/* Reads a record. offset and length are left alone. Errors: GS_ERR_DATA when it
+ * is not a cell's record. */
+gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error);
+
+/* The record's id, or NULL if it has none. */
+const char *gs_record_id(const cJSON *record);
+
+/* A record without measurements: id, name, params (borrowed), status, error,
+ * backend (borrowed: the device's description). The caller owns it; NULL when
+ * out of memory. */
+cJSON *gs_record_bare(const char *id, const char *name, const cJSON *params, gs_cell_status status,
+                      const char *reason, const cJSON *device);
+
+/* A measured record with its id, name and params put before what it has.
+ * Takes `measured` over, frees it on failure; params is borrowed. NULL when out
+ * of memory. */
+cJSON *gs_record_complete(const char *id, const char *name, const cJSON *params, cJSON *measured);
+
+#endif

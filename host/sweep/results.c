@@ -1,0 +1,145 @@
+/* results.json. See results.h. */
+#include "sweep/results.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sweep/build.h"
+#include "sweep/files.h"
+
+const char *gs_results_date(char date[GS_DATE_BYTES]) {
+  const time_t now = time(NULL);
+  struct tm utc;
+  memset(&utc, 0, sizeof utc);
+  gmtime_r(&now, &utc);
+  strftime(date, GS_DATE_BYTES, "%Y-%m-%dT%H:%M:%S+00:00", &utc);
+  return date;
+}
+
+/* The processor's nominal rate, or its present one; 0 when nobody says. */
+static int64_t processor_mhz(void) {
+  FILE *stream = fopen("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq", "re");
+  double khz = 0;
+  if (stream) {
+    if (fscanf(stream, "%lf", &khz) != 1) khz = 0;
+    fclose(stream);
+  }
+  if (khz > 0) return (int64_t)(khz / 1000);
+  stream = fopen("/proc/cpuinfo", "re");
+  if (!stream) return 0;
+  double mhz = 0;
+  char line[256];
+  while (mhz <= 0 && fgets(line, sizeof line, stream)) {
+    if (sscanf(line, "cpu MHz : %lf", &mhz) != 1) mhz = 0;
+  }
+  fclose(stream);
+  return (int64_t)mhz;
+}
+
+static cJSON *copy_or_null(const cJSON *tree) {
+  return tree ? cJSON_Duplicate(tree, true) : cJSON_CreateNull();
+}
+
+static cJSON *make_context(const gs_sweep *sweep, const gs_results_facts *facts) {
+  char date[GS_DATE_BYTES];
+  cJSON *context = cJSON_CreateObject();
+  if (context && gs_json_add_string(context, "date", gs_results_date(date)) &&
+      gs_json_add_string(context, "name", sweep->name) &&
+      gs_json_add_string(context, "executable", "gradsweep") &&
+      gs_json_add_string(context, "version", gs_build_version()) &&
+      gs_json_add_string(context, "build", gs_build_flags()) &&
+      gs_json_add_string(context, "library_build_type", gs_build_type()) &&
+      gs_json_add_int(context, "num_cpus", sysconf(_SC_NPROCESSORS_ONLN)) &&
+      gs_json_add_int(context, "mhz_per_cpu", processor_mhz()) &&
+      gs_json_add(context, "caches", cJSON_CreateArray()) &&
+      gs_json_add(context, "device", cJSON_Duplicate(facts->device, true)) &&
+      gs_json_add(context, "floor", copy_or_null(facts->floor)) &&
+      gs_json_add(context, "options", cJSON_Duplicate(facts->options, true))) {
+    return context;
+  }
+  cJSON_Delete(context);
+  return NULL;
+}
+
+/* One entry of benchmarks[], as Google Benchmark writes it. */
+static cJSON *make_benchmark(const gs_cell *cell, const gs_outcome *outcome, int64_t threads) {
+  cJSON *entry = cJSON_CreateObject();
+  if (entry && gs_json_add_string(entry, "name", cell->name) &&
+      gs_json_add_string(entry, "run_name", cell->name) &&
+      gs_json_add_string(entry, "run_type", "iteration") &&
+      gs_json_add_int(entry, "repetitions", 1) && gs_json_add_int(entry, "repetition_index", 0) &&
+      gs_json_add_int(entry, "threads", threads) &&
+      gs_json_add_int(entry, "iterations", (int64_t)outcome->timed_steps) &&
+      gs_json_add_number(entry, "real_time", outcome->median_ns) &&
+      gs_json_add_number(entry, "cpu_time", outcome->median_ns) &&
+      gs_json_add_string(entry, "time_unit", "ns") &&
+      gs_json_add_number(entry, "items_per_second", outcome->samples_per_s)) {
+    return entry;
+  }
+  cJSON_Delete(entry);
+  return NULL;
+}
+
+/* Write errors of the stream show at the commit; these fail for other reasons. */
+static gs_status write_line(FILE *stream, cJSON *tree, gs_error *error) {
+  char *line = tree ? gs_json_print_line(tree) : NULL;
+  cJSON_Delete(tree);
+  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory to write the results");
+  (void)fputs(line, stream);
+  free(line);
+  return GS_OK;
+}
+
+static gs_status write_benchmarks(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
+                                  int64_t threads, gs_error *error) {
+  const char *before = "\n    ";
+  (void)fputs("  \"benchmarks\": [", stream);
+  for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
+    if (outcomes[i].status != GS_CELL_OK || !isfinite(outcomes[i].median_ns)) continue;
+    (void)fputs(before, stream);
+    before = ",\n    ";
+    GS_TRY(write_line(stream, make_benchmark(&sweep->cells[i], &outcomes[i], threads), error));
+  }
+  (void)fputs("\n  ],\n", stream);
+  return GS_OK;
+}
+
+static gs_status write_cells(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
+                             const gs_journal *journal, gs_error *error) {
+  const char *before = "\n    ";
+  (void)fputs("  \"cells\": [", stream);
+  for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
+    if (outcomes[i].status == GS_CELL_PENDING) continue;
+    (void)fputs(before, stream);
+    before = ",\n    ";
+    GS_TRY(gs_journal_copy(journal, outcomes[i].offset, outcomes[i].length, stream, error));
+  }
+  (void)fputs("\n  ]\n}\n", stream);
+  return GS_OK;
+}
+
+static gs_status write_document(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
+                                const gs_results_facts *facts, const gs_journal *journal,
+                                gs_error *error) {
+  const cJSON *threads = cJSON_GetObjectItemCaseSensitive(facts->device, "threads");
+  (void)fprintf(stream, "{\n  \"schema\": %d,\n  \"context\": ", GS_RESULTS_SCHEMA);
+  GS_TRY(write_line(stream, make_context(sweep, facts), error));
+  (void)fputs(",\n", stream);
+  GS_TRY(write_benchmarks(stream, sweep, outcomes, cJSON_IsNumber(threads) ? threads->valueint : 0,
+                          error));
+  return write_cells(stream, sweep, outcomes, journal, error);
+}
+
+gs_status gs_results_write(const char *folder, const gs_sweep *sweep, const gs_outcome *outcomes,
+                           const gs_results_facts *facts, const gs_journal *journal,
+                           gs_error *error) {
+  gs_replacement file;
+  GS_TRY(gs_replacement_open(&file, folder, GS_RESULTS_NAME, error));
+  const gs_status status = write_document(file.stream, sweep, outcomes, facts, journal, error);
+  if (status == GS_OK) return gs_replacement_commit(&file, error);
+  gs_replacement_abandon(&file);
+  return status;
+}

@@ -1,0 +1,236 @@
+/* The device's side of a run. See session.h. */
+#include "sweep/session.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* For everything but cells. */
+static const double plain_timeout_s = 300;
+
+/* ---- workers ---- */
+
+gs_status gs_session_open(gs_session *session, const gs_process_options *options, gs_error *error) {
+  memset(session, 0, sizeof *session);
+  session->options = *options;
+  const gs_status status = gs_process_start(options, &session->process, &session->device, error);
+  session->interrupted = status == GS_OK && !session->process;
+  return status;
+}
+
+void gs_session_close(gs_session *session) {
+  gs_process_stop(session->process, session->interrupted);
+  cJSON_Delete(session->device);
+  memset(session, 0, sizeof *session);
+}
+
+static const cJSON *get(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+bool gs_session_same_device(const cJSON *a, const cJSON *b) {
+  static const char *const keys[] = {"backend", "name", "threads", "libraries"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    if (!cJSON_Compare(get(a, keys[i]), get(b, keys[i]), true)) return false;
+  }
+  return true;
+}
+
+static void drop_worker(gs_session *session) {
+  gs_process_stop(session->process, true);
+  session->process = NULL;
+}
+
+/* Starts a worker in place of one that is gone. A device may need a moment to
+ * come back from what ended the last one. */
+static gs_status replace_worker(gs_session *session, gs_error *error) {
+  const int attempts = 3;
+  cJSON *device = NULL;
+  gs_status status = GS_OK;
+  for (int i = 0; i < attempts; i++) {
+    const struct timespec pause = {i, 200000000};
+    if (i > 0) nanosleep(&pause, NULL);
+    status = gs_process_start(&session->options, &session->process, &device, error);
+    if (status == GS_OK) break;
+  }
+  if (status != GS_OK) return status;
+  session->interrupted = !session->process;
+  const bool same = session->interrupted || gs_session_same_device(session->device, device);
+  cJSON_Delete(device);
+  return same ? GS_OK : GS_FAIL(error, GS_ERR_DEVICE, "a new worker found another device");
+}
+
+/* Asks, with a new worker if need be. The request is freed. With `interrupted`
+ * set afterwards there is no answer. */
+static gs_status ask(gs_session *session, cJSON *request, double timeout_s, gs_answer *answer,
+                     gs_error *error) {
+  char *line = request ? gs_json_print_line(request) : NULL;
+  cJSON_Delete(request);
+  memset(answer, 0, sizeof *answer);
+  gs_status status = line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
+  if (status == GS_OK && !session->process) status = replace_worker(session, error);
+  if (status == GS_OK && !session->interrupted) {
+    status = gs_process_ask(session->process, line, timeout_s, answer, error);
+    session->interrupted = status == GS_OK && answer->reply == GS_REPLY_INTERRUPTED;
+  }
+  free(line);
+  return status;
+}
+
+/* ---- plain requests ---- */
+
+/* The answer to a plain request as a tree; the worker's error as an error. */
+static gs_status ask_plainly(gs_session *session, cJSON *request, cJSON **tree, gs_error *error) {
+  gs_answer answer;
+  *tree = NULL;
+  GS_TRY(ask(session, request, plain_timeout_s, &answer, error));
+  if (session->interrupted) return GS_OK;
+  if (answer.reply != GS_REPLY_LINE) {
+    drop_worker(session);
+    return GS_FAIL(error, GS_ERR_DEVICE, "%s", answer.reason);
+  }
+  GS_TRY(gs_json_parse(answer.line, answer.length, "the worker's answer", tree, error));
+  const char *words = cJSON_GetStringValue(get(*tree, "error"));
+  if (!words) return GS_OK;
+  const gs_status status = GS_FAIL(error, GS_ERR_DEVICE, "%s", words);
+  cJSON_Delete(*tree);
+  *tree = NULL;
+  return status;
+}
+
+static cJSON *make_request(const char *kind) {
+  cJSON *request = cJSON_CreateObject();
+  if (request && gs_json_add_string(request, "request", kind)) return request;
+  cJSON_Delete(request);
+  return NULL;
+}
+
+gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error) {
+  gs_floor numbers;
+  GS_TRY(ask_plainly(session, make_request("floor"), floor, error));
+  if (session->interrupted || gs_session_read_floor(*floor, &numbers)) return GS_OK;
+  cJSON_Delete(*floor);
+  *floor = NULL;
+  return GS_FAIL(error, GS_ERR_DEVICE, "the machine's limits could not be measured");
+}
+
+static bool positive(const cJSON *object, const char *key, double *value) {
+  const cJSON *item = get(object, key);
+  *value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
+  return isfinite(*value) && *value > 0;
+}
+
+bool gs_session_read_floor(const cJSON *tree, gs_floor *floor) {
+  return positive(tree, "flops_per_s_f32", &floor->flops_per_s_f32) &&
+         positive(tree, "flops_per_s_f64", &floor->flops_per_s_f64) &&
+         positive(tree, "copy_bytes_per_s", &floor->copy_bytes_per_s);
+}
+
+gs_status gs_session_predict(gs_session *session, const gs_config *config, double *bytes,
+                             gs_error *error) {
+  cJSON *answer = NULL;
+  cJSON *request = make_request("predict");
+  if (request && !gs_json_add(request, "params", gs_config_to_json(config))) {
+    cJSON_Delete(request);
+    request = NULL;
+  }
+  GS_TRY(ask_plainly(session, request, &answer, error));
+  const bool known = session->interrupted || positive(answer, "predicted_bytes", bytes);
+  cJSON_Delete(answer);
+  return known ? GS_OK : GS_FAIL(error, GS_ERR_DEVICE, "the worker did not predict the memory");
+}
+
+/* ---- cells ---- */
+
+static cJSON *options_tree(const gs_measure_options *options) {
+  cJSON *tree = cJSON_CreateObject();
+  if (tree && gs_json_add_number(tree, "time_limit_s", options->time_limit_s) &&
+      gs_json_add_number(tree, "spread", options->spread) &&
+      gs_json_add_int(tree, "max_points", options->max_points) &&
+      gs_json_add_number(tree, "threshold_decades", options->threshold_decades)) {
+    return tree;
+  }
+  cJSON_Delete(tree);
+  return NULL;
+}
+
+static cJSON *cell_request(const gs_cell *cell, int64_t index, const gs_cell_terms *terms,
+                           const cJSON *params) {
+  cJSON *request = make_request("cell");
+  if (request && gs_json_add_int(request, "cell", index) &&
+      gs_json_add_string(request, "id", cell->id) &&
+      gs_json_add_string(request, "name", cell->name) &&
+      gs_json_add(request, "params", cJSON_Duplicate(params, true)) &&
+      gs_json_add(request, "options", options_tree(&terms->measure)) &&
+      gs_json_add_number(request, "memory_limit_bytes", terms->memory_limit_bytes) &&
+      gs_json_add(request, "floor",
+                  terms->floor ? cJSON_Duplicate(terms->floor, true) : cJSON_CreateNull())) {
+    return request;
+  }
+  cJSON_Delete(request);
+  return NULL;
+}
+
+/* Reads the worker's line as the record of this cell. */
+static gs_status read_record(const gs_answer *answer, const gs_cell *cell, gs_outcome *outcome,
+                             gs_error *error) {
+  cJSON *record = NULL;
+  GS_TRY(gs_json_parse(answer->line, answer->length, "answer", &record, error));
+  gs_status status = gs_outcome_read(record, outcome, error);
+  if (status == GS_OK && strcmp(gs_record_id(record), cell->id) != 0) {
+    status = GS_FAIL(error, GS_ERR_DATA, "the record of another cell");
+  }
+  cJSON_Delete(record);
+  return status;
+}
+
+/* The record of a cell that its worker could not finish. */
+static gs_status record_loss(const gs_session *session, const gs_cell *cell, const cJSON *params,
+                             gs_cell_status lost, const char *reason, char **line,
+                             gs_outcome *outcome, gs_error *error) {
+  cJSON *record = gs_record_bare(cell->id, cell->name, params, lost, reason, session->device);
+  *line = record ? gs_json_print_line(record) : NULL;
+  const gs_status status = *line ? gs_outcome_read(record, outcome, error)
+                                 : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+  cJSON_Delete(record);
+  return status;
+}
+
+/* Turns whatever came back into a record. */
+static gs_status settle(gs_session *session, const gs_cell *cell, const cJSON *params,
+                        gs_answer *answer, char **line, gs_outcome *outcome, gs_error *error) {
+  gs_error details;
+  gs_cell_status lost = answer->reply == GS_REPLY_TIMEOUT ? GS_CELL_TIMEOUT : GS_CELL_CRASHED;
+  if (answer->reply == GS_REPLY_LINE) {
+    const gs_status status = read_record(answer, cell, outcome, &details);
+    if (status == GS_OK) {
+      *line = strdup(answer->line);
+      /* the error may stick to the process's device: go on with a fresh one */
+      if (outcome->status == GS_CELL_FAILED) drop_worker(session);
+      return *line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+    }
+    if (status == GS_ERR_MEMORY) return GS_FAIL(error, status, "%s", details.message);
+    snprintf(answer->reason, sizeof answer->reason, "the worker's answer is no record: %.180s",
+             details.message);
+  }
+  drop_worker(session);
+  return record_loss(session, cell, params, lost, answer->reason, line, outcome, error);
+}
+
+gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,
+                          const gs_cell_terms *terms, char **line, gs_outcome *outcome,
+                          gs_error *error) {
+  *line = NULL;
+  *outcome = gs_outcome_pending();
+  cJSON *params = gs_config_to_json(&cell->config);
+  if (!params) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
+  gs_answer answer;
+  gs_status status =
+      ask(session, cell_request(cell, index, terms, params), terms->timeout_s, &answer, error);
+  if (status == GS_OK && !session->interrupted) {
+    status = settle(session, cell, params, &answer, line, outcome, error);
+  }
+  cJSON_Delete(params);
+  return status;
+}

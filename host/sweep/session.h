@@ -1,0 +1,55 @@
+/* The device's side of a run: a worker process that is there when asked, its
+ * device's description and measured limits, and the requests it understands.
+ * Hides that workers die and are replaced. */
+#ifndef GS_SWEEP_SESSION_H
+#define GS_SWEEP_SESSION_H
+
+#include "measure/measure.h"
+#include "sweep/process.h"
+#include "sweep/record.h"
+#include "sweep/spec.h"
+
+typedef struct gs_session {
+  gs_process_options options;
+  gs_process *process; /* NULL: none at the moment */
+  cJSON *device;       /* as the first worker described it */
+  bool interrupted;    /* the interrupt descriptor became readable; nothing more runs */
+} gs_session;
+
+/* Starts the first worker. Check `interrupted` after every call. The caller
+ * closes the session, also after a failure. Errors: of gs_process_start. */
+gs_status gs_session_open(gs_session *session, const gs_process_options *options, gs_error *error);
+void gs_session_close(gs_session *session);
+
+/* Whether two descriptions are of the same device, driven by the same libraries
+ * with as many threads. */
+bool gs_session_same_device(const cJSON *a, const cJSON *b);
+
+/* The floor, as the worker measured it; the tree is the caller's. Errors:
+ * GS_ERR_DEVICE. */
+gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error);
+/* The numbers of such a tree; false when it is not one. */
+bool gs_session_read_floor(const cJSON *tree, gs_floor *floor);
+
+/* What the network of a cell will take. Errors: whatever stands against it. */
+gs_status gs_session_predict(gs_session *session, const gs_config *config, double *bytes,
+                             gs_error *error);
+
+/* What a cell's request says beside the cell. */
+typedef struct gs_cell_terms {
+  gs_measure_options measure;
+  const cJSON *floor; /* or NULL */
+  double timeout_s;
+  double memory_limit_bytes;
+} gs_cell_terms;
+
+/* Has a cell measured. Whatever becomes of the worker there is a record: *line
+ * (malloc'd, the caller's) and the same, read, in *outcome. A worker that died,
+ * hung or reported a failing device is replaced at the next request. When
+ * interrupted, *line is NULL. Errors: GS_ERR_MEMORY; of gs_process_start, when
+ * no new worker can be had; GS_ERR_DEVICE when it is on another device. */
+gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,
+                          const gs_cell_terms *terms, char **line, gs_outcome *outcome,
+                          gs_error *error);
+
+#endif

@@ -1,0 +1,150 @@
+/* The readable end of a run. See table.h. */
+#include "sweep/table.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "sweep/table_params.h"
+#include "sweep/text.h"
+
+enum { PAGE_COLUMNS = 110, RESULT_COLUMNS = 82 };
+
+typedef struct table_page {
+  FILE *stream;
+  bool colour;
+  const gs_table_params *params;
+} table_page;
+
+/* ---- headings ---- */
+
+/* Parameters that all cells share, in lines of PAGE_COLUMNS. */
+static void print_shared(const table_page *page) {
+  const gs_table_params *params = page->params;
+  int column = fprintf(page->stream, "\n%s, %lld cells:", gs_model_name(params->model),
+                       (long long)params->rows);
+  for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model */
+    if (params->varies[i] || !params->first[i][0]) continue;
+    const int length = (int)(strlen(gs_params[i].key) + strlen(params->first[i])) + 2;
+    if (column + length > PAGE_COLUMNS) {
+      (void)fputs("\n   ", page->stream);
+      column = 3;
+    }
+    column += fprintf(page->stream, " %s=%s", gs_params[i].key, params->first[i]);
+  }
+  (void)fputs("\n", page->stream);
+}
+
+static void print_value(const table_page *page, int i, const char *text) {
+  const int width = page->params->width[i];
+  (void)fprintf(page->stream, page->params->right[i] ? "  %*s" : "  %-*s", width, text);
+}
+
+static void print_headings(const table_page *page) {
+  int width = 0;
+  for (int i = 1; i < GS_PARAM_COUNT; i++) {
+    if (page->params->varies[i]) width += page->params->width[i] + 2;
+  }
+  const bool mlp = page->params->model == GS_MLP;
+  (void)fprintf(page->stream, "%*s  %8s  %18s  %9s  %-9s  %12s  %9s  %5s\n", width, "", "decades",
+                "decades", "decades", "", mlp ? "layer lost" : "step lost", "samples", "of the");
+  for (int i = 1; i < GS_PARAM_COUNT; i++) {
+    if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
+  }
+  (void)fprintf(page->stream, "  %8s  %18s  %9s  %-9s  %5s  %5s  %9s  %5s\n", "median",
+                "p05 .. p95", mlp ? "per layer" : "per step", "verdict", "f16", "f32", "per s",
+                "floor");
+}
+
+/* ---- rows ---- */
+
+static const char *verdict_colour(const table_page *page, const char *verdict) {
+  static const struct {
+    const char *verdict;
+    const char *colour;
+  } colours[] = {{"vanishing", "\033[34m"}, {"stable", "\033[32m"}, {"exploding", "\033[31m"}};
+  if (!page->colour) return "";
+  for (size_t i = 0; i < sizeof colours / sizeof *colours; i++) {
+    if (strcmp(verdict, colours[i].verdict) == 0) return colours[i].colour;
+  }
+  return "\033[33m";
+}
+
+static const char *range_text(const gs_outcome *outcome, char text[2 * GS_NUMBER_BYTES + 4]) {
+  char low[GS_NUMBER_BYTES];
+  char high[GS_NUMBER_BYTES];
+  if (!isfinite(outcome->decades_p05) || !isfinite(outcome->decades_p95)) return strcpy(text, "-");
+  snprintf(text, 2 * GS_NUMBER_BYTES + 4, "%s .. %s", gs_text_fixed(outcome->decades_p05, 2, low),
+           gs_text_fixed(outcome->decades_p95, 2, high));
+  return text;
+}
+
+static const char *share_text(double share, char text[GS_NUMBER_BYTES]) {
+  if (!isfinite(share)) return strcpy(text, "-");
+  snprintf(text, GS_NUMBER_BYTES, share < 0.0995 ? "%.1f%%" : "%.0f%%", share * 100);
+  return text;
+}
+
+static void print_measured(const table_page *page, const gs_outcome *outcome) {
+  char texts[6][GS_NUMBER_BYTES];
+  char range[2 * GS_NUMBER_BYTES + 4];
+  const char *verdict = outcome->verdict[0] ? outcome->verdict : "-";
+  (void)fprintf(page->stream, "  %8s  %18s  %9s  %s%-9s%s  %5s  %5s  %9s  %5s\n",
+                gs_text_fixed(outcome->decades_p50, 2, texts[0]), range_text(outcome, range),
+                gs_text_fixed(outcome->decades_per_layer, 4, texts[1]),
+                verdict_colour(page, verdict), verdict, page->colour ? "\033[0m" : "",
+                gs_text_fixed(outcome->lost_f16, 0, texts[2]),
+                gs_text_fixed(outcome->lost_f32, 0, texts[3]),
+                gs_text_short(outcome->samples_per_s, texts[4]),
+                share_text(outcome->fraction_of_floor, texts[5]));
+}
+
+static void print_lost(const table_page *page, const gs_outcome *outcome) {
+  char reason[RESULT_COLUMNS - 8];
+  gs_text_printable(outcome->reason, reason, sizeof reason);
+  (void)fprintf(page->stream, "  %s%s%s: %s\n", page->colour ? "\033[33m" : "",
+                gs_cell_status_name(outcome->status), page->colour ? "\033[0m" : "", reason);
+}
+
+static gs_status print_row(const table_page *page, const gs_cell *cell, const gs_outcome *outcome,
+                           gs_error *error) {
+  char values[GS_PARAM_COUNT][GS_VALUE_BYTES];
+  GS_TRY(gs_table_params_values(&cell->config, values, error));
+  for (int i = 1; i < GS_PARAM_COUNT; i++) {
+    if (page->params->varies[i]) print_value(page, i, values[i][0] ? values[i] : "-");
+  }
+  if (outcome->status == GS_CELL_OK) {
+    print_measured(page, outcome);
+  } else {
+    print_lost(page, outcome);
+  }
+  return GS_OK;
+}
+
+static void print_legend(FILE *stream) {
+  (void)fputs("\ndecades: log10 of the norm of delta, first layer or step over last, over replicas;"
+              " lost: where, going\nback, over half of delta would be zero or infinite in f16, f32;"
+              " floor: the least time a step can take here\n",
+              stream);
+}
+
+gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
+                         bool colour, gs_error *error) {
+  static const gs_model models[] = {GS_MLP, GS_RNN};
+  bool printed = false;
+  for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+    gs_table_params params;
+    const table_page page = {stream, colour, &params};
+    GS_TRY(gs_table_params_find(sweep, outcomes, models[m], &params, error));
+    if (params.rows == 0) continue;
+    print_shared(&page);
+    print_headings(&page);
+    printed = true;
+    for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
+      const gs_cell *cell = &sweep->cells[i];
+      if (outcomes[i].status == GS_CELL_PENDING || cell->config.model != models[m]) continue;
+      GS_TRY(print_row(&page, cell, &outcomes[i], error));
+    }
+  }
+  if (printed) print_legend(stream);
+  return GS_OK;
+}

@@ -1,0 +1,81 @@
+/* Small texts for people. See text.h. */
+#include "sweep/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *gs_text_printable(const char *text, char *buffer, size_t capacity) {
+  size_t length = 0;
+  for (; text[length] && length + 1 < capacity; length++) {
+    const unsigned char byte = (unsigned char)text[length];
+    buffer[length] = byte < 0x20 || byte == 0x7f ? '?' : (char)byte;
+  }
+  buffer[length] = '\0';
+  return buffer;
+}
+
+/* Three significant digits of 1 <= value < 1024 with the unit behind. */
+static const char *three_digits(double value, const char *unit, char text[GS_NUMBER_BYTES]) {
+  const int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  snprintf(text, GS_NUMBER_BYTES, "%.*f%s", digits, value, unit);
+  return text;
+}
+
+const char *gs_text_short(double value, char text[GS_NUMBER_BYTES]) {
+  static const char *const units[] = {"", "k", "M", "G", "T", "P", "E"};
+  size_t unit = 0;
+  if (!isfinite(value) || fabs(value) >= 1e21) {
+    snprintf(text, GS_NUMBER_BYTES, isfinite(value) ? "%.2e" : "-", value);
+    return text;
+  }
+  while (fabs(value) >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
+    value /= 1000;
+    unit++;
+  }
+  return three_digits(value, units[unit], text);
+}
+
+const char *gs_text_bytes(double bytes, char text[GS_NUMBER_BYTES]) {
+  static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+  size_t unit = 0;
+  if (!isfinite(bytes)) return strcpy(text, "-");
+  while (bytes >= 1000 && unit + 1 < sizeof units / sizeof *units) {
+    bytes /= 1024;
+    unit++;
+  }
+  if (unit == 0) {
+    snprintf(text, GS_NUMBER_BYTES, "%.0f B", bytes);
+    return text;
+  }
+  return three_digits(bytes, units[unit], text);
+}
+
+const char *gs_text_seconds(double seconds, char text[GS_NUMBER_BYTES]) {
+  if (!(seconds >= 0 && seconds < 1e9)) {
+    snprintf(text, GS_NUMBER_BYTES, isnan(seconds) ? "-" : "%.1e s", seconds);
+  } else if (seconds < 0.9995) {
+    snprintf(text, GS_NUMBER_BYTES, seconds < 0.001 ? "< 1 ms" : "%.0f ms", seconds * 1000);
+  } else if (seconds < 119.95) {
+    snprintf(text, GS_NUMBER_BYTES, "%.1f s", seconds);
+  } else {
+    const unsigned whole = (unsigned)lround(seconds); /* below 1e9 */
+    snprintf(text, GS_NUMBER_BYTES, "%u:%02u:%02u", whole / 3600, whole / 60 % 60, whole % 60);
+  }
+  return text;
+}
+
+const char *gs_text_fixed(double value, int digits, char text[GS_NUMBER_BYTES]) {
+  const double size = fabs(value);
+  if (!isfinite(value)) return strcpy(text, "-");
+  if (size >= 1e7) {
+    snprintf(text, GS_NUMBER_BYTES, "%.3e", value);
+    return text;
+  }
+  const int least = size >= 99999.5 ? 0 : size >= 999.5 ? 1 : digits;
+  snprintf(text, GS_NUMBER_BYTES, "%.*f", least < digits ? least : digits, value);
+  if (strspn(text, "-0.") == strlen(text) && text[0] == '-') {
+    memmove(text, text + 1, strlen(text)); /* "-0.00" says no more than "0.00" */
+  }
+  return text;
+}

@@ -1,0 +1,263 @@
+/* The worker's side of the protocol. See worker.h and pipe.h. */
+#include "sweep/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/measure.h"
+#include "net/network.h"
+#include "sweep/fault.h"
+#include "sweep/pipe.h"
+#include "sweep/record.h"
+#include "sweep/spec.h"
+
+typedef struct worker_state {
+  gs_device *device;
+  cJSON *about; /* the device's description, as in the hello */
+  int output;
+} worker_state;
+
+gs_status gs_device_open(const gs_worker_setup *setup, gs_device **device, gs_error *error) {
+  if (gs_fault_absent()) return GS_FAIL(error, GS_ERR_NO_DEVICE, "the device is not there");
+  if (setup->backend == GS_BACKEND_CUDA) {
+    return GS_FAIL(error, GS_ERR_NO_DEVICE, "this build of gradsweep has no CUDA backend");
+  }
+  if (strcmp(setup->device, "auto") != 0 && strcmp(setup->device, "0") != 0) {
+    return GS_FAIL(error, GS_ERR_NO_DEVICE,
+                   "there is no device '%s': the cpu backend has one, \"auto\" or \"0\"",
+                   setup->device);
+  }
+  return gs_cpu_device_create(setup->threads, device, error);
+}
+
+/* ---- answers ---- */
+
+/* Writes a tree as one line and frees it. NULL is "out of memory". */
+static gs_status answer(const worker_state *server, cJSON *tree, gs_error *error) {
+  char *line = tree ? gs_json_print_line(tree) : NULL;
+  cJSON_Delete(tree);
+  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for an answer");
+  const size_t length = strlen(line);
+  line[length] = '\n'; /* in place of the terminator: one write, one line */
+  const bool written = gs_write_all(server->output, line, length + 1);
+  free(line);
+  return written ? GS_OK : GS_FAIL(error, GS_ERR_OUTPUT, "nobody reads the worker's answers");
+}
+
+static cJSON *describe_failure(const gs_error *failure) {
+  cJSON *tree = cJSON_CreateObject();
+  if (tree && gs_json_add_string(tree, "error", failure->message) &&
+      gs_json_add_string(tree, "status", gs_status_name(failure->status))) {
+    return tree;
+  }
+  cJSON_Delete(tree);
+  return NULL;
+}
+
+static cJSON *describe_device(gs_device *device) {
+  gs_device_info info;
+  memset(&info, 0, sizeof info);
+  device->ops->info(device, &info);
+  cJSON *about = cJSON_CreateObject();
+  if (about && gs_json_add_string(about, "backend", info.backend) &&
+      gs_json_add_string(about, "name", info.name) &&
+      gs_json_add_int(about, "threads", info.threads) &&
+      gs_json_add_int(about, "memory_bytes", info.memory_bytes) &&
+      gs_json_add_string(about, "libraries", info.libraries)) {
+    return about;
+  }
+  cJSON_Delete(about);
+  return NULL;
+}
+
+static cJSON *hello(const worker_state *server) {
+  cJSON *tree = cJSON_CreateObject();
+  if (tree && gs_json_add_int(tree, "hello", GS_WORKER_PROTOCOL) &&
+      gs_json_add(tree, "device", cJSON_Duplicate(server->about, true))) {
+    return tree;
+  }
+  cJSON_Delete(tree);
+  return NULL;
+}
+
+static cJSON *measure_floor(const worker_state *server) {
+  gs_floor floor;
+  gs_error failure;
+  if (gs_floor_measure(server->device, &floor, &failure) != GS_OK)
+    return describe_failure(&failure);
+  cJSON *tree = cJSON_CreateObject();
+  if (tree && gs_json_add_number(tree, "flops_per_s_f32", floor.flops_per_s_f32) &&
+      gs_json_add_number(tree, "flops_per_s_f64", floor.flops_per_s_f64) &&
+      gs_json_add_number(tree, "copy_bytes_per_s", floor.copy_bytes_per_s)) {
+    return tree;
+  }
+  cJSON_Delete(tree);
+  return NULL;
+}
+
+static cJSON *predict(const worker_state *server, const cJSON *request) {
+  gs_error failure;
+  gs_config config;
+  gs_network_memory memory;
+  memset(&config, 0, sizeof config);
+  const cJSON *params = cJSON_GetObjectItemCaseSensitive(request, "params");
+  gs_status status = gs_config_from_json(params, "params", &config, &failure);
+  if (status == GS_OK) {
+    status = gs_network_predict(server->device, &config, NULL, &memory, &failure);
+    gs_config_clear(&config);
+  }
+  if (status != GS_OK) return describe_failure(&failure);
+  cJSON *tree = cJSON_CreateObject();
+  if (tree && gs_json_add_int(tree, "predicted_bytes", (int64_t)memory.total_bytes)) return tree;
+  cJSON_Delete(tree);
+  return NULL;
+}
+
+/* ---- cells ---- */
+
+/* What a cell's request says; the strings and trees stay the request's. */
+typedef struct cell_request {
+  int64_t cell;
+  const char *id;
+  const char *name;
+  const cJSON *params;
+  gs_measure_options options;
+  bool has_floor;
+  gs_floor floor;
+  double memory_limit_bytes; /* 0: none */
+} cell_request;
+
+static bool get_number(const cJSON *object, const char *key, double *value) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+  if (!cJSON_IsNumber(item)) return false;
+  *value = item->valuedouble;
+  return true;
+}
+
+static const char *get_string(const cJSON *object, const char *key) {
+  return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
+static bool read_cell_request(const cJSON *request, cell_request *cell) {
+  const cJSON *options = cJSON_GetObjectItemCaseSensitive(request, "options");
+  const cJSON *floor = cJSON_GetObjectItemCaseSensitive(request, "floor");
+  double index = 0;
+  double max_points = 0;
+  cell->id = get_string(request, "id");
+  cell->name = get_string(request, "name");
+  cell->params = cJSON_GetObjectItemCaseSensitive(request, "params");
+  cell->has_floor = cJSON_IsObject(floor);
+  cell->options = gs_measure_defaults();
+  const bool complete = cell->id && cell->name && cJSON_IsObject(cell->params) &&
+                        get_number(request, "cell", &index) &&
+                        get_number(request, "memory_limit_bytes", &cell->memory_limit_bytes) &&
+                        get_number(options, "time_limit_s", &cell->options.time_limit_s) &&
+                        get_number(options, "spread", &cell->options.spread) &&
+                        get_number(options, "max_points", &max_points) &&
+                        get_number(options, "threshold_decades", &cell->options.threshold_decades);
+  cell->cell = (int64_t)index;
+  cell->options.max_points = (int64_t)max_points;
+  if (!cell->has_floor) return complete;
+  return complete && get_number(floor, "flops_per_s_f32", &cell->floor.flops_per_s_f32) &&
+         get_number(floor, "flops_per_s_f64", &cell->floor.flops_per_s_f64) &&
+         get_number(floor, "copy_bytes_per_s", &cell->floor.copy_bytes_per_s);
+}
+
+/* Measures the cell; *skip is set with the words in *failure when it would take
+ * more memory than the run allows. */
+static gs_status measure(const worker_state *server, const cell_request *cell, cJSON **measured,
+                         bool *skip, gs_error *failure) {
+  gs_config config;
+  memset(&config, 0, sizeof config);
+  GS_TRY(gs_config_from_json(cell->params, "params", &config, failure));
+  gs_network_memory memory;
+  gs_status status = GS_OK;
+  if (cell->memory_limit_bytes > 0) { /* what cannot be predicted, the measurement explains */
+    *skip = gs_network_predict(server->device, &config, NULL, &memory, failure) == GS_OK &&
+            (double)memory.total_bytes > cell->memory_limit_bytes;
+  }
+  if (*skip) {
+    gs_error_set(failure, GS_ERR_MEMORY, 0, __FILE__, __LINE__,
+                 "needs %zu bytes, more than --memory-limit %.0f", memory.total_bytes,
+                 cell->memory_limit_bytes);
+  } else {
+    status = gs_measure_cell(server->device, &config, &cell->options,
+                             cell->has_floor ? &cell->floor : NULL, measured, failure);
+  }
+  gs_config_clear(&config);
+  return status;
+}
+
+static gs_status answer_cell(const worker_state *server, const cJSON *request, gs_error *error) {
+  cell_request cell;
+  memset(&cell, 0, sizeof cell);
+  if (!read_cell_request(request, &cell)) {
+    return GS_FAIL(error, GS_ERR_INTERNAL, "an incomplete request for a cell");
+  }
+  if (gs_fault_at_cell(cell.cell, server->output)) return GS_OK;
+  gs_error failure;
+  memset(&failure, 0, sizeof failure);
+  cJSON *measured = NULL;
+  bool skip = false;
+  const gs_status status = measure(server, &cell, &measured, &skip, &failure);
+  if (status == GS_OK && !skip) {
+    return answer(server, gs_record_complete(cell.id, cell.name, cell.params, measured), error);
+  }
+  return answer(server,
+                gs_record_bare(cell.id, cell.name, cell.params,
+                               skip ? GS_CELL_SKIPPED : GS_CELL_FAILED, failure.message,
+                               server->about),
+                error);
+}
+
+/* ---- the loop ---- */
+
+static gs_status answer_line(const worker_state *server, const char *line, size_t length,
+                             gs_error *error) {
+  cJSON *request = NULL;
+  GS_TRY(gs_json_parse(line, length, "request", &request, error));
+  const char *kind = get_string(request, "request");
+  gs_status status;
+  if (kind && strcmp(kind, "cell") == 0) {
+    status = answer_cell(server, request, error);
+  } else if (kind && strcmp(kind, "floor") == 0) {
+    status = answer(server, measure_floor(server), error);
+  } else if (kind && strcmp(kind, "predict") == 0) {
+    status = answer(server, predict(server, request), error);
+  } else {
+    status = GS_FAIL(error, GS_ERR_INTERNAL, "a request of an unknown kind");
+  }
+  cJSON_Delete(request);
+  return status;
+}
+
+static gs_status serve(const worker_state *server, int input, gs_error *error) {
+  gs_lines lines;
+  memset(&lines, 0, sizeof lines);
+  gs_status status = answer(server, hello(server), error);
+  while (status == GS_OK && !lines.end) {
+    status = gs_lines_read(&lines, input, error);
+    size_t length = 0;
+    char *line = NULL;
+    while (status == GS_OK && (line = gs_lines_take(&lines, &length))) {
+      status = answer_line(server, line, length, error);
+    }
+  }
+  gs_lines_clear(&lines);
+  return status;
+}
+
+gs_status gs_worker_serve(const gs_worker_setup *setup, int input, int output, gs_error *error) {
+  worker_state server = {.output = output};
+  gs_status status = gs_device_open(setup, &server.device, error);
+  if (status != GS_OK) {
+    (void)answer(&server, describe_failure(error), NULL);
+    return status;
+  }
+  server.about = describe_device(server.device);
+  status = server.about ? serve(&server, input, error)
+                        : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the device's description");
+  cJSON_Delete(server.about);
+  server.device->ops->destroy(server.device);
+  return status;
+}
