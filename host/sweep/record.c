@@ -73,7 +73,9 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   outcome->fraction_of_floor = number(timing, "fraction_of_floor");
   outcome->median_ns = number(timing, "median_ns");
   const cJSON *samples = get(timing, "samples_ns");
-  outcome->timed_steps = samples ? (double)cJSON_GetArraySize(samples) : (double)NAN;
+  outcome->timed_steps =
+      samples ? (double)cJSON_GetArraySize(samples) * number(timing, "steps_per_sample")
+              : (double)NAN;
   return GS_OK;
 }
 

@@ -98,7 +98,8 @@ static gs_status write_benchmarks(FILE *stream, const gs_sweep *sweep, const gs_
   const char *before = "\n    ";
   (void)fputs("  \"benchmarks\": [", stream);
   for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
-    if (outcomes[i].status != GS_CELL_OK || !isfinite(outcomes[i].median_ns)) continue;
+    const bool timed = isfinite(outcomes[i].median_ns) && outcomes[i].timed_steps >= 1;
+    if (outcomes[i].status != GS_CELL_OK || !timed) continue;
     (void)fputs(before, stream);
     before = ",\n    ";
     GS_TRY(write_line(stream, make_benchmark(&sweep->cells[i], &outcomes[i], threads), error));
