@@ -164,6 +164,7 @@ static void report(gs_bench *bench, const op_case *which, const gs_floor *floor,
     gs_bench_counter_rate(bench, "flops", flops * calls);
     gs_bench_counter(bench, "of_peak", flops * calls / seconds / peak);
   }
+  if (!(bytes > 0)) return;
   gs_bench_bytes(bench, (int64_t)(bytes * calls));
   gs_bench_counter(bench, "of_copy", bytes * calls / seconds / floor->copy_bytes_per_s);
 }

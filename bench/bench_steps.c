@@ -184,6 +184,34 @@ static void ratio_of_replicas(gs_bench *bench, const void *shape) {
   close_subject(&many);
 }
 
+/* The step against the machine's multiply-add rate, measured in turns with it. */
+static void ratio_to_peak(gs_bench *bench, const void *shape) {
+  const step_shape *s = shape;
+  measured subject = {0};
+  enum { MOST = 1000 };
+  double fractions[MOST];
+  int64_t count = 0;
+  if (!open_subject(bench, s, GS_STATS_OFF, &subject)) return;
+  bool ok = time_step(bench, &subject, false) >= 0;
+  while (ok && gs_bench_next(bench)) {
+    const double wanted_s = 0.3;
+    gs_error error = {0};
+    gs_floor floor = {0};
+    double seconds = 0, flops = 0;
+    ok = gs_bench_ok(bench, gs_floor_measure(subject.device, &floor, &error), &error);
+    while (ok && seconds < wanted_s) {
+      const double step = time_step(bench, &subject, false);
+      ok = step >= 0;
+      seconds += step;
+      flops += step_flops(s);
+    }
+    gs_bench_iteration_seconds(bench, seconds > 0 ? seconds : 1);
+    if (ok && count < MOST) fractions[count++] = flops / seconds / floor.flops_per_s_f32;
+  }
+  if (ok) gs_bench_counter(bench, "of_peak", gs_bench_median(fractions, count));
+  close_subject(&subject);
+}
+
 static void add(const char *group, const step_shape *s, const char *suffix,
                 gs_bench_function function, gs_bench_clock clock, double min_time_s) {
   char name[192];
@@ -202,6 +230,7 @@ void gs_bench_register_steps(void) {
     add("step", s, "/stats:full", bench_full, GS_BENCH_REAL_TIME, 0);
     add("ratio/norms_to_off", s, "", ratio_of_norms, GS_BENCH_MANUAL_TIME, 2);
     add("ratio/full_to_off", s, "", ratio_of_full, GS_BENCH_MANUAL_TIME, 2);
+    add("ratio/to_peak", s, "", ratio_to_peak, GS_BENCH_MANUAL_TIME, 2);
     if (s->replicas > 1)
       add("ratio/replicas_to_one", s, "", ratio_of_replicas, GS_BENCH_MANUAL_TIME, 2);
   }
