@@ -1,0 +1,305 @@
+/* The journal: whole lines only, one run at a time, nothing changed before it
+ * must be, and a failed write leaves it as it was. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sweep/journal.h"
+
+static char folder[64];
+static char path[128];
+
+static int make_folder(void **state) {
+  (void)state;
+  strcpy(folder, "/tmp/gs_journal_XXXXXX");
+  if (!mkdtemp(folder)) return -1;
+  snprintf(path, sizeof path, "%s/%s", folder, GS_JOURNAL_NAME);
+  return 0;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  unlink(path);
+  return rmdir(folder);
+}
+
+static cJSON *header_of(int version) {
+  cJSON *header = cJSON_CreateObject();
+  assert_true(gs_json_add_int(header, "journal", version));
+  return header;
+}
+
+static void write_file(const char *bytes) {
+  FILE *stream = fopen(path, "w");
+  assert_non_null(stream);
+  assert_true(fputs(bytes, stream) >= 0);
+  assert_int_equal(fclose(stream), 0);
+}
+
+static void assert_file(const char *expected) {
+  char bytes[512] = "";
+  FILE *stream = fopen(path, "r");
+  assert_non_null(stream);
+  const size_t length = fread(bytes, 1, sizeof bytes - 1, stream);
+  fclose(stream);
+  bytes[length] = '\0';
+  assert_string_equal(bytes, expected);
+}
+
+static gs_journal *open_journal(gs_journal_mode mode) {
+  gs_journal *journal = NULL;
+  gs_error error;
+  assert_int_equal(gs_journal_open(folder, mode, &journal, &error), GS_OK);
+  return journal;
+}
+
+static void assert_refused(gs_journal_mode mode, gs_status expected) {
+  gs_journal *journal = NULL;
+  gs_error error;
+  assert_int_equal(gs_journal_open(folder, mode, &journal, &error), expected);
+  assert_null(journal);
+  assert_true(strlen(error.message) > 0);
+}
+
+static void append(gs_journal *journal, const char *line, int64_t expected_offset) {
+  gs_error error;
+  int64_t offset = -1;
+  assert_int_equal(gs_journal_append(journal, line, strlen(line), &offset, &error), GS_OK);
+  assert_int_equal(offset, expected_offset);
+}
+
+static gs_journal *begin_new(void) {
+  gs_error error;
+  cJSON *header = header_of(GS_JOURNAL_VERSION);
+  gs_journal *journal = open_journal(GS_JOURNAL_NEW);
+  assert_null(gs_journal_header(journal));
+  assert_int_equal(gs_journal_begin(journal, header, &error), GS_OK);
+  cJSON_Delete(header);
+  return journal;
+}
+
+/* ---- writing ---- */
+
+static void opening_makes_no_file(void **state) {
+  (void)state;
+  gs_journal_destroy(open_journal(GS_JOURNAL_NEW));
+  gs_journal_destroy(open_journal(GS_JOURNAL_RESUME));
+  gs_journal_destroy(open_journal(GS_JOURNAL_OVERWRITE));
+  assert_int_equal(access(path, F_OK), -1);
+  gs_journal_destroy(NULL);
+}
+
+static void lines_are_appended(void **state) {
+  (void)state;
+  gs_journal *journal = begin_new();
+  append(journal, "{\"a\":1}", 14);
+  append(journal, "{\"b\":2}", 22);
+  gs_journal_destroy(journal);
+  assert_file("{\"journal\":1}\n{\"a\":1}\n{\"b\":2}\n");
+  assert_refused(GS_JOURNAL_NEW, GS_ERR_USAGE);
+}
+
+static void lines_are_copied(void **state) {
+  (void)state;
+  gs_error error;
+  char copy[32] = "";
+  gs_journal *journal = begin_new();
+  append(journal, "{\"a\":1}", 14);
+  FILE *stream = fmemopen(copy, sizeof copy, "w");
+  assert_int_equal(gs_journal_copy(journal, 14, 7, stream, &error), GS_OK);
+  assert_int_equal(gs_journal_copy(journal, 14, 100, stream, &error), GS_ERR_OUTPUT); /* no more */
+  fclose(stream);
+  assert_memory_equal(copy, "{\"a\":1}", 7);
+  gs_journal_destroy(journal);
+}
+
+static void one_run_per_folder(void **state) {
+  (void)state;
+  gs_journal *journal = begin_new();
+  assert_refused(GS_JOURNAL_RESUME, GS_ERR_OUTPUT);
+  assert_refused(GS_JOURNAL_OVERWRITE, GS_ERR_OUTPUT);
+  gs_journal_destroy(journal);
+  gs_journal_destroy(open_journal(GS_JOURNAL_RESUME));
+}
+
+static void a_full_disk_leaves_whole_lines(void **state) {
+  (void)state;
+  gs_error error;
+  int64_t offset = -1;
+  gs_journal *journal = begin_new();
+  append(journal, "{\"a\":1}", 14);
+  struct rlimit old;
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+  const struct rlimit tight = {26, old.rlim_max};
+  signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+  const gs_status status = gs_journal_append(journal, "{\"b\":2}", 7, &offset, &error);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+  assert_int_equal(status, GS_ERR_OUTPUT);
+  assert_file("{\"journal\":1}\n{\"a\":1}\n");
+  append(journal, "{\"b\":2}", 22); /* and goes on where there is room again */
+  gs_journal_destroy(journal);
+}
+
+static void overwriting_starts_anew(void **state) {
+  (void)state;
+  gs_error error;
+  write_file("anything at all\n{\"a\":1}\n");
+  cJSON *header = header_of(GS_JOURNAL_VERSION);
+  gs_journal *journal = open_journal(GS_JOURNAL_OVERWRITE);
+  assert_file("anything at all\n{\"a\":1}\n"); /* until it begins */
+  assert_int_equal(gs_journal_begin(journal, header, &error), GS_OK);
+  gs_journal_destroy(journal);
+  cJSON_Delete(header);
+  assert_file("{\"journal\":1}\n");
+}
+
+/* ---- continuing ---- */
+
+typedef struct seen {
+  int count;
+  int64_t offset[4];
+  int64_t length[4];
+} seen;
+
+static gs_status remember(void *user, const cJSON *record, int64_t offset, int64_t length,
+                          gs_error *error) {
+  seen *all = user;
+  if (cJSON_GetObjectItemCaseSensitive(record, "bad")) {
+    return GS_FAIL(error, GS_ERR_DATA, "a bad record");
+  }
+  all->offset[all->count] = offset;
+  all->length[all->count++] = length;
+  return GS_OK;
+}
+
+static void a_torn_line_is_dropped(void **state) {
+  (void)state;
+  gs_error error;
+  seen all = {.count = 0};
+  write_file("{\"journal\":1}\n{\"a\":1}\n{\"b\":");
+  gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
+  assert_non_null(gs_journal_header(journal));
+  assert_int_equal(gs_journal_read(journal, remember, &all, &error), GS_OK);
+  assert_int_equal(all.count, 1);
+  assert_int_equal(all.offset[0], 14);
+  assert_int_equal(all.length[0], 7);
+  assert_file("{\"journal\":1}\n{\"a\":1}\n{\"b\":"); /* until it begins */
+  assert_int_equal(gs_journal_begin(journal, NULL, &error), GS_OK);
+  assert_file("{\"journal\":1}\n{\"a\":1}\n");
+  append(journal, "{\"c\":3}", 22);
+  gs_journal_destroy(journal);
+  assert_file("{\"journal\":1}\n{\"a\":1}\n{\"c\":3}\n");
+}
+
+static void a_journal_must_be_read_first(void **state) {
+  (void)state;
+  gs_error error;
+  write_file("{\"journal\":1}\n{\"a\":1}\n");
+  gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
+  assert_int_equal(gs_journal_begin(journal, NULL, &error), GS_ERR_INTERNAL);
+  gs_journal_destroy(journal);
+  assert_file("{\"journal\":1}\n{\"a\":1}\n");
+}
+
+static void a_torn_header_is_no_run(void **state) {
+  (void)state;
+  static const char *const torn[] = {"", "{\"jour", "{\"journal\":1}"};
+  gs_error error;
+  for (size_t i = 0; i < sizeof torn / sizeof *torn; i++) {
+    write_file(torn[i]);
+    cJSON *header = header_of(GS_JOURNAL_VERSION);
+    gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
+    assert_null(gs_journal_header(journal));
+    assert_int_equal(gs_journal_begin(journal, header, &error), GS_OK);
+    gs_journal_destroy(journal);
+    cJSON_Delete(header);
+    assert_file("{\"journal\":1}\n");
+  }
+}
+
+static void a_foreign_header_is_refused(void **state) {
+  (void)state;
+  static const char *const foreign[] = {
+      "\n", "[]\n", "{\"journal\":2}\n", "{\"journal\":\"1\"}\n", "{\"journal\":1} x\n", "hello\n"};
+  for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+    write_file(foreign[i]);
+    assert_refused(GS_JOURNAL_RESUME, GS_ERR_DATA);
+    assert_file(foreign[i]);
+  }
+}
+
+static void damage_is_refused(void **state) {
+  (void)state;
+  static const char *const damaged[] = {
+      "{\"journal\":1}\n{\"a\":1\n{\"b\":2}\n", "{\"journal\":1}\n\n{\"b\":2}\n",
+      "{\"journal\":1}\n{\"a\":1}{\"b\":2}\n", "{\"journal\":1}\n{\"bad\":1}\n{\"b\":2}\n"};
+  for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+    gs_error error;
+    seen all = {.count = 0};
+    write_file(damaged[i]);
+    gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
+    assert_int_equal(gs_journal_read(journal, remember, &all, &error), GS_ERR_DATA);
+    assert_non_null(strstr(error.message, "journal.jsonl:2 is damaged"));
+    gs_journal_destroy(journal);
+    assert_file(damaged[i]);
+  }
+}
+
+static void only_a_plain_file_is_a_journal(void **state) {
+  (void)state;
+  assert_int_equal(mkfifo(path, 0600), 0);
+  assert_refused(GS_JOURNAL_RESUME, GS_ERR_OUTPUT);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(mkdir(path, 0700), 0);
+  assert_refused(GS_JOURNAL_RESUME, GS_ERR_OUTPUT);
+  assert_int_equal(rmdir(path), 0);
+}
+
+static void a_folder_must_be_possible(void **state) {
+  (void)state;
+  static const char *const impossible[] = {"", "/dev/null/x", "/dev/null", "/proc/no/such/folder"};
+  for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+    gs_journal *journal = NULL;
+    gs_error error;
+    gs_status status = gs_journal_open(impossible[i], GS_JOURNAL_NEW, &journal, &error);
+    if (status == GS_OK) { /* /proc says no only when asked to create */
+      cJSON *header = header_of(GS_JOURNAL_VERSION);
+      status = gs_journal_begin(journal, header, &error);
+      cJSON_Delete(header);
+    }
+    gs_journal_destroy(journal);
+    assert_int_equal(status, GS_ERR_OUTPUT);
+  }
+}
+
+int main(void) {
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+  const struct CMUnitTest tests[] = {
+      IN_FOLDER(opening_makes_no_file),
+      IN_FOLDER(lines_are_appended),
+      IN_FOLDER(lines_are_copied),
+      IN_FOLDER(one_run_per_folder),
+      IN_FOLDER(a_full_disk_leaves_whole_lines),
+      IN_FOLDER(overwriting_starts_anew),
+      IN_FOLDER(a_torn_line_is_dropped),
+      IN_FOLDER(a_journal_must_be_read_first),
+      IN_FOLDER(a_torn_header_is_no_run),
+      IN_FOLDER(a_foreign_header_is_refused),
+      IN_FOLDER(damage_is_refused),
+      IN_FOLDER(only_a_plain_file_is_a_journal),
+      IN_FOLDER(a_folder_must_be_possible),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
