@@ -45,11 +45,18 @@ int gs_status_exit_code(gs_status status);
 gs_status gs_error_set(gs_error *error, gs_status status, int native, const char *file, int line,
                        const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+/* Yields its second argument. Where gs_error_set's body is out of sight, compilers
+ * and analyzers would have to assume that a failure might return GS_OK. */
+static inline gs_status gs_status_second(gs_status set, gs_status status) {
+  (void)set;
+  return status;
+}
+
 /* Records an error and yields its status: return GS_FAIL(error, GS_ERR_DATA, "..."); */
-#define GS_FAIL(error, status, ...)                                                                \
-  gs_error_set((error), (status), 0, __FILE__, __LINE__, __VA_ARGS__)
+#define GS_FAIL(error, status, ...) GS_FAIL_NATIVE((error), (status), 0, __VA_ARGS__)
 #define GS_FAIL_NATIVE(error, status, native, ...)                                                 \
-  gs_error_set((error), (status), (native), __FILE__, __LINE__, __VA_ARGS__)
+  gs_status_second(gs_error_set((error), (status), (native), __FILE__, __LINE__, __VA_ARGS__),     \
+                   (status))
 
 /* Returns from the enclosing function when the expression is not GS_OK. */
 #define GS_TRY(expression)                                                                         \
