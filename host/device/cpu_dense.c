@@ -37,8 +37,12 @@ static void open_slots(const gs_tensor *out, const gs_tensor *in, bool joined) {
 typedef struct forward_pass {
   const gs_tensor *x, *w, *b, *saved, *h;
   gs_activation activation;
-  const void *w_transposed; /* n_in x n_out of the replica at hand, or NULL */
+  const void *w_transposed; /* n_in x packed_ld(n_out) of the replica at hand, or NULL */
 } forward_pass;
+
+/* Leading dimension of the transposed copy: off the powers of two, whose columns
+ * would share a few lines of the caches. */
+static int64_t packed_ld(int64_t n_out) { return n_out + 16; }
 
 static bool forward_tile(const forward_pass *pass, gs_tile tile) {
   const gs_tensor *h = pass->h;
@@ -50,7 +54,8 @@ static bool forward_tile(const forward_pass *pass, gs_tile tile) {
                              : gs_cpu_at(w, r, tile.col, 0);
   if (!gs_cpu_gemm_tile(h->dtype, false, !packed, tile.rows, tile.cols, w->cols,
                         gs_cpu_at(pass->x, r, tile.row, 0), pass->x->ld, right,
-                        packed ? w->rows : w->ld, 0, gs_cpu_at(h, r, tile.row, tile.col), h->ld)) {
+                        packed ? packed_ld(w->rows) : w->ld, 0, gs_cpu_at(h, r, tile.row, tile.col),
+                        h->ld)) {
     return false;
   }
   const gs_cpu_rows *rows = gs_cpu_rows_of(h->dtype);
@@ -82,7 +87,8 @@ size_t gs_cpu_dense_workspace(const gs_workspace_need *need, int threads) {
   gs_arena arena = gs_arena_counting();
   const size_t bytes = gs_dtype_bytes(need->dtype);
   const int64_t row_tiles = need->recurrent ? 0 : gs_cpu_most_row_tiles(need->rows);
-  gs_arena_take(&arena, (size_t)need->weights, bytes);
+  const int64_t packed = need->weights + need->columns * packed_ld(0);
+  gs_arena_take(&arena, (size_t)packed, bytes);
   gs_arena_take(&arena, (size_t)(need->replicas * row_tiles * need->columns), bytes);
   return arena.used;
 }
@@ -102,7 +108,7 @@ static bool forward_packed(gs_cpu_device *cpu, forward_pass *pass, void *scratch
       for (int64_t row = 0; row < w->rows; row += STRIP) {
         const int64_t rows = w->rows - row < STRIP ? w->rows - row : STRIP;
         gs_cpu_transpose(w->dtype, gs_cpu_at(w, r, row, 0), w->ld, rows, w->cols,
-                         (unsigned char *)scratch + (size_t)row * bytes, w->rows);
+                         (unsigned char *)scratch + (size_t)row * bytes, packed_ld(w->rows));
       }
 #pragma omp for schedule(dynamic)
       for (int64_t task = 0; task < tiling.tasks; task++) {
@@ -123,7 +129,8 @@ gs_status gs_cpu_dense_forward(gs_device *device, const gs_tensor *x, const gs_t
   open_slots(h, x, b != NULL);
   if (forward_packs(h->rows, w->cols, w->rows)) {
     gs_arena arena = gs_cpu_workspace(device);
-    void *scratch = gs_arena_take(&arena, (size_t)(w->rows * w->cols), gs_dtype_bytes(w->dtype));
+    void *scratch =
+        gs_arena_take(&arena, (size_t)(packed_ld(w->rows) * w->cols), gs_dtype_bytes(w->dtype));
     if (!scratch) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
     failed = !forward_packed(gs_cpu(device), &pass, scratch);
   } else {

@@ -5,7 +5,7 @@
 
 #include "device/cpu_internal.h"
 
-enum { WANTED_TASKS = 4, LEAST_ROWS = 16, LEAST_COLS = 64, NN_ROWS = 64 };
+enum { WANTED_TASKS = 4, LEAST_ROWS = 32, LEAST_COLS = 64, NN_ROWS = 64 };
 
 /* Tile shapes that keep the tile GEMM near its peak and still leave a few tiles
  * to share out (bench: bench_ops --benchmark_filter=gemm). NT packs op(b) anew
@@ -103,30 +103,6 @@ bool gs_cpu_gemm_tile(gs_dtype dtype, bool trans_a, bool trans_b, int64_t m, int
   }
   return dnnl_sgemm(trans_a ? 'T' : 'N', trans_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
                     (float)beta, c, ldc) == dnnl_success;
-}
-
-#define TRANSPOSE(type)                                                                            \
-  static void transpose_##type(const type *restrict in, int64_t ldi, int64_t rows, int64_t cols,   \
-                               type *restrict out, int64_t ldo) {                                  \
-    enum { BLOCK = 16 };                                                                           \
-    for (int64_t i = 0; i < rows; i += BLOCK) {                                                    \
-      const int64_t i_end = i + BLOCK < rows ? i + BLOCK : rows;                                   \
-      for (int64_t j = 0; j < cols; j++) {                                                         \
-        for (int64_t k = i; k < i_end; k++) out[j * ldo + k] = in[k * ldi + j];                    \
-      }                                                                                            \
-    }                                                                                              \
-  }
-TRANSPOSE(float)
-TRANSPOSE(double)
-#undef TRANSPOSE
-
-void gs_cpu_transpose(gs_dtype dtype, const void *in, int64_t ldi, int64_t rows, int64_t cols,
-                      void *out, int64_t ldo) {
-  if (dtype == GS_F64) {
-    transpose_double(in, ldi, rows, cols, out, ldo);
-  } else {
-    transpose_float(in, ldi, rows, cols, out, ldo);
-  }
 }
 
 gs_status gs_cpu_gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool trans_b,

@@ -108,8 +108,7 @@ static void bias_strip(const gs_tensor *delta, int64_t steps, const gs_tensor *d
     const void *row = gs_cpu_at(delta, replica, i, col);
     if (!scale.plain) {
       const int64_t own = step_exponent(delta, NULL, replica, i / step_rows);
-      memcpy(scratch, row, row_bytes);
-      rows->scale_add(scratch, gs_scale_factor(own - scale.exponent), NULL, 0, cols);
+      rows->copy(scratch, row, gs_scale_factor(own - scale.exponent), cols);
       row = scratch;
     }
     rows->add_to(sum, row, cols);

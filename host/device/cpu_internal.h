@@ -73,8 +73,9 @@ bool gs_cpu_gemm_tile(gs_dtype dtype, bool trans_a, bool trans_b, int64_t m, int
                       const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
                       int64_t ldc);
 
-/* out (cols x rows, leading dimension ldo) = in (rows x cols) transposed, 4- or
- * 8-byte elements. */
+/* ---- transposed copies (cpu_transpose.c) ---- */
+
+/* out (cols x rows, leading dimension ldo) = in (rows x cols) transposed. f32 or f64. */
 void gs_cpu_transpose(gs_dtype dtype, const void *in, int64_t ldi, int64_t rows, int64_t cols,
                       void *out, int64_t ldo);
 

@@ -165,15 +165,16 @@ static double dot(const void *a_row, const void *b_row, int64_t n) {
   return sum;
 }
 
+/* Magnitudes order as integers do; signed ones, for which vectors have a maximum. */
 static int32_t peak(const void *row, int64_t n) {
   const float *x = row;
-  uint32_t most = 0;
+  int32_t most = 0;
   for (int64_t i = 0; i < n; i++) {
-    uint32_t magnitude = bits_of_float(x[i]) & 0x7fffffffu;
-    magnitude = magnitude < 0x7f800000u ? magnitude : 0;
-    most = magnitude > most ? magnitude : most;
+    const int32_t magnitude = (int32_t)(bits_of_float(x[i]) & 0x7fffffffu);
+    const int32_t finite = magnitude < 0x7f800000 ? magnitude : 0;
+    most = finite > most ? finite : most;
   }
-  return most ? (int32_t)ilogbf(float_of_bits(most)) : GS_PEAK_NONE;
+  return most ? (int32_t)ilogbf(float_of_bits((uint32_t)most)) : GS_PEAK_NONE;
 }
 
 const gs_cpu_rows gs_cpu_rows_f32 = {scale_add, copy, activate, backward, add_to, dot, peak};

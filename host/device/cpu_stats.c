@@ -37,8 +37,10 @@ static unit unit_of(const gs_stats_job *job, int64_t index) {
 
 static int64_t output_index(const unit *u) { return u->step * u->tensor.replicas + u->replica; }
 
-/* f64 squares leave the range at 2^+-512: shift by the largest magnitude first. */
+/* f64 squares leave the range at 2^+-512: shift by the largest magnitude first,
+ * but by no more than a factor that float64 holds. */
 static int prescale_of(const unit *u) {
+  const int32_t least = -1000;
   if (u->tensor.dtype != GS_F64) return 0;
   int32_t most = GS_PEAK_NONE;
   for (int64_t row = 0; row < u->tensor.rows; row++) {
@@ -46,7 +48,8 @@ static int prescale_of(const unit *u) {
         gs_cpu_rows_f64.peak(gs_cpu_at(&u->tensor, u->replica, row, 0), u->tensor.cols);
     if (peak > most) most = peak;
   }
-  return most != GS_PEAK_NONE && (most > 400 || most < -400) ? most : 0;
+  if (most == GS_PEAK_NONE || (most <= 400 && most >= -400)) return 0;
+  return most < least ? least : most;
 }
 
 static void accumulate_rows(const unit *u, int64_t first, int64_t rows, uint32_t *histogram,

@@ -66,20 +66,27 @@ static extremes extremes_of(const float *x, int64_t count) {
   return e;
 }
 
+/* Lanes live in local arrays, that is in registers, while the block lasts. */
 static void sum_lanes(gs_stats_sums *sums, const float *x, int64_t count) {
-  int64_t i = 0;
-  for (; i + GS_STATS_LANES <= count; i += GS_STATS_LANES) {
+  double sum[GS_STATS_LANES];
+  double sum_sq[GS_STATS_LANES];
+  memcpy(sum, sums->sum, sizeof sum);
+  memcpy(sum_sq, sums->sum_sq, sizeof sum_sq);
+  const int64_t whole = count / GS_STATS_LANES * GS_STATS_LANES;
+  for (int64_t i = 0; i < whole; i += GS_STATS_LANES) {
     for (int k = 0; k < GS_STATS_LANES; k++) {
       const double value = (double)x[i + k];
-      sums->sum[k] += value;
-      sums->sum_sq[k] += value * value;
+      sum[k] += value;
+      sum_sq[k] += value * value;
     }
   }
-  for (int k = 0; i < count; i++, k++) {
+  for (int64_t i = whole; i < count; i++) {
     const double value = (double)x[i];
-    sums->sum[k] += value;
-    sums->sum_sq[k] += value * value;
+    sum[i - whole] += value;
+    sum_sq[i - whole] += value * value;
   }
+  memcpy(sums->sum, sum, sizeof sum);
+  memcpy(sums->sum_sq, sum_sq, sizeof sum_sq);
 }
 
 /* The same with NaN and infinities left out of everything but their counts. */
