@@ -9,13 +9,14 @@
 if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
   message(FATAL_ERROR "The thread sanitizer needs clang and libomp: use the preset tsan")
 endif()
-execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libarcher.so
-  OUTPUT_VARIABLE gs_archer OUTPUT_STRIP_TRAILING_WHITESPACE)
-if(NOT EXISTS "${gs_archer}")
+file(REAL_PATH ${CMAKE_C_COMPILER} gs_clang)
+cmake_path(GET gs_clang PARENT_PATH gs_clang_folder)
+find_library(GRADSWEEP_ARCHER archer HINTS ${gs_clang_folder}/../lib)
+if(NOT GRADSWEEP_ARCHER)
   message(FATAL_ERROR "The thread sanitizer needs libarcher.so (Debian: libomp-14-dev)")
 endif()
 list(APPEND gs_environment
-  "OMP_TOOL_LIBRARIES=${gs_archer}"
+  "OMP_TOOL_LIBRARIES=${GRADSWEEP_ARCHER}"
   "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
   "OMP_NUM_THREADS=4")
 
