@@ -249,14 +249,13 @@ static gs_status serve(const worker_state *server, int input, gs_error *error) {
 
 gs_status gs_worker_serve(const gs_worker_setup *setup, int input, int output, gs_error *error) {
   worker_state server = {.output = output};
-  gs_status status = gs_device_open(setup, &server.device, error);
-  if (status != GS_OK) {
-    (void)answer(&server, describe_failure(error), NULL);
-    return status;
+  if (gs_device_open(setup, &server.device, error) != GS_OK) {
+    return answer(&server, describe_failure(error), error); /* the parent's to report */
   }
   server.about = describe_device(server.device);
-  status = server.about ? serve(&server, input, error)
-                        : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the device's description");
+  const gs_status status =
+      server.about ? serve(&server, input, error)
+                   : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the device's description");
   cJSON_Delete(server.about);
   server.device->ops->destroy(server.device);
   return status;

@@ -17,9 +17,10 @@ typedef struct gs_worker_setup {
  * this machine does not have it; there is no fallback to another. */
 gs_status gs_device_open(const gs_worker_setup *setup, gs_device **device, gs_error *error);
 
-/* Says hello and answers requests until the input ends. Errors: GS_ERR_NO_DEVICE
- * (said in the hello as well), GS_ERR_OUTPUT (nobody reads the answers),
- * GS_ERR_INTERNAL (a request that cannot be understood). */
+/* Says hello, or in its place why the device cannot be opened, and answers
+ * requests until the input ends. Errors: GS_ERR_OUTPUT (nobody reads the
+ * answers); GS_ERR_DATA and GS_ERR_INTERNAL (a request that cannot be
+ * understood); GS_ERR_MEMORY. */
 gs_status gs_worker_serve(const gs_worker_setup *setup, int input, int output, gs_error *error);
 
 #endif

@@ -1,0 +1,311 @@
+"""What goes wrong while a sweep runs costs what it must and no more: workers
+that crash, hang or lie, kills at any moment, full disks, torn journals."""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
+from program import PROGRAM, SMALL_COUNT, ProgramTest, main, small_files_only  # noqa: E402
+
+
+class Workers(ProgramTest):
+    def assert_costs_one_cell(self, fault, cell, status, reason, *arguments):
+        done = self.run_small(*arguments, fault=fault)
+        self.assert_code(done, 2)
+        expected = ["ok"] * SMALL_COUNT
+        expected[cell] = status
+        self.assertEqual(self.statuses(), expected)
+        self.assertIn(reason, self.results()["cells"][cell]["error"])
+        self.assertIn(f"{SMALL_COUNT - 1} ok, 1 {status}", done.stdout)
+        self.assertIn(f"{status}: ", done.stdout)
+        self.assert_heals()
+
+    def assert_heals(self):
+        """--resume runs what went wrong, and only that, to a clean run's results."""
+        before = len(self.journal())
+        lost = [s for s in self.statuses() if s not in ("ok", "skipped")]
+        self.assert_code(self.run_small("--resume"), 0)
+        self.assertEqual(len(self.journal()), before + len(lost))
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_small(out=clean), 0)
+        self.assert_same_results(self.out, clean)
+
+    def test_crash(self):
+        self.assert_costs_one_cell("crash:2", 2, "crashed", "signal 6")
+        self.assertIn("the fault that was asked for", json.dumps(self.journal()[3]))
+
+    def test_first_and_last_cell(self):
+        self.assert_costs_one_cell("crash:0", 0, "crashed", "signal 6")
+        shutil.rmtree(self.scratch)
+        self.scratch.mkdir()
+        self.assert_costs_one_cell(f"crash:{SMALL_COUNT - 1}", SMALL_COUNT - 1, "crashed", "signal 6")
+
+    def test_exit_in_the_middle_of_an_answer(self):
+        self.assert_costs_one_cell("exit:1", 1, "crashed", "exited with code 3")
+
+    def test_hang(self):
+        start = time.monotonic()
+        self.assert_costs_one_cell("hang:3", 3, "timeout", "no answer within 1 s", "--timeout", "1")
+        self.assertLess(time.monotonic() - start, 60)
+
+    def test_garbage(self):
+        self.assert_costs_one_cell("garbage:4", 4, "crashed", "no record")
+
+    def test_printing_library(self):
+        done = self.run_small(fault="print:*")
+        self.assert_code(done, 0)
+        self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+        self.assertIn("worker: a library prints", done.stderr)
+        self.assertNotIn("a library prints", done.stdout)
+
+    def test_every_cell_crashes(self):
+        self.assert_code(self.run_small(fault="crash:*"), 2)
+        self.assertEqual(self.statuses(), ["crashed"] * SMALL_COUNT)
+        self.assert_heals()
+
+    def test_several_faults(self):
+        self.assert_code(self.run_small("--timeout", "1", fault="crash:0,hang:2,exit:3,garbage:5"), 2)
+        self.assertEqual(self.statuses(), ["crashed", "ok", "timeout", "crashed", "ok", "crashed"])
+        self.assert_heals()
+
+    def test_killed_from_outside(self):
+        process = self.start_small(fault="slow:*")
+        self.wait_for_lines(2)
+        (worker,) = self.children_of(process.pid)
+        os.kill(worker, signal.SIGKILL)
+        done = self.finish(process)
+        self.assert_code(done, 2)
+        self.assertEqual(sorted(self.statuses()), ["crashed"] + ["ok"] * (SMALL_COUNT - 1))
+        self.assertIn("killed by signal 9", done.stdout)
+        self.assert_heals()
+
+    def test_absent_device(self):
+        self.assert_one_line(self.run_small(fault="absent"), 69, "not there")
+        self.assert_nothing_written()
+
+    def test_threads_change_no_bit(self):
+        hashes = []
+        for threads in ("1", "2"):
+            out = self.scratch / threads
+            self.assert_code(self.run_small("--threads", threads, out=out), 0)
+            cells = self.results(out)["cells"]
+            self.assertEqual({cell["backend"]["threads"] for cell in cells}, {int(threads)})
+            hashes.append([(cell["weights_hash"], cell["summary"]) for cell in cells])
+        self.assertEqual(*hashes)
+
+
+class Kills(ProgramTest):
+    def test_kill_at_any_moment(self):
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_small(out=clean), 0)
+        chance = random.Random(1)
+        for trial in range(10):
+            out = self.scratch / f"trial{trial}"
+            kills = 0
+            while True:
+                process = self.start_small("--resume", out=out, fault="slow:*")
+                time.sleep(chance.uniform(0, 1.0))
+                workers = self.children_of(process.pid)
+                process.kill()
+                self.finish(process)
+                for worker in workers:
+                    self.assert_gone(worker)
+                kills += 1
+                if kills == 3 or (out / "results.json").exists():
+                    break
+            self.assert_code(self.run_small("--resume", out=out), 0)
+            self.assert_same_results(out, clean)
+            self.assertEqual(len(self.journal(out)), SMALL_COUNT + 1, "a finished cell was run again")
+
+    def test_nothing_finished_is_lost(self):
+        process = self.start_small(fault="slow:*")
+        self.wait_for_lines(3)
+        process.kill()
+        self.finish(process)
+        before = [line for line in (self.out / "journal.jsonl").read_bytes().split(b"\n")[:4]]
+        self.assert_code(self.run_small("--resume"), 0)
+        after = [line for line in (self.out / "journal.jsonl").read_bytes().split(b"\n")[:4]]
+        self.assertEqual(before, after)
+
+    def assert_ends_in_order(self, number):
+        process = self.start_small(fault="slow:*")
+        self.wait_for_lines(2)
+        workers = self.children_of(process.pid)
+        start = time.monotonic()
+        process.send_signal(number)
+        done = self.finish(process)
+        self.assertLess(time.monotonic() - start, 20)
+        self.assert_code(done, 128 + number)
+        self.assertIn("--resume --out", done.stderr)
+        self.assertIn("not run", done.stdout)
+        finished = self.statuses()
+        self.assertEqual(finished, ["ok"] * len(finished))
+        self.assertTrue(2 <= len(finished) < SMALL_COUNT)
+        for worker in workers:
+            self.assert_gone(worker)
+        self.assert_code(self.run_small("--resume"), 0)
+        self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+
+    def test_interrupt(self):
+        self.assert_ends_in_order(signal.SIGINT)
+
+    def test_terminate(self):
+        self.assert_ends_in_order(signal.SIGTERM)
+
+    def test_interrupt_while_a_cell_hangs(self):
+        process = self.start_small(fault="hang:1")
+        self.wait_for_lines(1)
+        process.send_signal(signal.SIGINT)
+        self.assert_code(self.finish(process), 130)
+        self.assertEqual(self.statuses(), ["ok"])
+
+    def test_ignored_hangup_stays_ignored(self):
+        process = self.start_small(fault="slow:*",
+                                   preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        self.wait_for_lines(1)
+        process.send_signal(signal.SIGHUP)
+        self.assert_code(self.finish(process), 0)
+
+    def test_two_runs_in_one_folder(self):
+        process = self.start_small(fault="slow:*")
+        self.wait_for_lines(1)
+        self.assert_one_line(self.run_small("--resume"), 74, "another run is writing")
+        self.assert_one_line(self.run_small("--overwrite"), 74, "another run is writing")
+        self.assert_code(self.finish(process), 0)
+        self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+
+
+class Disks(ProgramTest):
+    def test_full_disk(self):
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_small(out=clean), 0)
+        lines = (clean / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        whole = sum(map(len, lines))
+        ends = [sum(map(len, lines[:n])) for n in range(len(lines))]
+        for limit in (0, 10, ends[1] + 5, ends[4] - 1, ends[4], whole - 1, whole):
+            out = self.scratch / f"limit{limit}"
+            done = self.run_small(out=out, preexec_fn=small_files_only(limit))
+            self.assert_error_line(done, 74, "cannot write")
+            self.assertFalse((out / "results.json").exists())
+            self.assertFalse((out / ".results.json.tmp").exists())
+            if limit >= ends[1]:
+                self.assertEqual(len(self.journal(out)), sum(end <= limit for end in ends[1:] + [whole]))
+            self.assert_code(self.run_small("--resume", out=out), 0)
+            self.assert_same_results(out, clean)
+
+    def test_old_results_survive_a_full_disk(self):
+        self.assert_code(self.run_small(fault="crash:5"), 2)
+        before = (self.out / "results.json").read_bytes()
+        size = (self.out / "journal.jsonl").stat().st_size
+        done = self.run_small("--resume", preexec_fn=small_files_only(size))
+        self.assert_error_line(done, 74)
+        self.assertEqual((self.out / "results.json").read_bytes(), before)
+
+    def test_impossible_folders(self):
+        plain = self.scratch / "plain.json"
+        plain.write_text("{}")
+        for folder in (plain, plain / "below", "/proc/gradsweep", "/dev/null/x", "x" * 5000):
+            self.assert_one_line(self.run_small(out=folder), 74)
+        self.assertEqual(plain.read_text(), "{}")
+        self.assert_one_line(self.program("run", "mlp", "--out", ""), 64, "--out")
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
+    def test_forbidden_folder(self):
+        self.scratch.chmod(0o555)
+        self.addCleanup(self.scratch.chmod, 0o755)
+        self.assert_one_line(self.run_small(cwd="/"), 74, "cannot write to the output folder")
+
+    def test_deep_folders_are_made(self):
+        deep = self.scratch / "a" / "b" / "c"
+        self.assert_code(self.run_small(out=f"{deep}//"), 0)
+        self.assertEqual(len(self.statuses(deep)), SMALL_COUNT)
+
+
+class Journals(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.assert_code(self.run_small(), 0)
+        self.path = self.out / "journal.jsonl"
+        self.bytes = self.path.read_bytes()
+
+    def assert_refused(self, done, code, *fragments):
+        """And the journal is as it was."""
+        before = self.path.read_bytes()
+        self.assert_one_line(done, code, *fragments)
+        self.assertEqual(self.path.read_bytes(), before)
+
+    def edit_header(self, change):
+        header, _, rest = self.bytes.partition(b"\n")
+        tree = json.loads(header)
+        change(tree)
+        self.path.write_bytes(json.dumps(tree).encode() + b"\n" + rest)
+
+    def test_existing_run_is_kept(self):
+        self.assert_refused(self.run_small(), 64, "--resume", "--overwrite")
+        self.path.unlink()
+        self.assert_one_line(self.run_small(), 64, "results.json")
+        self.assert_one_line(self.run_small("--resume"), 64, "results.json")
+        self.assert_code(self.run_small("--overwrite"), 0)
+
+    def test_overwrite(self):
+        self.assert_code(self.run_small("--overwrite", "--filter", "L1/"), 0)
+        self.assertEqual(len(self.statuses()), 2)
+
+    def test_finished_run(self):
+        self.assert_code(self.run_small("--resume"), 0)
+        self.assertEqual(self.path.read_bytes(), self.bytes)
+
+    def test_another_sweep(self):
+        self.assert_refused(self.run_small("--resume", "--seed=2"), 65, "another sweep")
+        self.assert_refused(self.run_small("--resume", "--filter=relu"), 65, "another sweep")
+        self.assert_refused(self.run_small("--resume", "--threshold=3"), 65, "other options")
+        self.assert_code(self.run_small("--resume", "--timeout=9"), 0)
+
+    def test_another_build(self):
+        self.edit_header(lambda header: header.update(build_id="0123456789abcdef"))
+        self.assert_refused(self.run_small("--resume"), 65, "another build")
+
+    def test_another_device(self):
+        for key, value in (("name", "abacus"), ("threads", 77), ("libraries", "none")):
+            self.edit_header(lambda header, k=key, v=value: header["device"].update({k: v}))
+            self.assert_refused(self.run_small("--resume"), 65, "another device")
+
+    def test_torn_anywhere(self):
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_small(out=clean), 0)
+        ends = [i + 1 for i, byte in enumerate(self.bytes) if byte == 10]
+        for cut in (0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[2] - 1, ends[2], len(self.bytes) - 1):
+            (self.out / "results.json").unlink()
+            self.path.write_bytes(self.bytes[:cut])
+            self.assert_code(self.run_small("--resume"), 0)
+            self.assert_same_results(self.out, clean)
+            self.assertEqual(len(self.journal()), SMALL_COUNT + 1)
+
+    def test_damage_in_the_middle(self):
+        lines = self.bytes.splitlines(keepends=True)
+        strange = dict(json.loads(lines[2]), id="0123456789abcdef")
+        for bad in (b"\n", b"{}\n", b"garbage\n", lines[2][:-9] + b"\n", lines[2][:-1] + b" x\n",
+                    lines[2].replace(b'"ok"', b'"fine"'), json.dumps(strange).encode() + b"\n",
+                    b"\x00" * 50 + b"\n"):
+            self.path.write_bytes(b"".join(lines[:2] + [bad] + lines[3:]))
+            self.assert_refused(self.run_small("--resume"), 65, "journal.jsonl:3")
+        self.path.write_bytes(b"not a journal\n" + b"".join(lines[1:]))
+        self.assert_refused(self.run_small("--resume"), 65, "journal.jsonl:1")
+
+    def test_newest_line_counts(self):
+        lines = self.bytes.splitlines(keepends=True)
+        failed = dict(json.loads(lines[2]), status="failed", error="once")
+        self.path.write_bytes(self.bytes + json.dumps(failed).encode() + b"\n")
+        self.assert_code(self.run_small("--resume"), 0)
+        self.assertEqual(len(self.journal()), SMALL_COUNT + 3)
+        self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+
+
+if __name__ == "__main__":
+    main()

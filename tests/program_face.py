@@ -1,0 +1,223 @@
+"""What people see of the program: help, lists, tables, progress, exit codes."""
+import json
+import os
+import pathlib
+import pty
+import re
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
+from program import (LIMIT_S, PROGRAM, SMALL, SMALL_COUNT, SOURCE, ProgramTest,  # noqa: E402
+                     environment, main)
+
+COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
+
+
+class Words(ProgramTest):
+    def test_help(self):
+        for arguments in (["--help"], ["-h"], ["help"], ["run", "--help"]):
+            done = self.program(*arguments)
+            self.assert_code(done, 0)
+            self.assertTrue(done.stdout.startswith("Usage: gradsweep run"))
+            self.assertEqual(done.stderr, "")
+            self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
+
+    def test_help_lists_every_parameter(self):
+        help_text = self.program("run", "--help").stdout
+        words = dict(re.findall(r"^  --([a-z_]+) +(?:mlp|rnn)? +(\S.*)$", help_text, re.M))
+        self.assert_code(self.program("run", "mlp", "--depth=1", "--width=4", "--time-limit=0",
+                                      "--activation=leaky_relu", "--out", self.out / "mlp"), 0)
+        self.assert_code(self.program("run", "rnn", "--seq-len=2", "--hidden=4", "--time-limit=0",
+                                      "--out", self.out / "rnn"), 0)
+        for model in ("mlp", "rnn"):
+            for key in self.results(self.out / model)["cells"][0]["params"]:
+                if key != "model":
+                    self.assertIn(key, words)
+
+    def test_help_defaults(self):
+        """Numbers in brackets are what a cell gets."""
+        help_text = self.program("run", "--help").stdout
+        for model, keys in (("mlp", ["depth", "width", "batch", "replicas", "seed", "bias_std"]),
+                            ("rnn", ["hidden", "input", "seq_len", "batch"])):
+            self.assert_code(self.program("run", model, "--time-limit=0", "--out", self.out / model), 0)
+            params = self.results(self.out / model)["cells"][0]["params"]
+            for key in keys:
+                shown = re.search(rf"^  --{key} .*\(([0-9]+)\)$", help_text, re.M)
+                self.assertEqual(str(params[key]), shown.group(1), key)
+
+    def test_version(self):
+        done = self.program("--version")
+        self.assert_code(done, 0)
+        self.assertRegex(done.stdout, r"^gradsweep \d+\.\d+\.\d+ \(.+\)\n$")
+
+    def test_info(self):
+        done = self.program("info")
+        self.assert_code(done, 0)
+        for word in ("backend    cpu", "threads", "libraries", "FLOP/s (f32)", "B/s (copy)"):
+            self.assertIn(word, done.stdout)
+
+    def test_list_and_filter(self):
+        done = self.program("run", *SMALL, "--list")
+        lines = done.stdout.splitlines()
+        self.assert_code(done, 0)
+        self.assertEqual(len(lines), SMALL_COUNT)
+        self.assertTrue(all(re.match(r"[0-9a-f]{16}  mlp/", line) for line in lines))
+        only = self.program("run", *SMALL, "--list", "--filter", "/relu/.*/L[13]/")
+        self.assertEqual(only.stdout.splitlines(), [l for l in lines if "relu" in l and "L2" not in l])
+        by_id = self.program("run", *SMALL, "--list", "--filter", f"^{lines[3][:16]}$")
+        self.assertEqual(by_id.stdout.splitlines(), [lines[3]])
+        self.assert_nothing_written()
+
+    def test_dry_run(self):
+        done = self.program("run", *SMALL, "--dry-run", "--memory-limit", "100k")
+        self.assert_code(done, 0)
+        self.assertEqual(done.stdout.count("mlp/"), SMALL_COUNT)
+        self.assertIn(f"{SMALL_COUNT} cells", done.stdout)
+        self.assertRegex(done.stdout, r"\d B|KiB|MiB")
+        self.assert_nothing_written()
+
+    def test_dry_run_predicts_what_a_run_records(self):
+        done = self.program("run", "mlp", "--depth=7", "--width=300", "--dry-run")
+        self.assert_code(self.program("run", "mlp", "--depth=7", "--width=300", "--time-limit=0",
+                                      "--out", self.out), 0)
+        number, unit = re.search(r"^ *([0-9.]+) ([KM]iB) .* mlp/", done.stdout, re.M).groups()
+        predicted = self.results()["cells"][0]["memory"]["predicted_bytes"]
+        self.assertAlmostEqual(float(number) * {"KiB": 1 << 10, "MiB": 1 << 20}[unit] / predicted,
+                               1, delta=0.06)
+
+    def test_shipped_sweeps_can_be_read(self):
+        sweeps = sorted((SOURCE / "bench" / "sweeps").glob("*.json"))
+        self.assertTrue(sweeps)
+        for sweep in sweeps:
+            done = self.program("run", sweep, "--list")
+            self.assert_code(done, 0)
+            self.assertGreater(len(done.stdout.splitlines()), 1)
+
+
+class Output(ProgramTest):
+    def test_table(self):
+        done = self.program("run", "mlp", "--depth=3,30", "--width=32", "--activation=sigmoid,relu",
+                            "--init=xavier_normal,normal", "--replicas=3", "--out", self.out)
+        self.assert_code(done, 0)
+        lines = done.stdout.splitlines()
+        self.assertLessEqual(max(map(len, lines)), 120)
+        self.assertIn("mlp, 8 cells: width=32 batch=32 replicas=3", done.stdout)
+        rows = {tuple(l.split()[:3]): l.split()[3:] for l in lines if re.match(r" +\d+  (sig|relu)", l)}
+        for cell in self.results()["cells"]:
+            params, summary, timing = cell["params"], cell["summary"], cell["timing"]
+            row = rows[(str(params["depth"]), params["activation"], params["init"]["name"])]
+            self.assertAlmostEqual(float(row[0]), summary["decades"]["p50"], delta=0.0051)
+            self.assertAlmostEqual(float(row[1]), summary["decades"]["p05"], delta=0.0051)
+            self.assertAlmostEqual(float(row[3]), summary["decades"]["p95"], delta=0.0051)
+            self.assertAlmostEqual(float(row[4]), summary["decades_per_layer"]["p50"], delta=0.000051)
+            self.assertEqual(row[5], summary["verdict"])
+            for text, key in ((row[6], "f16"), (row[7], "f32")):
+                lost = summary["first_layer_lost"]["delta"][key]
+                self.assertEqual(text, "-" if lost is None else str(lost))
+            number = float(row[8].rstrip("kMG")) * {"k": 1e3, "M": 1e6, "G": 1e9}.get(row[8][-1], 1)
+            self.assertAlmostEqual(number / timing["samples_per_s"], 1, delta=0.01)
+            self.assertAlmostEqual(float(row[9].rstrip("%")) / 100, timing["fraction_of_floor"], delta=0.0051)
+        self.assertEqual(lines[-1], f"results: {self.out}/results.json")
+
+    def test_statistics_off(self):
+        self.assert_code(self.run_small("--stats=off"), 0)
+        self.assert_code(self.run_small("--stats=norms", "--overwrite"), 0)
+        self.assert_code(self.run_small("--stats=norms", "--range=native", "--overwrite"), 0)
+        self.results()
+
+    def test_default_folder(self):
+        for _ in range(2):
+            self.assert_code(self.program("run", *SMALL, "--filter=L1/"), 0)
+        folders = list((self.scratch / "results" / "local").iterdir())
+        self.assertEqual(len(folders), 2)
+        for folder in folders:
+            self.assertEqual(self.statuses(folder), ["ok"] * 2)
+
+    def test_lines_of_progress(self):
+        done = self.run_small()
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), SMALL_COUNT)
+        for i, line in enumerate(lines):
+            self.assertRegex(line, rf"^\[{i + 1}/{SMALL_COUNT}\] ok +[0-9.]+ s  mlp/")
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+        self.assertEqual(self.run_small("--quiet", "--overwrite").stderr, "")
+
+    def on_terminal(self, **variables):
+        """Everything a terminal gets, from both streams."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([PROGRAM, "run", *SMALL, "--overwrite", "--out", str(self.out)],
+                                   env=environment("slow:*,crash:1", **variables), stdout=theirs,
+                                   stderr=theirs, stdin=subprocess.DEVNULL)
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # nobody writes to it any more
+                break
+            if not chunk:
+                break
+            seen += chunk
+        os.close(ours)
+        self.assertEqual(process.wait(LIMIT_S), 2)
+        return seen.decode()
+
+    def test_terminal(self):
+        seen = self.on_terminal()
+        self.assertIn("\x1b[32m", seen)
+        self.assertIn(f"{SMALL_COUNT - 1}/{SMALL_COUNT}", seen)
+        self.assertIn("crashed", seen)
+        plain = self.on_terminal(NO_COLOR="1")
+        self.assertIn("\r\x1b[K[", plain)  # a bar, without colour
+        self.assertNotRegex(plain, "\x1b\\[[0-9]*m")
+
+    def test_closed_output(self):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        done = self.run_small("--quiet", stdout=write_end)
+        os.close(write_end)
+        self.assert_code(done, 74)
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+        for redirection in (">&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"):
+            command = " ".join([f"'{PROGRAM}' run", *SMALL, f"--overwrite --out '{self.out}'", redirection])
+            done = subprocess.run(["sh", "-c", command], env=environment(), timeout=LIMIT_S,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            self.assertEqual(done.returncode, 0 if redirection == "<&-" else 74, redirection)
+            self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+            self.assertEqual(len(self.journal()), SMALL_COUNT + 1)
+
+    def test_full_output(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = self.run_small("--quiet", stdout=full)
+        self.assert_one_line(done, 74, "standard output")
+        self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+
+    def test_sweep_file_and_options_agree(self):
+        sweep = {"name": "same", "blocks": [
+            {"model": "mlp", "depth": [1, 2, 3], "width": 8, "batch": 4, "replicas": 2,
+             "activation": ["tanh", "relu"]}]}
+        (self.scratch / "same.json").write_text(json.dumps(sweep))
+        listed = self.program("run", "same.json", "--list")
+        self.assertEqual(listed.stdout, self.program("run", *SMALL, "--list").stdout)
+        self.assert_code(self.program("run", "same.json", "--backend", "cpu", "--time-limit=0",
+                                      "--out", self.out), 0)
+        document = self.results()
+        self.assertEqual(document["context"]["name"], "same")
+        self.assertEqual({c["params"]["backend"] for c in document["cells"]}, {"cpu"})
+
+    @unittest.skipUnless(COMPARE.exists(), "Google Benchmark's compare.py is not installed")
+    def test_google_benchmark_reads_results(self):
+        self.assert_code(self.program("run", "mlp", "--depth=1,2", "--width=8", "--out", self.out), 0)
+        path = str(self.out / "results.json")
+        done = subprocess.run(["/usr/bin/python3", COMPARE, "--no-color", "benchmarks", path, path],
+                              capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for entry in self.results()["benchmarks"]:
+            self.assertRegex(done.stdout, re.escape(entry["name"]) + r" +\+0\.0000 +\+0\.0000")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Holds results.json against results/schema.json, and against what a schema
+cannot say: lengths of arrays that belong together, ids that are unique.
+
+With file names it judges those files. Without, it is a test: it runs the
+program on a sweep with every kind of cell and judges what comes out, and then
+shows that a damaged document does not pass. Needs Debian's python3-jsonschema;
+exits with 77 (skipped) where it is missing.
+"""
+import copy
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+SCHEMA = pathlib.Path(__file__).resolve().parents[1] / "results" / "schema.json"
+
+
+def schema_problems(document):
+    if jsonschema is None:
+        return []
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(document)
+    return [f"{error.json_path}: {error.message[:300]}" for error in errors]
+
+
+def arrays_in(node, path):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from arrays_in(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        yield path, node
+
+
+def axis_of(params, quantity):
+    """The largest index that a quantity may have."""
+    if params["model"] == "mlp":
+        return len(params["widths"]) - 1 if "widths" in params else params["depth"]
+    if quantity in ("activation", "delta"):
+        return params["seq_len"]
+    return params["seq_len"] if quantity == "grad_weight" and not params["tied"] else 1
+
+
+def cell_problems(cell, path, max_points):
+    params = cell["params"]
+    replicas = params["replicas"]
+    for quantity, layers in cell.get("layers", {}).items():
+        index = layers["index"]
+        at = f"{path}.layers.{quantity}"
+        longest = axis_of(params, quantity)
+        if index != sorted(set(index)) or index[0] != 1 or index[-1] != longest:
+            yield f"{at}.index: not increasing from 1 to {longest}"
+        if len(index) > max_points:
+            yield f"{at}.index: more than {max_points} entries"
+        for where, array in arrays_in(layers, at):
+            if len(array) != len(index):
+                yield f"{where}: {len(array)} entries for {len(index)} layers or steps"
+        if any(n > replicas for n in layers["log10_norm"]["finite"]):
+            yield f"{at}.log10_norm.finite: more than {replicas} replicas"
+    summary = cell.get("summary")
+    if summary:
+        decades = summary["decades"]
+        for what in (decades["values"], summary["loss"]["sign"], summary["loss"]["log10_abs"]):
+            if len(what) != replicas:
+                yield f"{path}.summary: {len(what)} values for {replicas} replicas"
+        lost = decades["vanished"] + decades["overflowed"]
+        if decades["values"].count(None) != lost:
+            yield f"{path}.summary.decades: null values and counts disagree"
+    timing = cell.get("timing")
+    if timing and not (min(timing["samples_ns"]) <= timing["median_ns"] <= max(timing["samples_ns"])):
+        yield f"{path}.timing: the median is outside the samples"
+
+
+def problems_of(document):
+    """Everything wrong with a document, in words; empty when it is right."""
+    problems = schema_problems(document)
+    if problems:
+        return problems
+    max_points = document["context"]["options"]["max_points"]
+    for i, cell in enumerate(document["cells"]):
+        problems += cell_problems(cell, f"$.cells[{i}]", max_points)
+    ids = [cell["id"] for cell in document["cells"]]
+    if len(set(ids)) != len(ids):
+        problems.append("$.cells: an id appears twice")
+    timed = {c["name"]: c["timing"]["median_ns"] for c in document["cells"] if "timing" in c}
+    listed = {b["name"]: b["real_time"] for b in document["benchmarks"]}
+    if listed != timed or any(b["cpu_time"] != b["real_time"] for b in document["benchmarks"]):
+        problems.append("$.benchmarks: not the timed cells and their medians")
+    return problems
+
+
+def refuse_constant(text):
+    raise ValueError(f"{text} is not JSON")
+
+
+def judge(path):
+    document = json.loads(pathlib.Path(path).read_text(), parse_constant=refuse_constant)
+    problems = problems_of(document)
+    for problem in problems:
+        print(f"{path}: {problem}")
+    return not problems
+
+
+# ---- the test ----
+
+SWEEP = {"name": "every kind", "timing": {"time_limit_s": 0.01}, "blocks": [
+    {"model": "mlp", "depth": [1, 3, 40], "width": 5, "batch": 3, "replicas": [1, 3],
+     "activation": ["sigmoid", "relu", "softplus"], "init": ["normal", {"name": "scaled", "sigma_w2": 0.5}],
+     "stats": ["off", "norms", "full"]},
+    {"model": "mlp", "widths": [[7, 5, 3], [2, 2]], "bias_std": 0.5, "loss": "mse", "dtype": "f64",
+     "activation": {"name": "leaky_relu", "slope": 0.2}, "output_activation": "identity"},
+    {"model": "mlp", "depth": 200, "width": 8, "batch": 2, "replicas": 2, "range": "native",
+     "activation": ["sigmoid", "relu"], "init": ["xavier_normal", "normal"]},
+    {"model": "mlp", "depth": 1000000, "width": 20000},
+    {"model": "rnn", "hidden": 6, "input": 4, "seq_len": [1, 50], "batch": 2, "replicas": 2,
+     "tied": [True, False], "loss_at": ["last", "every"], "bias_std": [0, 0.1],
+     "init": {"name": "orthogonal", "gain": 0.9}}]}
+
+
+def damaged_copies(document):
+    """Documents that must not pass, each with what is wrong about it."""
+    ok = next(i for i, c in enumerate(document["cells"]) if "layers" in c and "timing" in c)
+    small = dict(document, cells=[document["cells"][ok]], benchmarks=[
+        b for b in document["benchmarks"] if b["name"] == document["cells"][ok]["name"]])
+    ok = 0
+    assert not problems_of(small)
+
+    def copy_with(what, change):
+        damaged = copy.deepcopy(small)
+        change(damaged)
+        return what, damaged
+    yield copy_with("another version", lambda d: d.update(schema=2))
+    yield copy_with("an unknown key", lambda d: d.update(extra=1))
+    yield copy_with("a host name", lambda d: d["context"].update(host_name="x"))
+    yield copy_with("no cells", lambda d: d.pop("cells"))
+    yield copy_with("a number as id", lambda d: d["cells"][ok].update(id=7))
+    yield copy_with("an id twice", lambda d: d["cells"].append(d["cells"][ok]))
+    yield copy_with("an unknown status", lambda d: d["cells"][ok].update(status="done"))
+    yield copy_with("ok with an error", lambda d: d["cells"][ok].update(error="no"))
+    yield copy_with("a missing parameter", lambda d: d["cells"][ok]["params"].pop("batch"))
+    yield copy_with("a seed as number", lambda d: d["cells"][ok]["params"].update(seed=1))
+    yield copy_with("ok without layers", lambda d: d["cells"][ok].pop("layers"))
+    yield copy_with("a text for a number",
+                    lambda d: d["cells"][ok]["layers"]["delta"]["zero_share"].__setitem__(0, "0"))
+    yield copy_with("a share over 1",
+                    lambda d: d["cells"][ok]["layers"]["delta"]["zero_share"].__setitem__(0, 1.5))
+    yield copy_with("a short array", lambda d: d["cells"][ok]["layers"]["delta"]["nan"].append(0))
+    yield copy_with("a replica too few",
+                    lambda d: d["cells"][ok]["summary"]["decades"]["values"].pop())
+    yield copy_with("an unknown verdict", lambda d: d["cells"][ok]["summary"].update(verdict="fine"))
+    yield copy_with("no benchmark", lambda d: d["benchmarks"].pop())
+    yield copy_with("another time", lambda d: d["benchmarks"][0].update(real_time=1.0, cpu_time=1.0))
+
+
+def test(program):
+    with tempfile.TemporaryDirectory(prefix="gradsweep_") as scratch:
+        sweep = pathlib.Path(scratch, "every.json")
+        sweep.write_text(json.dumps(SWEEP))
+        out = pathlib.Path(scratch, "out")
+        subprocess.run([program, "run", sweep, "--out", out, "--quiet", "--max-points", "30"],
+                       check=True, stdout=subprocess.DEVNULL, timeout=300)
+        document = json.loads((out / "results.json").read_text(), parse_constant=refuse_constant)
+    problems = problems_of(document)
+    print("\n".join(problems))
+    statuses = {cell["status"] for cell in document["cells"]}
+    if statuses != {"ok", "skipped"}:
+        problems.append(f"unexpected statuses {statuses}")
+    for cell in document["cells"]:  # doubles are printed so that they read back equal
+        for _, array in arrays_in(cell.get("layers", {}), "$"):
+            if any(isinstance(x, float) and not math.isfinite(x) for x in array):
+                problems.append("a number that is not finite")
+    for what, damaged in damaged_copies(document):
+        if not problems_of(damaged):
+            problems.append(f"a document with {what} passes")
+    print("\n".join(problems) or f"{len(document['cells'])} cells are as the schema says")
+    return not problems
+
+
+def main():
+    if jsonschema is None:
+        print("skipped: python3-jsonschema is not installed")
+        return 77
+    if len(sys.argv) > 1:
+        return 0 if all([judge(path) for path in sys.argv[1:]]) else 1
+    if not os.environ.get("GRADSWEEP"):
+        print("skipped: set GRADSWEEP to the program to test, or name files to judge")
+        return 77
+    return 0 if test(os.environ["GRADSWEEP"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
