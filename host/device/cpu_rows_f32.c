@@ -40,12 +40,14 @@ static inline value_slope selu(float z) {
                        lambda * (z > 0.0f ? 1.0f : alpha * e.exp)};
 }
 
-/* z Phi(z), Phi the normal distribution function: the exact form, not tanh's. */
+/* z Phi(z), Phi the normal distribution function: the exact form, not tanh's.
+ * Phi(-15) and the density there are 0 in f32. */
 static inline value_slope gelu(float z) {
-  const float tail = 0.5f * erfc_nonnegative(fabsf(z) * 0.707106781f); /* Phi(-|z|) */
+  const float x = fabsf(z) > 15.0f ? 15.0f : fabsf(z);
+  const float e = gauss(x);
+  const float tail = 0.5f * e * scaled_erfc(x * 0.707106781f); /* Phi(-|z|) */
   const float distribution = z > 0.0f ? 1.0f - tail : tail;
-  const float density = 0.398942280f * exp_nonpositive(-0.5f * z * z).exp;
-  return (value_slope){z * distribution, fused(z, density, distribution)};
+  return (value_slope){z * distribution, fused(copysignf(x, z), 0.398942280f * e, distribution)};
 }
 
 static inline value_slope silu(float z) {
