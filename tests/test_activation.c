@@ -1,0 +1,347 @@
+/* Activations and their derivatives, as the CPU's row functions compute them,
+ * against long double references over [-200, 200] and at special values.
+ *
+ * Wanted of f32: a relative error of 4e-7 in phi and phi' everywhere that the
+ * exact value is normal; below that an absolute one of two units of the smallest
+ * subnormal (times |z| where z multiplies a tail). gelu' and silu' have a zero:
+ * there the error is relative to the two terms that cancel. */
+#include "support.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/cpu_internal.h"
+
+typedef struct exact {
+  long double h, slope;
+  long double slope_scale; /* what the slope's error is relative to */
+} exact;
+
+static const long double SELU_LAMBDA = 1.0507009873554804934193349852946L;
+static const long double SELU_ALPHA = 1.6732632423543772848170429916717L;
+static const long double SLOPE = 0.01L;
+
+static long double logistic(long double z) {
+  return z >= 0 ? 1 / (1 + expl(-z)) : expl(z) / (1 + expl(z));
+}
+
+static exact reference(gs_activation_kind kind, long double z) {
+  const long double s = logistic(z);
+  const long double s_slope = s * logistic(-z);
+  const long double density = expl(-z * z / 2) * 0.39894228040143267793994605993438L;
+  const long double below = erfcl(-z * sqrtl(0.5L)) / 2;
+  const long double r = 1 / (1 + fabsl(z));
+  const bool up = z > 0;
+  exact e = {z, 1, 0};
+  switch (kind) {
+  case GS_SIGMOID: e = (exact){s, s_slope, 0}; break;
+  case GS_TANH: e = (exact){tanhl(z), 4 * logistic(2 * z) * logistic(-2 * z), 0}; break;
+  case GS_RELU: e = up ? e : (exact){0, 0, 0}; break;
+  case GS_LEAKY_RELU: e = up ? e : (exact){SLOPE * z, SLOPE, 0}; break;
+  case GS_ELU: e = up ? e : (exact){expm1l(z), expl(z), 0}; break;
+  case GS_SELU:
+    e = up ? (exact){SELU_LAMBDA * z, SELU_LAMBDA, 0}
+           : (exact){SELU_LAMBDA * SELU_ALPHA * expm1l(z), SELU_LAMBDA * SELU_ALPHA * expl(z), 0};
+    break;
+  case GS_GELU: e = (exact){z * below, below + z * density, below + fabsl(z) * density}; break;
+  case GS_SILU: e = (exact){z * s, s + z * s_slope, s + fabsl(z) * s_slope}; break;
+  case GS_SOFTSIGN: e = (exact){z * r, r * r, 0}; break;
+  case GS_SOFTPLUS: e = (exact){(up ? z : 0) + log1pl(expl(-fabsl(z))), s, 0}; break;
+  case GS_IDENTITY:
+  case GS_ACTIVATION_COUNT: break;
+  }
+  if (e.slope_scale == 0) e.slope_scale = fabsl(e.slope);
+  return e;
+}
+
+/* ---- evaluation ---- */
+
+typedef struct evaluated {
+  double h, slope;
+} evaluated;
+
+static gs_activation activation_of(gs_activation_kind kind) {
+  return (gs_activation){kind, (double)SLOPE};
+}
+
+/* phi(z) and phi'(z) of n values; the slope is what backward makes of a 1. */
+static void evaluate_f32(gs_activation_kind kind, const float *z, int64_t n, evaluated *out) {
+  float *h = malloc((size_t)n * sizeof *h);
+  float *saved = malloc((size_t)n * sizeof *saved);
+  float *delta = malloc((size_t)n * sizeof *delta);
+  assert_true(h && saved && delta);
+  memcpy(h, z, (size_t)n * sizeof *h);
+  for (int64_t i = 0; i < n; i++) delta[i] = 1;
+  const bool needs = gs_activation_needs_saved(kind);
+  gs_cpu_rows_f32.activate(activation_of(kind), h, needs ? saved : NULL, n);
+  gs_cpu_rows_f32.backward(activation_of(kind), delta, needs ? saved : NULL, h, n);
+  for (int64_t i = 0; i < n; i++) out[i] = (evaluated){(double)h[i], (double)delta[i]};
+  free(h);
+  free(saved);
+  free(delta);
+}
+
+static void evaluate_f64(gs_activation_kind kind, const double *z, int64_t n, evaluated *out) {
+  double *h = malloc((size_t)n * sizeof *h);
+  double *saved = malloc((size_t)n * sizeof *saved);
+  double *delta = malloc((size_t)n * sizeof *delta);
+  assert_true(h && saved && delta);
+  memcpy(h, z, (size_t)n * sizeof *h);
+  for (int64_t i = 0; i < n; i++) delta[i] = 1;
+  const bool needs = gs_activation_needs_saved(kind);
+  gs_cpu_rows_f64.activate(activation_of(kind), h, needs ? saved : NULL, n);
+  gs_cpu_rows_f64.backward(activation_of(kind), delta, needs ? saved : NULL, h, n);
+  for (int64_t i = 0; i < n; i++) out[i] = (evaluated){h[i], delta[i]};
+  free(h);
+  free(saved);
+  free(delta);
+}
+
+static evaluated evaluate_one(gs_activation_kind kind, gs_dtype dtype, double z) {
+  evaluated out;
+  const float narrow = (float)z;
+  if (dtype == GS_F64) {
+    evaluate_f64(kind, &z, 1, &out);
+  } else {
+    evaluate_f32(kind, &narrow, 1, &out);
+  }
+  return out;
+}
+
+/* ---- accuracy ---- */
+
+/* Half of [-200, 200] evenly, half of it by powers, down to subnormals. */
+enum { POINTS = 160001 };
+
+static double point(int64_t i, double least_exponent) {
+  if (i % 2) return -200 + 400.0 * (double)i / (POINTS - 1);
+  const double exponent = least_exponent + (7.6 - least_exponent) * (double)i / (POINTS - 1);
+  return i % 4 ? exp2(exponent) : -exp2(exponent);
+}
+
+typedef struct precision {
+  double relative;
+  long double least_normal, least; /* of the storage type */
+} precision;
+
+static void assert_near(const char *what, gs_activation_kind kind, double z, double got,
+                        long double want, long double scale, const precision *p) {
+  const long double factor = fmaxl(1, fabsl((long double)z));
+  const long double error = fabsl((long double)got - want);
+  const long double absolute = scale < p->least_normal * factor ? 2 * factor * p->least : 0;
+  if (!(error <= (long double)p->relative * scale + absolute))
+    fail_msg("%s of %s at %.9g is %.9g, not %.9Lg", what, gs_activation_name(kind), z, got, want);
+}
+
+static void assert_precision(gs_activation_kind kind, const double *z, const evaluated *out,
+                             const precision *p) {
+  for (int64_t i = 0; i < POINTS; i++) {
+    const exact e = reference(kind, (long double)z[i]);
+    assert_near("phi", kind, z[i], out[i].h, e.h, fabsl(e.h), p);
+    assert_near("phi'", kind, z[i], out[i].slope, e.slope, e.slope_scale, p);
+  }
+}
+
+static void test_f32_accuracy(void **state) {
+  (void)state;
+  static float z[POINTS];
+  static double wide[POINTS];
+  static evaluated out[POINTS];
+  const precision p = {4e-7, 0x1p-126L, 0x1p-149L};
+  for (int64_t i = 0; i < POINTS; i++) {
+    z[i] = (float)point(i, -149);
+    wide[i] = (double)z[i];
+  }
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    evaluate_f32((gs_activation_kind)kind, z, POINTS, out);
+    assert_precision((gs_activation_kind)kind, wide, out, &p);
+  }
+}
+
+static void test_f64_accuracy(void **state) {
+  (void)state;
+  static double z[POINTS];
+  static evaluated out[POINTS];
+  const precision p = {2e-15, 0x1p-1022L, 0x1p-1074L};
+  for (int64_t i = 0; i < POINTS; i++) z[i] = point(i, -1074) * (i % 3 ? 1 : 3.6); /* to 720 */
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    evaluate_f64((gs_activation_kind)kind, z, POINTS, out);
+    assert_precision((gs_activation_kind)kind, z, out, &p);
+  }
+}
+
+/* The reference's derivatives are those of its functions: central differences,
+ * away from the kinks at 0. */
+static void test_reference_derivatives(void **state) {
+  (void)state;
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    for (int i = 1; i < 2000; i++) {
+      const long double z = (i % 2 ? 1 : -1) * (long double)i / 100;
+      const long double step = 1e-6L;
+      const long double numeric = (reference((gs_activation_kind)kind, z + step).h -
+                                   reference((gs_activation_kind)kind, z - step).h) /
+                                  (2 * step);
+      const long double error = fabsl(numeric - reference((gs_activation_kind)kind, z).slope);
+      if (!(error <= 1e-10L))
+        fail_msg("%s at %Lg", gs_activation_name((gs_activation_kind)kind), z);
+    }
+  }
+}
+
+/* ---- special values ---- */
+
+static void test_nan_passes(void **state) {
+  (void)state;
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    for (int d = 0; d < 2; d++) {
+      const gs_dtype dtype = d ? GS_F64 : GS_F32;
+      assert_true(isnan(evaluate_one((gs_activation_kind)kind, dtype, NAN).h));
+      assert_true(isnan(evaluate_one((gs_activation_kind)kind, dtype, -NAN).h));
+      /* where the slope follows from h's sign, NaN counts as above zero: as PyTorch's relu */
+      const double slope = evaluate_one((gs_activation_kind)kind, dtype, NAN).slope;
+      assert_true(gs_activation_needs_saved((gs_activation_kind)kind) ? isnan(slope) : slope == 1);
+    }
+  }
+}
+
+/* At +-infinity: the limits, or NaN where PyTorch's formula gives inf/inf or
+ * 0 * inf, and far out finite values the limits. */
+static void test_far_out(void **state) {
+  (void)state;
+  static const double lambda = 1.0507009873554805, floor = -1.7580993408473766;
+  static const struct {
+    gs_activation_kind kind;
+    double below, above; /* phi at -inf and +inf; 9: NaN by formula */
+  } limits[] = {{GS_IDENTITY, -INFINITY, INFINITY},
+                {GS_SIGMOID, 0, 1},
+                {GS_TANH, -1, 1},
+                {GS_RELU, 0, INFINITY},
+                {GS_ELU, -1, INFINITY},
+                {GS_GELU, 9, INFINITY},
+                {GS_LEAKY_RELU, -INFINITY, INFINITY},
+                {GS_SILU, 9, INFINITY},
+                {GS_SOFTSIGN, 9, 9},
+                {GS_SOFTPLUS, 0, INFINITY},
+                {GS_SELU, floor, INFINITY}};
+  assert_true((int)(sizeof limits / sizeof *limits) == GS_ACTIVATION_COUNT);
+  for (int i = 0; i < GS_ACTIVATION_COUNT; i++) {
+    for (int d = 0; d < 4; d++) {
+      const double want = d % 2 ? limits[i].above : limits[i].below;
+      const double z = d % 2 ? INFINITY : -INFINITY;
+      const double h = evaluate_one(limits[i].kind, d / 2 ? GS_F64 : GS_F32, z).h;
+      const bool right = want == 9 ? isnan(h) : isinf(want) ? h == want : fabs(h - want) <= 2e-7;
+      if (!right) fail_msg("%s(%g) = %g", gs_activation_name(limits[i].kind), z, h);
+    }
+  }
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    for (int d = 0; d < 4; d++) { /* the largest numbers there are */
+      const double z = (d % 2 ? 1 : -1) * (d / 2 ? DBL_MAX : (double)FLT_MAX);
+      const evaluated e = evaluate_one((gs_activation_kind)kind, d / 2 ? GS_F64 : GS_F32, z);
+      assert_true(!isnan(e.h));
+      assert_true(isfinite(e.slope) && e.slope >= 0 && e.slope < 1.8);
+    }
+  }
+  assert_true(fabs(lambda * -1.6732632423543772 - floor) < 1e-15);
+}
+
+/* The derivatives at 0 are PyTorch's: 0 for relu, the slope for leaky_relu. */
+static void test_zero(void **state) {
+  (void)state;
+  for (int d = 0; d < 4; d++) {
+    const gs_dtype dtype = d / 2 ? GS_F64 : GS_F32;
+    const double z = d % 2 ? -0.0 : 0.0;
+    const double leaky = dtype == GS_F64 ? (double)SLOPE : (double)(float)SLOPE;
+    assert_true(evaluate_one(GS_RELU, dtype, z).slope == 0);
+    assert_true(evaluate_one(GS_RELU, dtype, z).h == 0);
+    assert_true(evaluate_one(GS_LEAKY_RELU, dtype, z).slope == leaky);
+    assert_true(evaluate_one(GS_LEAKY_RELU, dtype, z).h == 0);
+    assert_true(evaluate_one(GS_SIGMOID, dtype, z).h == 0.5);
+    assert_true(evaluate_one(GS_SIGMOID, dtype, z).slope == 0.25);
+    assert_true(evaluate_one(GS_TANH, dtype, z).h == 0);
+    assert_true(evaluate_one(GS_TANH, dtype, z).slope == 1);
+    assert_true(evaluate_one(GS_ELU, dtype, z).slope == 1);
+    assert_true(evaluate_one(GS_GELU, dtype, z).h == 0);
+    assert_true(fabs(evaluate_one(GS_GELU, dtype, z).slope - 0.5) <= 2e-7);
+    assert_true(evaluate_one(GS_SILU, dtype, z).slope == 0.5);
+    assert_true(evaluate_one(GS_SOFTSIGN, dtype, z).slope == 1);
+  }
+}
+
+/* Tails fall steadily and reach zero only where the storage type has nothing
+ * smaller: sigmoid' and tanh' as e^-|z| and 4 e^-2|z| do. */
+static void test_tails(void **state) {
+  (void)state;
+  static const gs_activation_kind kinds[] = {GS_SIGMOID, GS_TANH, GS_ELU, GS_SOFTPLUS, GS_SOFTSIGN};
+  static const double last[] = {-103, -51.9, -103, -103, -200}; /* e^z, e^2z > 2^-150 */
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    double before = 2;
+    for (int i = 0; i <= 20000; i++) {
+      const double z = -1 - (double)i / 100;
+      const evaluated e = evaluate_one(kinds[k], GS_F32, (double)(float)z);
+      if (z >= last[k]) assert_true(e.slope > 0);
+      /* steadily, but for the last digits */
+      assert_true(e.slope <= before * (1 + 4e-7) + 0x1p-149);
+      before = e.slope;
+    }
+    const double end = kinds[k] == GS_SOFTSIGN ? 1e-4 : 0;
+    assert_true(before <= end);
+    assert_true(evaluate_one(kinds[k], GS_F64, -300).slope > 0);
+  }
+}
+
+/* Rows of every length, the vectors' remainders included, give the same bits as
+ * one element at a time. */
+static void test_lengths(void **state) {
+  (void)state;
+  enum { MOST = 67 };
+  float z[MOST];
+  evaluated out[MOST];
+  for (int i = 0; i < MOST; i++) z[i] = (float)(0.37 * i - 12);
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    for (int n = 1; n <= MOST; n++) {
+      evaluate_f32((gs_activation_kind)kind, z, n, out);
+      const evaluated one = evaluate_one((gs_activation_kind)kind, GS_F32, (double)z[n - 1]);
+      assert_true(out[n - 1].h == one.h && out[n - 1].slope == one.slope);
+      assert_true(out[0].h == evaluate_one((gs_activation_kind)kind, GS_F32, (double)z[0]).h);
+    }
+  }
+}
+
+/* backward multiplies: delta = phi' eps, with eps of any kind. */
+static void test_backward_multiplies(void **state) {
+  (void)state;
+  const float slopes[4] = {0.5f, 0.25f, 1, 0};
+  float delta[4] = {-3, INFINITY, NAN, 7};
+  gs_cpu_rows_f32.backward(activation_of(GS_TANH), delta, slopes, slopes, 4);
+  assert_true(delta[0] == -1.5f && delta[1] == INFINITY && isnan(delta[2]) && delta[3] == 0);
+  const double h[4] = {0, -1, 2, 3};
+  for (int wide = 0; wide < 2; wide++) { /* a unit that is off passes nothing, not even inf * 0 */
+    float narrow_h[4], narrow[4] = {INFINITY, NAN, -2, INFINITY};
+    double full[4] = {INFINITY, NAN, -2, INFINITY};
+    for (int i = 0; i < 4; i++) narrow_h[i] = (float)h[i];
+    if (wide) {
+      gs_cpu_rows_f64.backward(activation_of(GS_RELU), full, NULL, h, 4);
+    } else {
+      gs_cpu_rows_f32.backward(activation_of(GS_RELU), narrow, NULL, narrow_h, 4);
+      for (int i = 0; i < 4; i++) full[i] = (double)narrow[i];
+    }
+    assert_true(full[0] == 0 && full[1] == 0 && full[2] == -2 && full[3] == INFINITY);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_reference_derivatives),
+      cmocka_unit_test(test_f32_accuracy),
+      cmocka_unit_test(test_f64_accuracy),
+      cmocka_unit_test(test_nan_passes),
+      cmocka_unit_test(test_far_out),
+      cmocka_unit_test(test_zero),
+      cmocka_unit_test(test_tails),
+      cmocka_unit_test(test_lengths),
+      cmocka_unit_test(test_backward_multiplies),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
