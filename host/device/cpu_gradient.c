@@ -86,12 +86,22 @@ static bool shifted_tile(const gradient_pass *pass, gs_tile tile, int32_t expone
   return done;
 }
 
+/* One tile of dW when nothing is shifted. A sequence is cut as in shifted_tile:
+ * its partial sums, and so its digits, must not depend on what was shifted. */
 static bool plain_tile(const gradient_pass *pass, gs_tile tile) {
+  const gs_tensor *delta = pass->delta;
   const int64_t r = tile.replica;
-  return gs_cpu_gemm_tile(pass->delta->dtype, true, false, tile.rows, tile.cols, pass->delta->rows,
-                          gs_cpu_at(pass->delta, r, 0, tile.row), pass->delta->ld,
-                          gs_cpu_at(pass->x, r, 0, tile.col), pass->x->ld, 0,
-                          gs_cpu_at(pass->dW, r, tile.row, tile.col), pass->dW->ld);
+  const int64_t most = pass->step_rows == delta->rows ? delta->rows : CHUNK_ROWS;
+  bool done = true;
+  for (int64_t first = 0; first < delta->rows; first += most) {
+    const int64_t rows = delta->rows - first < most ? delta->rows - first : most;
+    done = gs_cpu_gemm_tile(delta->dtype, true, false, tile.rows, tile.cols, rows,
+                            gs_cpu_at(delta, r, first, tile.row), delta->ld,
+                            gs_cpu_at(pass->x, r, first, tile.col), pass->x->ld, first ? 1 : 0,
+                            gs_cpu_at(pass->dW, r, tile.row, tile.col), pass->dW->ld) &&
+           done;
+  }
+  return done;
 }
 
 /* db = sum over rows of delta, for one replica and a strip of columns. */
