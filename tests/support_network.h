@@ -28,7 +28,7 @@ gs_quantity_stats gs_support_stats(gs_network *network, gs_quantity quantity);
 int64_t gs_support_matrices(const gs_config *config);
 
 /* Every parameter of a network with the role of its gradient. */
-enum { GS_SUPPORT_MAX_PARAMETERS = 256 };
+enum { GS_SUPPORT_MAX_PARAMETERS = 1024 };
 typedef struct gs_support_parameter {
   gs_role role, gradient;
   int64_t index;
