@@ -15,6 +15,7 @@ typedef struct step_trace {
 } step_trace;
 
 static void append(step_trace *trace, const void *bytes, size_t size) {
+  if (size == 0) return; /* a quantity that this network does not have */
   trace->bytes = realloc(trace->bytes, trace->size + size);
   assert_non_null(trace->bytes);
   memcpy(trace->bytes + trace->size, bytes, size);
