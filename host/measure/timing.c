@@ -75,11 +75,15 @@ static gs_status uncertainty(const gs_timing *timing, double *relative, gs_error
 
 static gs_status collect(subject *s, double limit_ns, double spread, gs_timing *timing,
                          gs_error *error) {
-  double first_ns;
-  GS_TRY(sample(s, 1, &first_ns, error)); /* warm-up, and how long a step is */
-  double spent_ns = first_ns;
+  double step_ns;
+  GS_TRY(sample(s, 1, &step_ns, error)); /* warm-up: libraries make their code, pages come */
+  double spent_ns = step_ns;
+  if (step_ns < 0.5 * limit_ns) {
+    GS_TRY(sample(s, 1, &step_ns, error)); /* how long a step really is */
+    spent_ns += step_ns;
+  }
   timing->steps_per_sample =
-      first_ns < LEAST_SAMPLE_NS ? (int64_t)ceil(LEAST_SAMPLE_NS / fmax(first_ns, 100)) : 1;
+      step_ns < LEAST_SAMPLE_NS ? (int64_t)ceil(LEAST_SAMPLE_NS / fmax(step_ns, 100)) : 1;
   do {
     double ns;
     GS_TRY(sample(s, timing->steps_per_sample, &ns, error));
