@@ -1,0 +1,247 @@
+/* The cost model against closed forms, and timing: that steps are really run,
+ * when sampling stops, and what the record says. */
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "measure/cost.h"
+#include "measure/timing.h"
+
+static gs_config mlp_config(int64_t depth, int64_t width, int64_t batch) {
+  gs_config config;
+  gs_error error = {0};
+  gs_support_ok(gs_config_default(GS_MLP, &config, &error), &error);
+  gs_support_ok(gs_config_set_widths(&config, depth, width, &error), &error);
+  config.batch = batch;
+  return config;
+}
+
+/* ---- cost ---- */
+
+static void assert_equal(double got, double want) {
+  if (!(fabs(got - want) <= 1e-12 * fabs(want))) fail_msg("%.17g, not %.17g", got, want);
+}
+
+static void test_mlp_flops(void **state) {
+  (void)state;
+  static const int64_t sizes[][3] = {{1, 1, 1}, {1, 128, 32}, {50, 128, 64}, {7, 33, 5}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    gs_config config = mlp_config(sizes[i][0], sizes[i][1], sizes[i][2]);
+    const double L = (double)sizes[i][0], n = (double)sizes[i][1], B = (double)sizes[i][2];
+    assert_equal(gs_cost_of(&config).flops, (6 * L - 2) * B * n * n);
+    assert_equal(gs_cost_of(&config).samples, B);
+    config.replicas = 9;
+    assert_equal(gs_cost_of(&config).flops, 9 * (6 * L - 2) * B * n * n);
+    assert_equal(gs_cost_of(&config).samples, 9 * B);
+    gs_config_clear(&config);
+  }
+  /* 784 - 100 - 10: 4 B 784 100 for the first layer, 6 B 100 10 for the second */
+  gs_config config = mlp_config(2, 100, 20);
+  config.widths[0] = 784;
+  config.widths[2] = 10;
+  config.width = 0;
+  assert_equal(gs_cost_of(&config).flops, 20 * (4.0 * 784 * 100 + 6.0 * 100 * 10));
+  gs_config_clear(&config);
+}
+
+static void test_rnn_flops(void **state) {
+  (void)state;
+  gs_config config;
+  gs_error error = {0};
+  gs_support_ok(gs_config_default(GS_RNN, &config, &error), &error);
+  config.hidden = 64;
+  config.input = 10;
+  config.seq_len = 100;
+  config.batch = 8;
+  config.replicas = 3;
+  /* per step W h, W^T delta (not at the last) and dW; U x and dU */
+  const double want = 3.0 * 8 * ((6.0 * 100 - 2) * 64 * 64 + 4.0 * 100 * 64 * 10);
+  assert_equal(gs_cost_of(&config).flops, want);
+  config.tied = false;
+  assert_equal(gs_cost_of(&config).flops, want);
+  gs_config_clear(&config);
+}
+
+/* Bytes: no less than reading and writing every tensor once, twice for f64, and
+ * proportional to the replicas. Untied weights are read at every step. */
+static void test_bytes(void **state) {
+  (void)state;
+  gs_config config = mlp_config(10, 64, 16);
+  config.activation.kind = config.output_activation.kind = GS_RELU;
+  const double relu = gs_cost_of(&config).bytes;
+  const double weights = 10.0 * 64 * 64, states = 10.0 * 16 * 64;
+  assert_true(relu >= 4 * (3 * weights + 7 * states)); /* W twice and dW; cost.c lists the rest */
+  assert_true(relu <= 4 * (3 * weights + 10 * states));
+  config.activation.kind = config.output_activation.kind = GS_TANH; /* phi' is kept */
+  assert_equal(gs_cost_of(&config).bytes - relu, 4 * states);
+  config.activation.kind = config.output_activation.kind = GS_RELU;
+  config.dtype = GS_F64;
+  assert_equal(gs_cost_of(&config).bytes, 2 * relu);
+  config.replicas = 5;
+  assert_equal(gs_cost_of(&config).bytes, 10 * relu);
+  gs_config_clear(&config);
+  gs_error error = {0};
+  gs_support_ok(gs_config_default(GS_RNN, &config, &error), &error);
+  const double tied = gs_cost_of(&config).bytes;
+  config.tied = false;
+  assert_equal(gs_cost_of(&config).bytes - tied, 4.0 * 3 * 99 * 128 * 128);
+  gs_config_clear(&config);
+}
+
+/* ---- timing ---- */
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static gs_timing *timing_of(gs_network *network, bool statistics, double limit_s, double spread) {
+  gs_timing *timing = malloc(sizeof *timing);
+  gs_error error = {0};
+  assert_non_null(timing);
+  timing->count = 12345; /* whatever was there */
+  gs_support_ok(gs_timing_measure(network, statistics, limit_s, spread, timing, &error), &error);
+  return timing;
+}
+
+static gs_network *create(gs_device *device, const gs_config *config) {
+  gs_network *network = NULL;
+  gs_error error = {0};
+  gs_support_ok(gs_network_create(device, config, NULL, &network, &error), &error);
+  return network;
+}
+
+/* The samples add up to the time that passed, and the last step left results. */
+static void test_loop_runs(void **state) {
+  gs_config config = mlp_config(4, 64, 32);
+  gs_network *network = create(*state, &config);
+  gs_error error = {0};
+  gs_scaled before, after;
+  const double start = now_s();
+  gs_timing *timing = timing_of(network, false, 0.2, -1); /* a spread never reached */
+  const double wall_ns = (now_s() - start) * 1e9;
+  double sum_ns = 0;
+  assert_true(timing->count >= 1 && timing->count <= GS_TIMING_MAX_SAMPLES);
+  assert_true(timing->steps_per_sample >= 2); /* such a step takes far less than 0.2 ms */
+  for (int64_t i = 0; i < timing->count; i++) {
+    assert_true(timing->samples_ns[i] > 0);
+    sum_ns += timing->samples_ns[i] * (double)timing->steps_per_sample;
+  }
+  assert_true(sum_ns <= wall_ns);
+  assert_true(sum_ns >= 0.5 * wall_ns);
+  assert_true(sum_ns >= 0.19e9 || timing->count == GS_TIMING_MAX_SAMPLES);
+  gs_support_ok(gs_network_loss(network, &before, &error), &error);
+  gs_support_ok(gs_network_step(network, false, &error), &error);
+  gs_support_ok(gs_network_loss(network, &after, &error), &error);
+  assert_true(before.value != 0);
+  assert_memory_equal(&before, &after, sizeof before);
+  free(timing);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+static void test_stop_rules(void **state) {
+  gs_config config = mlp_config(1, 8, 1);
+  gs_network *network = create(*state, &config);
+  gs_timing *timing = timing_of(network, false, 0, 0.01); /* no time: one sample all the same */
+  assert_int_equal(timing->count, 1);
+  free(timing);
+  timing = timing_of(network, false, 100, 1e9); /* any spread will do: the fewest samples */
+  assert_int_equal(timing->count, 5);
+  free(timing);
+  const double start = now_s();
+  timing = timing_of(network, false, 3600, -1); /* never settles: the most samples */
+  assert_int_equal(timing->count, GS_TIMING_MAX_SAMPLES);
+  assert_true(now_s() - start < 60);
+  free(timing);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+  config = mlp_config(8, 512, 128); /* long steps are timed singly */
+  network = create(*state, &config);
+  timing = timing_of(network, true, 0.01, 0.01);
+  assert_int_equal(timing->steps_per_sample, 1);
+  assert_true(timing->samples_ns[0] >= 200e3);
+  free(timing);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+static double field(const cJSON *json, const char *key) {
+  const cJSON *found = cJSON_GetObjectItemCaseSensitive(json, key);
+  if (!found || !cJSON_IsNumber(found)) fail_msg("there is no number %s", key);
+  return found->valuedouble;
+}
+
+static void test_record(void **state) {
+  (void)state;
+  gs_config config = mlp_config(3, 20, 10);
+  const gs_cost cost = gs_cost_of(&config);
+  const gs_floor floor = {.flops_per_s_f32 = 4e9, .flops_per_s_f64 = 2e9, .copy_bytes_per_s = 1e9};
+  gs_timing *timing = calloc(1, sizeof *timing);
+  gs_error error = {0};
+  cJSON *json = NULL;
+  assert_non_null(timing);
+  timing->count = 5;
+  timing->steps_per_sample = 7;
+  for (int i = 0; i < 5; i++) timing->samples_ns[i] = 1e5 + 1e3 * (double)((i * 2) % 5);
+  for (int wide = 0; wide < 2; wide++) {
+    config.dtype = wide ? GS_F64 : GS_F32;
+    gs_support_ok(gs_timing_json(timing, &config, &floor, &json, &error), &error);
+    const double bytes = cost.bytes * (wide ? 2 : 1);
+    const double flops_ns = cost.flops / (wide ? 2.0 : 4.0), copy_ns = bytes;
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "samples_ns")), 5);
+    assert_equal(field(json, "steps_per_sample"), 7);
+    assert_equal(field(json, "median_ns"), 102e3);
+    assert_equal(field(json, "p5_ns"), 100.2e3);
+    assert_equal(field(json, "p95_ns"), 103.8e3);
+    assert_equal(field(json, "noise"), 3.6 / 102);
+    assert_equal(field(json, "samples_per_s"), 10 / 102e-6);
+    assert_equal(field(json, "flops_per_s"), cost.flops / 102e-6);
+    assert_equal(field(json, "bytes_per_s"), bytes / 102e-6);
+    assert_equal(field(json, "fraction_of_flops"), flops_ns / 102e3);
+    assert_equal(field(json, "fraction_of_copy"), copy_ns / 102e3);
+    assert_equal(field(json, "floor_ns"), fmax(flops_ns, copy_ns));
+    assert_equal(field(json, "fraction_of_floor"), fmax(flops_ns, copy_ns) / 102e3);
+    cJSON_Delete(json);
+  }
+  gs_support_ok(gs_timing_json(timing, &config, NULL, &json, &error), &error);
+  assert_false(cJSON_HasObjectItem(json, "floor_ns"));
+  assert_false(cJSON_HasObjectItem(json, "fraction_of_flops"));
+  cJSON_Delete(json);
+  free(timing);
+  gs_config_clear(&config);
+}
+
+/* The machine can do something, and multiplying is faster than copying. */
+static void test_floor(void **state) {
+  gs_floor floor = {0};
+  gs_error error = {0};
+  gs_support_ok(gs_floor_measure(*state, &floor, &error), &error);
+  assert_true(floor.flops_per_s_f32 > 1e8 && floor.flops_per_s_f32 < 1e15);
+  assert_true(floor.flops_per_s_f64 > 1e8 && floor.flops_per_s_f64 < 1e15);
+  assert_true(floor.copy_bytes_per_s > 1e7 && floor.copy_bytes_per_s < 1e13);
+}
+
+static int setup(void **state) {
+  *state = gs_support_device(1);
+  return 0;
+}
+
+static int teardown(void **state) {
+  gs_device *device = *state;
+  device->ops->destroy(device);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_mlp_flops),  cmocka_unit_test(test_rnn_flops),
+      cmocka_unit_test(test_bytes),      cmocka_unit_test(test_loop_runs),
+      cmocka_unit_test(test_stop_rules), cmocka_unit_test(test_record),
+      cmocka_unit_test(test_floor),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
