@@ -43,7 +43,7 @@ static value_slope gelu(double z) {
   const double tail = 0.5 * erfc(a) - 0.56418958354775628695 * e * rest;   /* Phi(-|z|) */
   const double distribution = isnan(z) ? z : z > 0 ? 1 - tail : tail;
   return (value_slope){z * distribution,
-                       distribution + copysign(x, z) * 0.39894228040143267794 * e};
+                       distribution + (z > 0 ? x : -x) * 0.39894228040143267794 * e};
 }
 
 static value_slope silu(double z) {

@@ -170,9 +170,9 @@ typedef struct gs_device_ops {
    * or read its buffer. */
   gs_status (*upload)(gs_device *, void *device, const void *host, size_t bytes);
   gs_status (*download)(gs_device *, void *host, const void *device, size_t bytes);
-  /* Bytes of workspace the backend wants for operations of these sizes; given
-   * once by set_workspace (aligned to GS_ARENA_ALIGNMENT) and used by every
-   * later operation. */
+  /* Bytes of workspace the backend wants for operations of these sizes. What
+   * set_workspace gives (aligned to GS_ARENA_ALIGNMENT) is used by every later
+   * operation, until the next set_workspace. */
   size_t (*workspace_bytes)(gs_device *, const gs_workspace_need *);
   gs_status (*set_workspace)(gs_device *, void *memory, size_t bytes);
   /* Waits for all enqueued work; reports its failures. */

@@ -115,7 +115,7 @@ static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const
 
 gs_status gs_summary_json(const gs_quantity_stats stats[GS_QUANTITY_COUNT], const gs_config *config,
                           double threshold, cJSON **json, gs_error *error) {
-  double *decades = malloc((size_t)config->replicas * sizeof *decades);
+  double *decades = calloc((size_t)config->replicas, sizeof *decades);
   *json = cJSON_CreateObject();
   gs_status status = GS_OK;
   if (!decades || !*json) status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");

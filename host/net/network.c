@@ -23,8 +23,8 @@ static gs_workspace_need workspace_need(const gs_config *config) {
   return config->model == GS_MLP ? gs_mlp_need(config) : gs_rnn_need(config);
 }
 
-/* Carves (or counts) everything; returns the workspace. */
-static void *layout_all(gs_network *network, gs_layout *layout) {
+/* Carves (or counts) everything. */
+static void layout_all(gs_network *network, gs_layout *layout) {
   const gs_config *config = &network->config;
   const size_t replicas = (size_t)config->replicas;
   const gs_workspace_need need = workspace_need(config);
@@ -41,9 +41,8 @@ static void *layout_all(gs_network *network, gs_layout *layout) {
     gs_rnn_layout(network, layout);
   }
   network->slot_count = layout->slots_taken;
-  void *workspace = gs_arena_take(&layout->arena, network->sizes.workspace_bytes, 1);
+  network->workspace = gs_arena_take(&layout->arena, network->sizes.workspace_bytes, 1);
   network->sizes.total_bytes = layout->arena.used;
-  return workspace;
 }
 
 /* Two counting passes: the first learns how many scale slots there are. */
@@ -124,11 +123,10 @@ static gs_status allocate_and_fill(gs_network *network) {
   gs_device *device = network->device;
   GS_TRY(device->ops->alloc(device, network->sizes.total_bytes, &network->memory));
   gs_layout layout = {.arena = gs_arena_over(network->memory, network->sizes.total_bytes)};
-  void *workspace = layout_all(network, &layout);
+  layout_all(network, &layout);
   if (layout.arena.overflowed) {
     return GS_FAIL(&device->error, GS_ERR_INTERNAL, "the memory prediction was too small");
   }
-  GS_TRY(device->ops->set_workspace(device, workspace, network->sizes.workspace_bytes));
   return network->config.model == GS_MLP ? gs_mlp_fill(network) : gs_rnn_fill(network);
 }
 
@@ -158,6 +156,8 @@ gs_status gs_network_create(gs_device *device, const gs_config *config,
 
 static gs_status forward(gs_network *network) {
   gs_device *device = network->device;
+  /* several networks may share a device: each brings its own workspace */
+  GS_TRY(device->ops->set_workspace(device, network->workspace, network->sizes.workspace_bytes));
   GS_TRY(device->ops->begin_step(device, network->slots, network->slot_count));
   return network->config.model == GS_MLP ? gs_mlp_forward(network) : gs_rnn_forward(network);
 }

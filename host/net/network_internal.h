@@ -32,6 +32,7 @@ struct gs_network {
   gs_config config;
   gs_network_options options;
   void *memory; /* one device block; everything below points into it */
+  void *workspace;
   gs_network_memory sizes;
   gs_scale *slots; /* every scale slot, for begin_step */
   int64_t slot_count;
