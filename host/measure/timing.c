@@ -7,7 +7,7 @@
 
 #include "measure/sample.h"
 
-enum { LEAST_SAMPLES = 5 };
+enum { LEAST_SAMPLES = 5, LOOKS = 3 };
 
 static const double LEAST_SAMPLE_NS = 200e3; /* shorter steps are timed in groups */
 
@@ -75,12 +75,14 @@ static gs_status uncertainty(const gs_timing *timing, double *relative, gs_error
 
 static gs_status collect(subject *s, double limit_ns, double spread, gs_timing *timing,
                          gs_error *error) {
-  double step_ns;
-  GS_TRY(sample(s, 1, &step_ns, error)); /* warm-up: libraries make their code, pages come */
-  double spent_ns = step_ns;
-  if (step_ns < 0.5 * limit_ns) {
-    GS_TRY(sample(s, 1, &step_ns, error)); /* how long a step really is */
-    spent_ns += step_ns;
+  double spent_ns;
+  GS_TRY(sample(s, 1, &spent_ns, error)); /* warm-up: libraries make their code, pages come */
+  double step_ns = spent_ns;
+  for (int i = 0; i < LOOKS && spent_ns < 0.5 * limit_ns; i++) { /* how long a step really is */
+    double ns;
+    GS_TRY(sample(s, 1, &ns, error));
+    step_ns = fmin(step_ns, ns);
+    spent_ns += ns;
   }
   timing->steps_per_sample =
       step_ns < LEAST_SAMPLE_NS ? (int64_t)ceil(LEAST_SAMPLE_NS / fmax(step_ns, 100)) : 1;
