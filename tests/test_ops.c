@@ -1,0 +1,356 @@
+/* The dense operations of the device against plain float64 loops: every
+ * transposition and activation, odd sizes and sizes of several tiles, padded
+ * rows, shared inputs, and exponents that scale.h decides about. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "device/scale.h"
+#include "support_network.h"
+#include "support_reference.h"
+#include "support_tensor.h"
+
+static double tolerance_of(gs_dtype dtype) { return dtype == GS_F64 ? 1e-12 : 1e-5; }
+
+/* Compares a tensor's true values, replica by replica, with [R][rows][cols]. */
+static void check_values(const gs_pool *pool, const gs_tensor *tensor, const double *want,
+                         const char *what) {
+  const int64_t size = tensor->rows * tensor->cols;
+  double *got = gs_support_download(pool->device, tensor);
+  for (int64_t r = 0; r < tensor->replicas; r++) {
+    const double error = gs_reference_error(got + r * size, want + r * size, size);
+    if (!(error <= tolerance_of(tensor->dtype)))
+      fail_msg("%s, %s, %d x %d, replica %d: off by %.3g", what, gs_dtype_name(tensor->dtype),
+               (int)tensor->rows, (int)tensor->cols, (int)r, error);
+  }
+  free(got);
+  gs_support_check_padding(pool->device, tensor);
+}
+
+static double *zeros(int64_t count) {
+  double *values = calloc((size_t)count, sizeof *values);
+  assert_non_null(values);
+  return values;
+}
+
+/* ---- gemm ---- */
+
+static void check_gemm(gs_dtype dtype, const int64_t *mnk, bool trans_a, bool trans_b,
+                       bool scaled) {
+  const int64_t m = mnk[0], n = mnk[1], k = mnk[2], R = 3;
+  const int32_t up = 40, down = -30;
+  gs_pool pool = gs_pool_open(dtype, 300, 300, R, false, 2);
+  const gs_tensor a = gs_pool_random(
+      &pool, (gs_shape){dtype, R, trans_a ? k : m, trans_a ? m : k, 3, .slots = scaled ? 1 : 0},
+      -20, &up);
+  const gs_tensor b = gs_pool_random(
+      &pool, (gs_shape){dtype, R, trans_b ? n : k, trans_b ? k : n, 1, true, scaled ? 1 : 0}, 15,
+      &down);
+  double *of_a = gs_support_download(pool.device, &a);
+  double *of_b = gs_support_download(pool.device, &b);
+  double *want = zeros(R * m * n);
+  for (int64_t r = 0; r < R; r++)
+    gs_reference_gemm(trans_a, trans_b, m, n, k, of_a + r * m * k, of_b + r * k * n,
+                      want + r * m * n);
+  for (int tracked = 0; tracked <= 1; tracked++) {
+    const gs_tensor c = gs_pool_tensor(&pool, (gs_shape){dtype, R, m, n, 5, .slots = tracked});
+    gs_support_ok(pool.device->ops->gemm(pool.device, trans_a, &a, trans_b, &b, &c),
+                  &pool.device->error);
+    check_values(&pool, &c, want, "gemm");
+    if (tracked)
+      assert_int_equal(gs_support_slot(pool.device, &c, R - 1).exponent, scaled ? up + down : 0);
+  }
+  free(want);
+  free(of_b);
+  free(of_a);
+  gs_pool_close(&pool);
+}
+
+static void test_gemm(void **state) {
+  static const int64_t sizes[][3] = {{1, 1, 1},   {33, 37, 1},  {1, 33, 37},
+                                     {37, 1, 33}, {33, 37, 35}, {130, 257, 70}};
+  (void)state;
+  for (int dtype = GS_F64; dtype <= GS_F32; dtype++)
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+      for (int form = 0; form < 8; form++)
+        check_gemm((gs_dtype)dtype, sizes[s], form & 1, form & 2, form & 4);
+}
+
+/* ---- a dense layer, forward and backward ---- */
+
+typedef struct layer_case {
+  gs_dtype dtype;
+  int64_t replicas, rows, in, out;
+  gs_activation activation;
+  bool bias, shared; /* x is one for all replicas */
+  bool tracked;      /* h and delta have slots */
+  bool scaled;       /* x and delta_next have slots: */
+  int digit;         /* their digits are about 2^digit, */
+  int32_t exponent;  /* their true values 2^exponent times that */
+} layer_case;
+
+typedef struct layer {
+  gs_pool pool;
+  gs_tensor x, w, b, saved, h;
+  double *z; /* true pre-activations, [R][rows][out] */
+} layer;
+
+static double *pre_activations(const layer *l, const layer_case *c) {
+  const int64_t size = c->rows * c->out;
+  double *x = gs_support_download(l->pool.device, &l->x);
+  double *w = gs_support_download(l->pool.device, &l->w);
+  double *z = zeros(c->replicas * size);
+  for (int64_t r = 0; r < c->replicas; r++)
+    gs_reference_gemm(false, true, c->rows, c->out, c->in, x + r * c->rows * c->in,
+                      w + r * c->out * c->in, z + r * size);
+  if (c->bias) {
+    double *b = gs_support_download(l->pool.device, &l->b);
+    for (int64_t i = 0; i < c->replicas * size; i++) z[i] += b[i / size * c->out + i % c->out];
+    free(b);
+  }
+  free(w);
+  free(x);
+  return z;
+}
+
+/* Makes the tensors and runs dense_forward. */
+static layer forward(const layer_case *c) {
+  const int64_t most = c->in > c->out ? c->in : c->out, R = c->replicas;
+  layer l = {.pool = gs_pool_open(c->dtype, c->rows, most, R, false, 2)};
+  const bool tracked = c->tracked && gs_activation_homogeneous(c->activation.kind);
+  l.x = gs_pool_random(&l.pool,
+                       (gs_shape){c->dtype, R, c->rows, c->in, 3, c->shared, c->scaled ? 1 : 0},
+                       c->digit, &c->exponent);
+  l.w = gs_pool_random(&l.pool, (gs_shape){c->dtype, R, c->out, c->in, .pad = 2}, 0, NULL);
+  l.b = gs_pool_random(&l.pool, (gs_shape){c->dtype, R, 1, c->out, .pad = 1}, 0, NULL);
+  l.h = gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, 4, .slots = tracked});
+  l.saved = gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, .pad = 4});
+  gs_device *device = l.pool.device;
+  gs_support_ok(device->ops->dense_forward(
+                    device, &l.x, &l.w, c->bias ? &l.b : NULL, c->activation,
+                    gs_activation_needs_saved(c->activation.kind) ? &l.saved : NULL, &l.h),
+                &device->error);
+  l.z = pre_activations(&l, c);
+  return l;
+}
+
+static void close_layer(layer *l) {
+  free(l->z);
+  gs_pool_close(&l->pool);
+}
+
+static void check_forward(const layer_case *c) {
+  layer l = forward(c);
+  const int64_t count = c->replicas * c->rows * c->out;
+  double *want = zeros(count);
+  for (int64_t i = 0; i < count; i++) want[i] = gs_reference_activation(c->activation, l.z[i]);
+  check_values(&l.pool, &l.h, want, gs_activation_name(c->activation.kind));
+  if (l.h.scale) {
+    const gs_scale x =
+        c->scaled ? gs_support_slot(l.pool.device, &l.x, 0) : (gs_scale){0, GS_PEAK_NONE};
+    const int32_t shifted = x.exponent + gs_scale_shift(x.peak, c->dtype);
+    const int32_t expected = c->bias ? gs_scale_join(shifted, 0) : shifted;
+    assert_int_equal(gs_support_slot(l.pool.device, &l.h, 0).exponent, expected);
+    gs_support_check_peaks(l.pool.device, &l.h, 1);
+  }
+  free(want);
+  close_layer(&l);
+}
+
+/* want = phi'(z) eps, and its sums over rows. */
+static void check_delta(const layer *l, const layer_case *c, const double *eps,
+                        const gs_tensor *delta, const gs_tensor *db, gs_scale source,
+                        const char *what) {
+  const int64_t size = c->rows * c->out;
+  double *want = zeros(c->replicas * size), *sums = zeros(c->replicas * c->out);
+  for (int64_t i = 0; i < c->replicas * size; i++) {
+    want[i] = gs_reference_slope(c->activation, l->z[i]) * eps[i];
+    sums[i / size * c->out + i % c->out] += want[i];
+  }
+  check_values(&l->pool, delta, want, what);
+  if (db) check_values(&l->pool, db, sums, "db");
+  if (delta->scale) {
+    const int32_t expected = source.exponent + gs_scale_shift(source.peak, c->dtype);
+    assert_int_equal(gs_support_slot(l->pool.device, delta, 0).exponent, expected);
+    if (db) assert_int_equal(gs_support_slot(l->pool.device, db, 0).exponent, expected);
+    gs_support_check_peaks(l->pool.device, delta, 1);
+  }
+  free(sums);
+  free(want);
+}
+
+static gs_scale slot_or_none(const layer *l, const gs_tensor *tensor) {
+  return tensor->scale ? gs_support_slot(l->pool.device, tensor, 0) : (gs_scale){0, GS_PEAK_NONE};
+}
+
+/* From a next layer of 35 units; without db when there is no bias. */
+static void check_dense_backward(const layer_case *c) {
+  const int64_t next = c->out > 100 ? 140 : c->in == 1 ? 1 : 35, R = c->replicas;
+  layer l = forward(c);
+  gs_device *device = l.pool.device;
+  const gs_tensor delta_next =
+      gs_pool_random(&l.pool, (gs_shape){c->dtype, R, c->rows, next, 2, .slots = c->scaled ? 1 : 0},
+                     c->digit, &c->exponent);
+  const gs_tensor w =
+      gs_pool_random(&l.pool, (gs_shape){c->dtype, R, next, c->out, .pad = 3}, 0, NULL);
+  const gs_tensor delta =
+      gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, 6, .slots = c->tracked});
+  const gs_tensor db =
+      gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, 1, c->out, 2, .slots = c->tracked});
+  gs_support_ok(device->ops->dense_backward(device, &delta_next, &w, c->activation, &l.saved, &l.h,
+                                            &delta, c->bias ? &db : NULL),
+                &device->error);
+  double *of_next = gs_support_download(device, &delta_next);
+  double *of_w = gs_support_download(device, &w);
+  double *eps = zeros(R * c->rows * c->out);
+  for (int64_t r = 0; r < R; r++)
+    gs_reference_gemm(false, false, c->rows, c->out, next, of_next + r * c->rows * next,
+                      of_w + r * next * c->out, eps + r * c->rows * c->out);
+  check_delta(&l, c, eps, &delta, c->bias ? &db : NULL, slot_or_none(&l, &delta_next),
+              "dense_backward");
+  free(eps);
+  free(of_w);
+  free(of_next);
+  close_layer(&l);
+}
+
+static void check_activation_backward(const layer_case *c, bool in_place) {
+  layer l = forward(c);
+  gs_device *device = l.pool.device;
+  const int64_t R = c->replicas;
+  const gs_shape shape = {c->dtype, R, c->rows, c->out, 2, .slots = c->scaled || in_place ? 1 : 0};
+  const gs_tensor dh = gs_pool_random(&l.pool, shape, c->digit, c->scaled ? &c->exponent : NULL);
+  gs_tensor delta =
+      gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, 6, .slots = c->tracked});
+  const gs_tensor db =
+      gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, 1, c->out, 2, .slots = c->tracked});
+  const gs_scale source = slot_or_none(&l, &dh);
+  double *eps = gs_support_download(device, &dh);
+  if (in_place) { /* the same memory, with slots of delta's own or none */
+    gs_scale *slots = delta.scale;
+    delta = dh;
+    delta.scale = slots;
+  }
+  gs_support_ok(device->ops->activation_backward(device, &dh, c->activation, &l.saved, &l.h, &delta,
+                                                 c->bias ? &db : NULL),
+                &device->error);
+  check_delta(&l, c, eps, &delta, c->bias ? &db : NULL, source, "activation_backward");
+  free(eps);
+  close_layer(&l);
+}
+
+typedef void (*layer_check)(const layer_case *);
+
+static void check_in_place(const layer_case *c) { check_activation_backward(c, true); }
+static void check_out_of_place(const layer_case *c) { check_activation_backward(c, false); }
+
+/* Every activation at odd sizes, and sizes of several tiles. */
+static void for_all_layers(layer_check check) {
+  static const int64_t sizes[][3] = {{1, 1, 1}, {33, 37, 35}, {37, 1, 33}, {1, 33, 37}};
+  static const int64_t large[][3] = {{130, 300, 257}, {257, 33, 130}, {70, 37, 1030}};
+  for (int dtype = GS_F64; dtype <= GS_F32; dtype++) {
+    for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
+      for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int variant = 0; variant < 4; variant++) {
+          const layer_case c = {(gs_dtype)dtype, 2,           sizes[s][0],
+                                sizes[s][1],     sizes[s][2], {(gs_activation_kind)kind, 0.2},
+                                variant & 1,     variant & 2, variant & 1,
+                                false,           0,           0};
+          check(&c);
+        }
+    for (size_t s = 0; s < sizeof large / sizeof *large; s++)
+      for (int kind = GS_TANH; kind <= GS_RELU; kind++) {
+        const layer_case c = {(gs_dtype)dtype,
+                              2,
+                              large[s][0],
+                              large[s][1],
+                              large[s][2],
+                              {(gs_activation_kind)kind, 0},
+                              true,
+                              false,
+                              false,
+                              false,
+                              0,
+                              0};
+        check(&c);
+      }
+  }
+}
+
+/* Exponents: true values within the formats' reach, digits and exponents in
+ * every combination of inside and outside the window, with and without a slot
+ * for the result. */
+static void for_all_exponents(layer_check check) {
+  static const gs_activation_kind kinds[] = {GS_IDENTITY, GS_TANH, GS_LEAKY_RELU};
+  static const struct {
+    int digit;
+    int32_t exponent;
+  } scales[] = {{-40, 40}, {-20, 20}, {10, -10}, {45, -45}, {-60, 0}, {60, 0}, {0, -50}, {0, 50}};
+  for (int dtype = GS_F64; dtype <= GS_F32; dtype++)
+    for (size_t s = 0; s < sizeof scales / sizeof *scales; s++)
+      for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int variant = 0; variant < 4; variant++) {
+          const int far = dtype == GS_F64 ? 7 : 1; /* f64's window is wider */
+          const layer_case c = {(gs_dtype)dtype,
+                                2,
+                                33,
+                                37,
+                                35,
+                                {kinds[k], 0.2},
+                                variant & 1,
+                                false,
+                                variant & 2,
+                                true,
+                                scales[s].digit * far,
+                                scales[s].exponent * far};
+          check(&c);
+        }
+}
+
+static void test_dense_forward(void **state) {
+  (void)state;
+  for_all_layers(check_forward);
+  for_all_exponents(check_forward);
+}
+
+static void test_dense_backward(void **state) {
+  (void)state;
+  for_all_layers(check_dense_backward);
+  for_all_exponents(check_dense_backward);
+}
+
+static void test_activation_backward(void **state) {
+  (void)state;
+  for_all_layers(check_out_of_place);
+  for_all_exponents(check_out_of_place);
+  for_all_layers(check_in_place);
+  for_all_exponents(check_in_place);
+}
+
+/* ---- begin_step ---- */
+
+static void test_begin_step(void **state) {
+  (void)state;
+  gs_pool pool = gs_pool_open(GS_F32, 1, 1, 1, false, 1);
+  gs_scale slots[5], *on_device = gs_pool_take(&pool, sizeof slots);
+  for (int i = 0; i < 5; i++) slots[i] = (gs_scale){i + 1, -i};
+  gs_device *device = pool.device;
+  gs_support_ok(device->ops->upload(device, on_device, slots, sizeof slots), &device->error);
+  gs_support_ok(device->ops->begin_step(device, on_device, 4), &device->error);
+  gs_support_ok(device->ops->download(device, slots, on_device, sizeof slots), &device->error);
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(slots[i].exponent, 0);
+    assert_int_equal(slots[i].peak, GS_PEAK_NONE);
+  }
+  assert_int_equal(slots[4].exponent, 5);
+  assert_int_equal(slots[4].peak, -4);
+  gs_pool_close(&pool);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_gemm),           cmocka_unit_test(test_dense_forward),
+      cmocka_unit_test(test_dense_backward), cmocka_unit_test(test_activation_backward),
+      cmocka_unit_test(test_begin_step),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
