@@ -1,0 +1,340 @@
+/* The device's operations on sequences against plain float64 loops: weight
+ * gradients over steps whose exponents differ, losses, and both recurrent
+ * loops, at odd sizes and with padded rows. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/scale.h"
+#include "support_network.h"
+#include "support_reference.h"
+#include "support_tensor.h"
+
+enum { T = 5, R = 2 };
+
+static double tolerance_of(gs_dtype dtype) { return dtype == GS_F64 ? 1e-12 : 1e-5; }
+
+static double *zeros(int64_t count) {
+  double *values = calloc((size_t)count, sizeof *values);
+  assert_non_null(values);
+  return values;
+}
+
+/* Compares a sequence's true values, for every step and replica, with
+ * [steps][R][rows][cols]. */
+static void check_sequence(const gs_pool *pool, const gs_tensor *sequence, int64_t steps,
+                           const double *want, const char *what) {
+  const int64_t size = sequence->rows / steps * sequence->cols;
+  double *got = gs_support_values(pool->device, sequence, steps);
+  for (int64_t i = 0; i < steps * sequence->replicas; i++) {
+    const double error = gs_reference_error(got + i * size, want + i * size, size);
+    if (!(error <= tolerance_of(sequence->dtype)))
+      fail_msg("%s, %s, step %d, replica %d: off by %.3g", what, gs_dtype_name(sequence->dtype),
+               (int)(i / sequence->replicas), (int)(i % sequence->replicas), error);
+  }
+  free(got);
+  gs_support_check_padding(pool->device, sequence);
+}
+
+/* ---- weight gradient ---- */
+
+typedef struct gradient_case {
+  const char *name;
+  int64_t steps;
+  bool delta_slots, x_slots;
+  int digit; /* of delta; x's are -digit */
+  int32_t delta[T], x[T];
+  bool far; /* true values that only a slot can hold */
+} gradient_case;
+
+static const gradient_case gradients[] = {
+    {"plain", 1, false, false, 0, {0}, {0}, false},
+    {"plain steps", T, false, false, 3, {0}, {0}, false},
+    {"one exponent", T, true, true, -20, {20, 20, 20, 20, 20}, {-9, -9, -9, -9, -9}, false},
+    {"one large exponent", T, true, false, 2, {900, 900, 900, 900, 900}, {0}, true},
+    {"near exponents", T, true, true, -7, {0, 33, -40, 7, 21}, {5, -30, 40, 0, -20}, false},
+    {"delta alone", T, true, false, 0, {-3, 3, 0, 5, 1}, {0}, false},
+    {"x alone", T, false, true, 0, {0}, {-3, 3, 0, 5, 1}, false},
+    {"far up", T, true, true, 4, {800, 750, 700, 650, 600}, {0, 45, 90, 140, 185}, true},
+    {"far down", T, true, true, 4, {-600, -650, -700, -750, -800}, {0, 40, 85, 140, 190}, true},
+};
+
+static void check_weight_gradient(const gradient_case *c, gs_dtype dtype, int64_t B, int64_t n,
+                                  int64_t n_in, bool tracked) {
+  const int64_t rows = c->steps * B;
+  gs_pool pool = gs_pool_open(dtype, rows, n > n_in ? n : n_in, R, true, 2);
+  gs_device *device = pool.device;
+  const gs_tensor delta = gs_pool_random(
+      &pool, (gs_shape){dtype, R, rows, n, 2, .slots = c->delta_slots ? c->steps : 0}, c->digit,
+      c->delta);
+  const gs_tensor x =
+      gs_pool_random(&pool, (gs_shape){dtype, R, rows, n_in, 1, .slots = c->x_slots ? c->steps : 0},
+                     -c->digit, c->x);
+  const gs_tensor dW = gs_pool_tensor(&pool, (gs_shape){dtype, R, n, n_in, 3, .slots = tracked});
+  const gs_tensor db = gs_pool_tensor(&pool, (gs_shape){dtype, R, 1, n, 3, .slots = tracked});
+  gs_support_ok(device->ops->weight_gradient(device, &delta, &x, c->steps, &dW, &db),
+                &device->error);
+  double *of_delta = gs_support_values(device, &delta, c->steps);
+  double *of_x = gs_support_values(device, &x, c->steps);
+  double *want = zeros(R * n * n_in), *sums = zeros(R * n), *step = zeros(n * n_in);
+  for (int64_t i = 0; i < c->steps * R; i++) {
+    gs_reference_gemm(true, false, n, n_in, B, of_delta + i * B * n, of_x + i * B * n_in, step);
+    for (int64_t k = 0; k < n * n_in; k++) want[i % R * n * n_in + k] += step[k];
+    for (int64_t k = 0; k < B * n; k++) sums[i % R * n + k % n] += of_delta[i * B * n + k];
+  }
+  check_sequence(&pool, &dW, 1, want, c->name);
+  check_sequence(&pool, &db, 1, sums, c->name);
+  free(step);
+  free(sums);
+  free(want);
+  free(of_x);
+  free(of_delta);
+  gs_pool_close(&pool);
+}
+
+static void test_weight_gradient(void **state) {
+  static const int64_t sizes[][3] = {{1, 1, 1},  {33, 37, 35},  {37, 1, 33},
+                                     {3, 33, 1}, {130, 65, 70}, {7, 530, 33}};
+  (void)state;
+  for (int dtype = GS_F64; dtype <= GS_F32; dtype++)
+    for (size_t i = 0; i < sizeof gradients / sizeof *gradients; i++)
+      for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int tracked = gradients[i].far; tracked <= 1; tracked++)
+          check_weight_gradient(&gradients[i], (gs_dtype)dtype, sizes[s][0], sizes[s][1],
+                                sizes[s][2], tracked);
+}
+
+/* ---- loss ---- */
+
+typedef struct loss_case {
+  gs_device_loss kind;
+  int64_t steps;
+  bool slots, tracked, own_dh;
+  int32_t exponents[T];
+} loss_case;
+
+static const loss_case losses[] = {
+    {GS_DEVICE_LOSS_LINEAR, 1, false, false, true, {0}},
+    {GS_DEVICE_LOSS_LINEAR, T, false, false, false, {0}},
+    {GS_DEVICE_LOSS_LINEAR, T, true, true, true, {3, -4, 60, 40, -300}},
+    {GS_DEVICE_LOSS_LINEAR, T, true, false, false, {300, 310, 305, -300, 320}},
+    {GS_DEVICE_LOSS_MSE, 1, false, false, true, {0}},
+    {GS_DEVICE_LOSS_MSE, T, false, false, true, {0}},
+    {GS_DEVICE_LOSS_MSE, T, true, true, true, {3, -4, 60, 40, -300}},
+    {GS_DEVICE_LOSS_MSE, T, true, true, true, {300, 310, 305, -300, 320}},
+    {GS_DEVICE_LOSS_MSE, T, true, false, true, {3, -4, 6, 4, -5}},
+};
+
+/* Replica r's loss, and the scale its rounding is relative to: the sum of the
+ * terms' magnitudes. */
+static double plain_loss(const loss_case *c, const double *h, const double *target, int64_t r,
+                         int64_t size, double *magnitude) {
+  double sum = 0;
+  *magnitude = 0;
+  for (int64_t t = 0; t < c->steps; t++)
+    for (int64_t i = (t * R + r) * size; i < (t * R + r + 1) * size; i++) {
+      const double difference = h[i] - target[i];
+      const double term =
+          c->kind == GS_DEVICE_LOSS_MSE ? difference * difference / 2 : target[i] * h[i];
+      sum += term;
+      *magnitude += fabs(term);
+    }
+  return sum;
+}
+
+static void check_loss(const loss_case *c, gs_dtype dtype, int64_t B, int64_t n) {
+  const int64_t rows = c->steps * B, slots = c->steps;
+  gs_pool pool = gs_pool_open(dtype, rows, n, R, true, 2);
+  gs_device *device = pool.device;
+  const gs_tensor h = gs_pool_random(
+      &pool, (gs_shape){dtype, R, rows, n, 2, .slots = c->slots ? slots : 0}, 1, c->exponents);
+  const gs_tensor target = gs_pool_random(&pool, (gs_shape){dtype, R, rows, n, .pad = 1}, 0, NULL);
+  gs_tensor dh =
+      gs_pool_tensor(&pool, (gs_shape){dtype, R, rows, n, 4, .slots = c->tracked ? slots : 0});
+  double *of_target = gs_support_values(device, &target, c->steps);
+  if (!c->own_dh) dh = target;
+  gs_scaled value[R], *on_device = gs_pool_take(&pool, sizeof value);
+  gs_support_ok(device->ops->loss(device, c->kind, &h, &target, c->steps, &dh, on_device),
+                &device->error);
+  gs_support_ok(device->ops->download(device, value, on_device, sizeof value), &device->error);
+  double *of_h = gs_support_values(device, &h, c->steps);
+  double *want = zeros(rows * R * n);
+  for (int64_t i = 0; i < rows * R * n; i++)
+    want[i] = c->kind == GS_DEVICE_LOSS_MSE ? of_h[i] - of_target[i] : of_target[i];
+  check_sequence(&pool, &dh, c->steps, want, "dh");
+  for (int64_t r = 0; r < R; r++) {
+    double magnitude;
+    const double loss = plain_loss(c, of_h, of_target, r, B * n, &magnitude);
+    const double error = fabs(ldexp(value[r].value, (int)value[r].exponent) - loss);
+    assert_true(error <= tolerance_of(dtype) * magnitude);
+  }
+  free(want);
+  free(of_h);
+  free(of_target);
+  gs_pool_close(&pool);
+}
+
+static void test_loss(void **state) {
+  static const int64_t sizes[][2] = {{1, 1}, {33, 37}, {1, 33}, {37, 1}};
+  (void)state;
+  for (int dtype = GS_F64; dtype <= GS_F32; dtype++)
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+      for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        check_loss(&losses[i], (gs_dtype)dtype, sizes[s][0], sizes[s][1]);
+}
+
+/* ---- the recurrent loops ---- */
+
+typedef struct loop_case {
+  gs_dtype dtype;
+  int64_t B, n, replicas;
+  gs_activation activation;
+  int weight_digit; /* W's entries are about 2^weight_digit */
+  bool tied, every; /* the loss sees every step */
+  bool tracked, dh_slots;
+} loop_case;
+
+/* h_t (t = 0..T, [t][R][B][n]) and z_t of the plain loop; h_0 is given. w_at(t) is
+ * the W of step t. */
+static const double *w_at(const loop_case *c, const double *w, int64_t t, int64_t r) {
+  const int64_t matrices = c->tied ? 1 : T; /* w: [R][matrices * n][n] */
+  return w + (r * matrices + (c->tied ? 0 : t - 1)) * c->n * c->n;
+}
+
+static void plain_forward(const loop_case *c, const double *w, const double *p, double *h,
+                          double *z) {
+  const int64_t size = c->B * c->n, all = c->replicas * size;
+  for (int64_t t = 1; t <= T; t++)
+    for (int64_t r = 0; r < c->replicas; r++) {
+      double *own = z + (t - 1) * all + r * size;
+      gs_reference_gemm(false, true, c->B, c->n, c->n, h + (t - 1) * all + r * size,
+                        w_at(c, w, t, r), own);
+      for (int64_t i = 0; i < size; i++) {
+        own[i] += p[(t - 1) * all + r * size + i];
+        h[t * all + r * size + i] = gs_reference_activation(c->activation, own[i]);
+      }
+    }
+}
+
+static double *plain_backward(const loop_case *c, const double *w, const double *z,
+                              const double *dh) {
+  const int64_t size = c->B * c->n, all = c->replicas * size;
+  double *delta = zeros(T * all);
+  for (int64_t t = T; t >= 1; t--)
+    for (int64_t r = 0; r < c->replicas; r++) {
+      double *own = delta + (t - 1) * all + r * size;
+      if (t < T)
+        gs_reference_gemm(false, false, c->B, c->n, c->n, own + all, w_at(c, w, t + 1, r), own);
+      const int64_t block = c->every ? t - 1 : 0;
+      for (int64_t i = 0; i < size; i++) {
+        if (c->every || t == T) own[i] += dh[block * all + r * size + i];
+        own[i] *= gs_reference_slope(c->activation, z[(t - 1) * all + r * size + i]);
+      }
+    }
+  return delta;
+}
+
+/* The exponents that scale.h makes of those before. */
+static void check_forward_slots(const gs_device *device, const gs_tensor *h, const loop_case *c) {
+  for (int64_t t = 1; h->scale && t <= T; t++)
+    for (int64_t r = 0; r < c->replicas; r++) {
+      const gs_scale before = gs_support_slot((gs_device *)device, h, (t - 1) * c->replicas + r);
+      const gs_scale now = gs_support_slot((gs_device *)device, h, t * c->replicas + r);
+      assert_int_equal(now.exponent,
+                       gs_scale_join(before.exponent + gs_scale_shift(before.peak, c->dtype), 0));
+    }
+}
+
+static void check_loops(const loop_case *c) {
+  const int64_t rows = T * c->B, size = c->B * c->n, all = c->replicas * size;
+  const bool tracked = c->tracked && gs_activation_homogeneous(c->activation.kind);
+  const int64_t seen = c->every ? T : 1;
+  gs_pool pool = gs_pool_open(c->dtype, rows, c->n, c->replicas, true, 2);
+  gs_device *device = pool.device;
+  const gs_tensor w = gs_pool_random(
+      &pool, (gs_shape){c->dtype, c->replicas, (c->tied ? 1 : T) * c->n, c->n, .pad = 3},
+      c->weight_digit, NULL);
+  const gs_tensor p =
+      gs_pool_random(&pool, (gs_shape){c->dtype, c->replicas, rows, c->n, .pad = 2}, 0, NULL);
+  const gs_tensor h = gs_pool_random(
+      &pool, (gs_shape){c->dtype, c->replicas, rows + c->B, c->n, 5, .slots = tracked ? T + 1 : 0},
+      0, NULL);
+  const gs_tensor dh = gs_pool_random(
+      &pool,
+      (gs_shape){c->dtype, c->replicas, seen * c->B, c->n, 1, .slots = c->dh_slots ? seen : 0}, 0,
+      (const int32_t[T]){4, -4, 3, 0, 2});
+  const gs_tensor delta = gs_pool_tensor(
+      &pool, (gs_shape){c->dtype, c->replicas, rows, c->n, 4, .slots = c->tracked ? T : 0});
+  gs_recurrence recurrence = {.steps = T, .activation = c->activation, .w = w};
+  recurrence.w.rows = c->n;
+  recurrence.w_step = c->tied ? 0 : c->n * w.ld;
+  double *of_w = gs_support_download(device, &w);
+  double *of_p = gs_support_values(device, &p, T);
+  double *of_h = gs_support_values(device, &h, T + 1); /* its step 0 is h_0 */
+  double *of_dh = gs_support_values(device, &dh, seen);
+  double *z = zeros(T * all);
+  plain_forward(c, of_w, of_p, of_h, z);
+  gs_support_ok(device->ops->recurrent_forward(device, &recurrence, &p, &p, &h), &device->error);
+  check_sequence(&pool, &h, T + 1, of_h, gs_activation_name(c->activation.kind));
+  check_forward_slots(device, &h, c);
+  if (h.scale) gs_support_check_peaks(device, &h, T + 1);
+  double *want = plain_backward(c, of_w, z, of_dh);
+  gs_support_ok(device->ops->recurrent_backward(device, &recurrence, &dh, seen, &p, &h, &delta),
+                &device->error);
+  check_sequence(&pool, &delta, T, want, gs_activation_name(c->activation.kind));
+  if (delta.scale) gs_support_check_peaks(device, &delta, T);
+  free(want);
+  free(z);
+  free(of_dh);
+  free(of_h);
+  free(of_p);
+  free(of_w);
+  gs_pool_close(&pool);
+}
+
+static void test_recurrent(void **state) {
+  static const int64_t sizes[][3] = {{1, 1, 1},  {3, 33, 2}, {33, 37, 1},
+                                     {37, 1, 2}, {1, 33, 3}, {66, 130, 1}};
+  (void)state;
+  for (int dtype = GS_F64; dtype <= GS_F32; dtype++)
+    for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
+      for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int variant = 0; variant < 8; variant++) {
+          const loop_case c = {(gs_dtype)dtype,
+                               sizes[s][0],
+                               sizes[s][1],
+                               sizes[s][2],
+                               {(gs_activation_kind)kind, 0.2},
+                               -3,
+                               variant & 1,
+                               variant & 2,
+                               variant & 4,
+                               variant & 1};
+          check_loops(&c);
+        }
+}
+
+/* Weights so large or small that the loops leave the window within a step or
+ * two: as far as scale.h's room for two operations' growth reaches. */
+static void test_recurrent_far(void **state) {
+  (void)state;
+  for (int dtype = GS_F64; dtype <= GS_F32; dtype++)
+    for (int size = -40; size <= 40; size += 20)
+      for (int variant = 0; variant < 8; variant++) {
+        const gs_activation activation = {variant & 4 ? GS_LEAKY_RELU : GS_IDENTITY, 0.2};
+        const int digit = dtype == GS_F64 ? 5 * size : size;
+        const loop_case c = {(gs_dtype)dtype, 33,          37,          2,    activation,
+                             digit,           variant & 1, variant & 2, true, variant & 1};
+        check_loops(&c);
+      }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_weight_gradient),
+      cmocka_unit_test(test_loss),
+      cmocka_unit_test(test_recurrent),
+      cmocka_unit_test(test_recurrent_far),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
