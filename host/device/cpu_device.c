@@ -167,6 +167,7 @@ gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error)
   gs_cpu_device *cpu = calloc(1, sizeof *cpu);
   if (!cpu) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cpu device");
   cpu->base.ops = &cpu_ops;
+  cpu->base.host_memory = true;
   cpu->threads = threads > 0 ? threads : omp_get_num_procs();
   /* Regions ask for their threads by name; everything else, oneDNN outside a
    * region included, stays on one, or results would depend on the number. */

@@ -251,7 +251,8 @@ typedef struct gs_device_ops {
 
 struct gs_device {
   const gs_device_ops *ops;
-  gs_error error; /* words for the last failed operation */
+  bool host_memory; /* after sync the host may read device memory in place */
+  gs_error error;   /* words for the last failed operation */
 };
 
 /* Opens the CPU backend with `threads` threads (0: one per processor this

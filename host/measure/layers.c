@@ -200,6 +200,7 @@ static bool exponent_range(const point *p, int64_t *least, int64_t *most) {
   return *least <= *most;
 }
 
+/* Replicas may lie thousands of binades apart: a run of empty bins is one number. */
 static bool add_histogram(table *t, const point *p) {
   int64_t least;
   int64_t most;
@@ -216,7 +217,10 @@ static bool add_histogram(table *t, const point *p) {
   }
   bool added = gs_json_append(t->first_exponent, gs_json_number((double)least));
   for (int64_t i = 0; added && i <= most - least; i++) {
-    added = gs_json_append(counts, gs_json_number(sums[i]));
+    int64_t empty = 0; /* the last bin is not */
+    while (sums[i + empty] == 0) empty++;
+    added = gs_json_append(counts, gs_json_number(empty > 1 ? -(double)empty : sums[i]));
+    if (empty > 1) i += empty - 1;
   }
   free(sums);
   return added;

@@ -104,7 +104,7 @@ static gs_status add_statistics(cJSON *record, gs_network *network,
   cJSON *summary = NULL;
   gs_status status = GS_OK;
   for (int q = 0; status == GS_OK && q < GS_QUANTITY_COUNT; q++) {
-    status = gs_network_stats(network, (gs_quantity)q, &stats[q], error);
+    status = gs_network_view_stats(network, (gs_quantity)q, &stats[q], error);
   }
   if (status == GS_OK) status = add_layers(record, stats, config, options->max_points, error);
   if (status == GS_OK) {

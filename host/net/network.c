@@ -244,9 +244,24 @@ gs_status gs_network_stats(gs_network *network, gs_quantity quantity, gs_quantit
   return status;
 }
 
+gs_status gs_network_view_stats(gs_network *network, gs_quantity quantity, gs_quantity_stats *stats,
+                                gs_error *error) {
+  gs_device *device = network->device;
+  const gs_quantity_store *store = &network->quantity[quantity];
+  if (!device->host_memory) return gs_network_stats(network, quantity, stats, error);
+  *stats = (gs_quantity_stats){.points = store->points,
+                               .stats = store->stats,
+                               .histogram = store->histogram,
+                               .bins = gs_dtype_exponent_bins(network->config.dtype),
+                               .borrowed = true};
+  return from_device(network, device->ops->sync(device), error);
+}
+
 void gs_quantity_stats_clear(gs_quantity_stats *stats) {
-  free(stats->stats);
-  free(stats->histogram);
+  if (!stats->borrowed) {
+    free(stats->stats);
+    free(stats->histogram);
+  }
   *stats = (gs_quantity_stats){0};
 }
 

@@ -32,6 +32,7 @@ typedef struct gs_quantity_stats {
   gs_stats *stats;
   uint32_t *histogram; /* [points][R][bins], NULL below GS_STATS_FULL */
   int bins;
+  bool borrowed; /* the network's own arrays, see gs_network_view_stats */
 } gs_quantity_stats;
 
 typedef struct gs_network gs_network;
@@ -75,6 +76,11 @@ gs_status gs_network_weights_hash(gs_network *network, uint64_t *hash, gs_error 
 /* Downloads the statistics into malloc'd arrays; gs_quantity_stats_clear frees. */
 gs_status gs_network_stats(gs_network *network, gs_quantity quantity, gs_quantity_stats *stats,
                            gs_error *error);
+/* The same for reading only, without a copy where the host can read the device's
+ * memory: full statistics of a deep network are as large as the network. Valid
+ * until its next step or its end. */
+gs_status gs_network_view_stats(gs_network *network, gs_quantity quantity, gs_quantity_stats *stats,
+                                gs_error *error);
 void gs_quantity_stats_clear(gs_quantity_stats *stats);
 
 /* Tensors by role, for tests and tools. `index` is a layer 1..L, a step 1..T or
