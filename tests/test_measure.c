@@ -1,0 +1,307 @@
+/* Whole cells: what gs_measure_cell's record holds for both models, cells that
+ * cannot be run, and numbers that leave the range. */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/measure.h"
+
+static gs_config config_of(gs_model model) {
+  gs_config config;
+  gs_error error = {0};
+  gs_support_ok(gs_config_default(model, &config, &error), &error);
+  return config;
+}
+
+static void set_widths(gs_config *config, int64_t depth, int64_t width) {
+  gs_error error = {0};
+  gs_support_ok(gs_config_set_widths(config, depth, width, &error), &error);
+}
+
+/* Untimed, so that records can be compared. */
+static cJSON *measure(gs_device *device, const gs_config *config) {
+  gs_measure_options options = gs_measure_defaults();
+  cJSON *record = NULL;
+  gs_error error = {0};
+  options.time_limit_s = 0;
+  gs_support_ok(gs_measure_cell(device, config, &options, NULL, &record, &error), &error);
+  assert_non_null(record);
+  return record;
+}
+
+/* "summary/decades/mean", or NULL */
+static const cJSON *find(const cJSON *json, const char *path) {
+  char key[64];
+  while (json && *path) {
+    const size_t length = strcspn(path, "/");
+    assert_true(length < sizeof key);
+    memcpy(key, path, length);
+    key[length] = '\0';
+    json = cJSON_GetObjectItemCaseSensitive(json, key);
+    path += length + (path[length] == '/');
+  }
+  return json;
+}
+
+static const cJSON *at(const cJSON *json, const char *path) {
+  const cJSON *found = find(json, path);
+  if (!found) fail_msg("there is no %s", path);
+  return found;
+}
+
+static double number(const cJSON *json, const char *path) {
+  const cJSON *found = at(json, path);
+  if (!cJSON_IsNumber(found)) fail_msg("%s is not a number", path);
+  return found->valuedouble;
+}
+
+static const char *string(const cJSON *json, const char *path) {
+  const char *value = cJSON_GetStringValue(at(json, path));
+  if (!value) fail_msg("%s is not a string", path);
+  return value;
+}
+
+/* One entry of an array; NaN for null. */
+static double entry(const cJSON *json, const char *path, int index) {
+  const cJSON *found = cJSON_GetArrayItem(at(json, path), index);
+  if (!found) fail_msg("%s has no entry %d", path, index);
+  return cJSON_IsNull(found) ? NAN : found->valuedouble;
+}
+
+static void assert_ok(const cJSON *record) {
+  if (strcmp(string(record, "status"), "ok") != 0) fail_msg("%s", string(record, "error"));
+  assert_true(cJSON_IsNull(at(record, "error")));
+  assert_string_equal(string(record, "backend/name"), "cpu");
+  assert_int_equal(strlen(string(record, "weights_hash")), 16);
+  assert_true(number(record, "cost/flops") > 0);
+  static const char *const parts[] = {"weights",   "data",       "activations",
+                                      "gradients", "statistics", "workspace"};
+  double sum = 0;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "memory/%s_bytes", parts[i]);
+    sum += number(record, path);
+  }
+  assert_true(sum <= number(record, "memory/predicted_bytes"));
+  assert_true(sum >= 0.5 * number(record, "memory/predicted_bytes"));
+}
+
+/* ---- records ---- */
+
+static void test_mlp(void **state) {
+  gs_config config = config_of(GS_MLP);
+  set_widths(&config, 30, 128);
+  config.activation.kind = config.output_activation.kind = GS_SIGMOID;
+  config.replicas = 4;
+  config.bias_std = 0.01;
+  cJSON *record = measure(*state, &config);
+  assert_ok(record);
+  /* THEORY section 4: -0.627 decades a layer */
+  assert_true(fabs(number(record, "summary/decades_per_layer/mean") + 0.627) < 0.03);
+  assert_true(number(record, "summary/decades/sd") < 0.5);
+  assert_string_equal(string(record, "summary/verdict"), "vanishing");
+  assert_int_equal(cJSON_GetArraySize(at(record, "summary/decades/values")), 4);
+  assert_int_equal(cJSON_GetArraySize(at(record, "summary/loss/sign")), 4);
+  static const char *const quantities[] = {"activation", "delta", "grad_weight", "grad_bias"};
+  for (size_t q = 0; q < sizeof quantities / sizeof *quantities; q++) {
+    const cJSON *layers = find(at(record, "layers"), quantities[q]);
+    assert_int_equal(cJSON_GetArraySize(at(layers, "index")), 30);
+    assert_true(isfinite(entry(layers, "log10_norm/mean", 0)));
+  }
+  assert_null(find(record, "layers/grad_input_weight"));
+  assert_null(find(record, "timing"));
+  /* decades are those of the layers' norms */
+  const double fall = entry(record, "layers/delta/log10_norm/mean", 0) -
+                      entry(record, "layers/delta/log10_norm/mean", 29);
+  assert_true(fabs(fall - number(record, "summary/decades/mean")) < 1e-9);
+  assert_true(number(record, "summary/first_layer_lost/delta/f16") > 1);
+  assert_true(cJSON_IsNull(at(record, "summary/first_layer_lost/activation/f16")));
+  cJSON_Delete(record);
+  gs_config_clear(&config);
+}
+
+static void test_rnn(void **state) {
+  gs_config config = config_of(GS_RNN);
+  config.hidden = config.input = 32;
+  config.seq_len = 2000;
+  config.batch = 4;
+  config.replicas = 3;
+  config.activation.kind = config.output_activation.kind = GS_IDENTITY;
+  config.init = gs_init_default(GS_INIT_ORTHOGONAL);
+  cJSON *record = measure(*state, &config);
+  assert_ok(record);
+  /* THEORY section 5: orthogonal and linear is exactly 0 decades */
+  assert_true(fabs(number(record, "summary/decades/mean")) < 1e-3);
+  assert_string_equal(string(record, "summary/verdict"), "stable");
+  assert_int_equal(cJSON_GetArraySize(at(record, "layers/delta/index")), 1024);
+  assert_true(entry(record, "layers/delta/index", 1023) == 2000);
+  assert_int_equal(cJSON_GetArraySize(at(record, "layers/grad_weight/index")), 1);
+  assert_int_equal(cJSON_GetArraySize(at(record, "layers/grad_input_weight/index")), 1);
+  assert_null(find(record, "layers/grad_bias"));
+  cJSON_Delete(record);
+  gs_config_clear(&config);
+}
+
+static void test_levels_and_timing(void **state) {
+  gs_measure_options options = gs_measure_defaults();
+  const gs_floor floor = {1e11, 5e10, 1e10};
+  for (int level = 0; level < 3; level++) {
+    gs_config config = config_of(level % 2 ? GS_MLP : GS_RNN);
+    gs_error error = {0};
+    cJSON *record = NULL;
+    config.stats = (gs_stats_level)level;
+    options.time_limit_s = 0.01;
+    gs_support_ok(gs_measure_cell(*state, &config, &options, &floor, &record, &error), &error);
+    assert_ok(record);
+    assert_true((find(record, "summary") != NULL) == (level != GS_STATS_OFF));
+    assert_true((find(record, "layers/delta") != NULL) == (level != GS_STATS_OFF));
+    assert_true((find(record, "layers/delta/histogram") != NULL) == (level == GS_STATS_FULL));
+    assert_true((find(record, "layers/delta/kept") != NULL) == (level == GS_STATS_FULL));
+    assert_true(number(record, "timing/median_ns") > 0);
+    assert_true(number(record, "timing/fraction_of_floor") > 0);
+    assert_true(number(record, "timing/samples_per_s") > 0);
+    cJSON_Delete(record);
+    gs_config_clear(&config);
+  }
+}
+
+/* Measuring again, with any number of threads, gives the same record but for what
+ * the number of threads is in. */
+static void test_repeats(void **state) {
+  for (int model = 0; model < 2; model++) {
+    gs_config config = config_of((gs_model)model);
+    cJSON *first = measure(*state, &config);
+    cJSON_DeleteItemFromObject(first, "backend");
+    cJSON_DeleteItemFromObject(first, "memory"); /* workspace is per thread */
+    for (int threads = 1; threads <= 3; threads++) {
+      gs_device *device = gs_support_device(threads);
+      cJSON *again = measure(device, &config);
+      cJSON_DeleteItemFromObject(again, "backend");
+      cJSON_DeleteItemFromObject(again, "memory");
+      assert_true(cJSON_Compare(first, again, true));
+      cJSON_Delete(again);
+      device->ops->destroy(device);
+    }
+    cJSON_Delete(first);
+    gs_config_clear(&config);
+  }
+}
+
+/* ---- cells that cannot be run ---- */
+
+static void assert_refused(gs_device *device, const gs_config *config, const char *status,
+                           const char *reason) {
+  cJSON *record = measure(device, config);
+  assert_string_equal(string(record, "status"), status);
+  if (!strstr(string(record, "error"), reason)) fail_msg("\"%s\"", string(record, "error"));
+  assert_null(strchr(string(record, "error"), '\n'));
+  assert_null(find(record, "summary"));
+  assert_null(find(record, "weights_hash"));
+  assert_string_equal(string(record, "backend/name"), "cpu");
+  cJSON_Delete(record);
+}
+
+static void test_refused(void **state) {
+  gs_config config = config_of(GS_MLP);
+  set_widths(&config, 3, INT64_C(1) << 21); /* 48 TiB of weights */
+  assert_refused(*state, &config, "skipped", "GiB of memory");
+  set_widths(&config, 1, (INT64_C(1) << 31) - 1); /* 2^64 bytes */
+  assert_refused(*state, &config, "skipped", "address space");
+  set_widths(&config, 2, 8);
+  static const gs_dtype dtypes[] = {GS_BF16, GS_F16, GS_TF32};
+  for (size_t i = 0; i < 3; i++) {
+    config.dtype = dtypes[i];
+    assert_refused(*state, &config, "skipped", gs_dtype_name(dtypes[i]));
+  }
+  config.dtype = GS_F32;
+  config.batch = 0;
+  assert_refused(*state, &config, "failed", "batch");
+  gs_config_clear(&config);
+  config = config_of(GS_RNN);
+  config.seq_len = GS_MAX_DEPTH;
+  config.replicas = GS_MAX_REPLICAS;
+  assert_refused(*state, &config, "skipped", "memory");
+  gs_config_clear(&config);
+}
+
+/* ---- out of range ---- */
+
+static void test_native_overflow(void **state) {
+  gs_config config = config_of(GS_MLP);
+  set_widths(&config, 60, 256);
+  config.activation.kind = config.output_activation.kind = GS_RELU;
+  config.init = gs_init_default(GS_INIT_NORMAL);
+  config.replicas = 2;
+  cJSON *extended = measure(*state, &config);
+  config.range = GS_RANGE_NATIVE;
+  cJSON *native = measure(*state, &config);
+  assert_ok(extended);
+  assert_ok(native);
+  /* sqrt(256 / 2) a layer, less what a width of 256 costs */
+  assert_true(fabs(number(extended, "summary/decades_per_layer/mean") - 1.05) < 0.02);
+  assert_true(entry(extended, "layers/delta/nan", 0) + entry(extended, "layers/delta/inf", 0) == 0);
+  assert_true(isnan(entry(native, "summary/decades/values", 0)));
+  assert_true(number(native, "summary/decades/overflowed") == 2);
+  assert_true(cJSON_IsNull(at(native, "summary/decades/mean")));
+  assert_true(isnan(entry(native, "layers/delta/log10_norm/mean", 0)));
+  assert_true(entry(native, "layers/delta/log10_norm/finite", 0) == 0);
+  assert_true(entry(native, "layers/delta/nan", 0) + entry(native, "layers/delta/inf", 0) > 0);
+  assert_true(entry(native, "layers/activation/inf", 50) > 0 ||
+              entry(native, "layers/activation/nan", 50) > 0);
+  assert_string_equal(string(native, "summary/verdict"), "exploding");
+  assert_string_equal(string(extended, "summary/verdict"), "exploding");
+  cJSON_Delete(extended);
+  cJSON_Delete(native);
+  gs_config_clear(&config);
+}
+
+static void test_native_underflow(void **state) {
+  gs_config config = config_of(GS_MLP);
+  set_widths(&config, 100, 64);
+  config.activation.kind = config.output_activation.kind = GS_SIGMOID;
+  config.replicas = 3;
+  cJSON *extended = measure(*state, &config);
+  config.range = GS_RANGE_NATIVE;
+  cJSON *native = measure(*state, &config);
+  assert_ok(extended);
+  assert_ok(native);
+  assert_true(fabs(number(extended, "summary/decades_per_layer/mean") + 0.627) < 0.03);
+  assert_true(entry(extended, "layers/delta/zero_share", 0) == 0);
+  assert_true(number(native, "summary/decades/vanished") == 3);
+  assert_true(cJSON_IsNull(at(native, "summary/decades/p50")));
+  assert_true(entry(native, "layers/delta/zero_share", 0) == 1);
+  assert_string_equal(string(native, "summary/verdict"), "vanishing");
+  /* f32 loses it at the same layer, seen from either range: about 72 layers down */
+  const double lost = number(extended, "summary/first_layer_lost/delta/f32");
+  assert_true(lost > 22 && lost < 36);
+  cJSON_Delete(extended);
+  cJSON_Delete(native);
+  gs_config_clear(&config);
+}
+
+static int setup(void **state) {
+  *state = gs_support_device(2);
+  return 0;
+}
+
+static int teardown(void **state) {
+  gs_device *device = *state;
+  device->ops->destroy(device);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_mlp),
+      cmocka_unit_test(test_rnn),
+      cmocka_unit_test(test_repeats),
+      cmocka_unit_test(test_levels_and_timing),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_native_overflow),
+      cmocka_unit_test(test_native_underflow),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
