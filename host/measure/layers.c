@@ -97,6 +97,7 @@ typedef struct table {
   cJSON *log10_max, *log10_min, *zero, *subnormal, *nan, *inf, *saturated, *dead;
   cJSON *kept[GS_FORMAT_COUNT][3];
   cJSON *first_exponent, *counts;
+  bool complete; /* every column that may be left out and was wanted is there */
 } table;
 
 static cJSON *add_array(cJSON *object, const char *key) {
@@ -111,7 +112,7 @@ static table open_table(cJSON *json, const gs_config *config, gs_quantity quanti
   static const char *const kinds[3] = {"zero", "subnormal", "inf"};
   double low;
   double high;
-  table t = {.index = add_array(json, "index")};
+  table t = {.index = add_array(json, "index"), .complete = true};
   cJSON *norm = add_object(json, "log10_norm");
   t.mean = add_array(norm, "mean");
   t.sd = add_array(norm, "sd");
@@ -128,8 +129,12 @@ static table open_table(cJSON *json, const gs_config *config, gs_quantity quanti
   if (quantity == GS_ACTIVATION_H) {
     if (gs_activation_saturation(config->activation.kind, &low, &high)) {
       t.saturated = add_array(json, "saturated_share");
+      t.complete = t.saturated != NULL;
     }
-    if (config->activation.kind == GS_RELU) t.dead = add_array(json, "dead_share");
+    if (config->activation.kind == GS_RELU) {
+      t.dead = add_array(json, "dead_share");
+      t.complete = t.dead != NULL;
+    }
   }
   if (!full) return t;
   cJSON *kept = add_object(json, "kept");
@@ -245,7 +250,7 @@ gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_config *config
   double *norms = malloc((size_t)config->replicas * sizeof *norms);
   *json = cJSON_CreateObject();
   table t = open_table(*json, config, quantity, stats->histogram != NULL);
-  bool added = norms && *json;
+  bool added = norms && *json && t.complete;
   for (int64_t i = 0; added && i < kept; i++) {
     const int64_t index = kept == stats->points ? i : i * (stats->points - 1) / (kept - 1);
     added = add_point(&t, stats, config, index, norms, error);

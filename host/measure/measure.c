@@ -175,6 +175,15 @@ static const char *cell_status(gs_status status) {
   }
 }
 
+/* Owns the item on success, frees it on failure. */
+static bool replace(cJSON *object, const char *key, cJSON *item) {
+  if (!item || !cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)) {
+    cJSON_Delete(item);
+    return false;
+  }
+  return item->string != NULL; /* old versions of cJSON do not look */
+}
+
 gs_status gs_measure_cell(gs_device *device, const gs_config *config,
                           const gs_measure_options *options, const gs_floor *floor, cJSON **record,
                           gs_error *error) {
@@ -187,10 +196,9 @@ gs_status gs_measure_cell(gs_device *device, const gs_config *config,
   }
   gs_status status = add_backend(body, device, &own);
   if (status == GS_OK) status = measure_into(body, device, config, options, floor, &own);
-  cJSON *reason = status == GS_OK ? cJSON_CreateNull() : cJSON_CreateString(own.message);
-  cJSON *name = cJSON_CreateString(cell_status(status));
-  if (!reason || !name || !cJSON_ReplaceItemInObjectCaseSensitive(body, "error", reason) ||
-      !cJSON_ReplaceItemInObjectCaseSensitive(body, "status", name)) {
+  if (!replace(body, "status", cJSON_CreateString(cell_status(status))) ||
+      !replace(body, "error",
+               status == GS_OK ? cJSON_CreateNull() : cJSON_CreateString(own.message))) {
     cJSON_Delete(body);
     return out_of_memory(error);
   }
