@@ -36,7 +36,7 @@ typedef struct cell {
 
 static const cell cells[] = {
     {"weights", GS_MLP, 14, 1792, 64, 1, GS_STATS_NORMS, GS_F32, GS_INIT_XAVIER_NORMAL, true},
-    {"activations", GS_MLP, 300, 128, 1024, 1, GS_STATS_FULL, GS_F64, GS_INIT_HE_NORMAL, true},
+    {"activations", GS_MLP, 200, 128, 1024, 1, GS_STATS_FULL, GS_F64, GS_INIT_HE_NORMAL, true},
     {"replicas", GS_MLP, 20, 64, 32, 400, GS_STATS_FULL, GS_F32, GS_INIT_XAVIER_NORMAL, true},
     {"sequence", GS_RNN, 4096, 64, 64, 2, GS_STATS_NORMS, GS_F32, GS_INIT_XAVIER_NORMAL, true},
     {"untied", GS_RNN, 1200, 200, 4, 1, GS_STATS_NORMS, GS_F32, GS_INIT_XAVIER_NORMAL, false},
