@@ -123,6 +123,15 @@ class Kills(ProgramTest):
             self.assert_same_results(out, clean)
             self.assertEqual(len(self.journal(out)), SMALL_COUNT + 1, "a finished cell was run again")
 
+    def test_a_hanging_worker_does_not_outlive_its_run(self):
+        process = self.start_small(fault="hang:1")
+        self.wait_for_lines(1)
+        (worker,) = self.children_of(process.pid)
+        process.kill()
+        self.finish(process)
+        self.assert_gone(worker)
+        self.assert_code(self.run_small("--resume"), 0)
+
     def test_nothing_finished_is_lost(self):
         process = self.start_small(fault="slow:*")
         self.wait_for_lines(3)

@@ -42,13 +42,14 @@ static const char *parameter_words(const char *key) {
       {"replicas", "networks R that differ only in their random numbers (1)"},
       {"seed", "of all random numbers (1)"},
       {"activation", "identity sigmoid tanh relu leaky_relu elu selu gelu silu softsign\n"
-                     "                       softplus (tanh)"},
+                     "                           softplus (tanh)"},
       {"slope", "of leaky_relu below zero (0.01)"},
       {"output_activation", "of the last layer (as activation)"},
-      {"init", "normal:std=1 scaled:sigma_w2=1 he_normal he_uniform he_truncated\n"
-               "                       he_truncated_uncorrected (all he: fan=in|out, slope=0)\n"
-               "                       xavier_normal xavier_uniform lecun_normal torch_default\n"
-               "                       orthogonal:gain=1 identity:gain=1 (xavier_normal)"},
+      {"init",
+       "normal:std=1 scaled:sigma_w2=1 he_normal he_uniform he_truncated\n"
+       "                           he_truncated_uncorrected (all he: fan=in|out, slope=0)\n"
+       "                           xavier_normal xavier_uniform lecun_normal torch_default\n"
+       "                           orthogonal:gain=1 identity:gain=1 (xavier_normal)"},
       {"input_init", "of the input weights U, as init (scaled:sigma_w2=1)"},
       {"tied", "true, or false: a new W for every step (true)"},
       {"bias_std", "biases are N(0, bias_std^2); 0: there are none (0)"},
@@ -70,7 +71,7 @@ static void print_parameters(FILE *stream) {
   for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model itself */
     const gs_param *param = &gs_params[i];
     const char *where = param->mlp && param->rnn ? "" : param->mlp ? "mlp" : "rnn";
-    (void)fprintf(stream, "  --%-16s %-3s %s\n", param->key, where, parameter_words(param->key));
+    (void)fprintf(stream, "  --%-18s %-3s %s\n", param->key, where, parameter_words(param->key));
   }
 }
 
@@ -96,8 +97,9 @@ void gs_help_run_print(FILE *stream) {
       "  --help\n"
       "\n"
       "Parameters of a cell, in a sweep file and, with run mlp and run rnn, as options;\n"
-      "several values with commas between them are an axis (defaults in brackets).\n"
-      "--backend and --device go with a sweep file, too.\n",
+      "several values with commas between them are an axis (defaults in brackets). In\n"
+      "options - and _ are the same. --backend and --device go with a sweep file, too.\n"
+      "\n",
       stream);
   print_parameters(stream);
 }

@@ -35,6 +35,7 @@ gs_status gs_command_worker(int argc, char **argv, int *code, gs_error *error) {
   GS_TRY(parse(argc, argv, &setup, &parent, error));
   /* Never outlive the run, even one that is killed; it may be gone already. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_NAME, "gradsweep"); /* /proc/self/exe made it "exe" in ps and top */
   *code = GS_EXIT_SIGNAL + SIGKILL;
   if (getppid() != (pid_t)parent) return GS_OK;
   /* Answers keep the pipe to themselves: what a library prints goes to stderr. */
