@@ -89,7 +89,7 @@ size_t gs_cpu_dense_workspace(const gs_workspace_need *need, int threads) {
   const int64_t row_tiles = need->recurrent ? 0 : gs_cpu_most_row_tiles(need->rows);
   const int64_t packed = need->weights + need->columns * packed_ld(0);
   gs_arena_take(&arena, (size_t)packed, bytes);
-  gs_arena_take(&arena, (size_t)(need->replicas * row_tiles * need->columns), bytes);
+  gs_arena_take(&arena, (size_t)(need->replicas * row_tiles), (size_t)need->columns * bytes);
   return arena.used;
 }
 

@@ -140,7 +140,7 @@ static void bias_gradient(gs_cpu_device *cpu, const gs_tensor *delta, int64_t st
 /* Scratch of one thread: a chunk of the widest tile. */
 static size_t scratch_bytes_of(int64_t columns, gs_dtype dtype) {
   gs_arena arena = gs_arena_counting();
-  const gs_tiling tiling = gs_cpu_tiling(GS_GEMM_TN, columns, columns, 1 << 20);
+  const gs_tiling tiling = gs_cpu_tiling(GS_GEMM_TN, columns, 1, 64); /* enough not to be cut */
   const int64_t cols = tiling.tile_rows > SUM_COLS ? tiling.tile_rows : SUM_COLS;
   gs_arena_take(&arena, (size_t)(CHUNK_ROWS * cols), gs_dtype_bytes(dtype));
   return arena.used;

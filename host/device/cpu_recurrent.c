@@ -179,8 +179,8 @@ size_t gs_cpu_recurrent_workspace(const gs_workspace_need *need, int threads) {
   (void)threads;
   gs_arena arena = gs_arena_counting();
   if (need->recurrent) {
-    gs_arena_take(&arena, (size_t)(need->replicas * need->columns * need->columns),
-                  gs_dtype_bytes(need->dtype));
+    gs_arena_take(&arena, (size_t)need->replicas,
+                  (size_t)need->weights * gs_dtype_bytes(need->dtype));
   }
   return arena.used;
 }
