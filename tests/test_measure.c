@@ -210,6 +210,13 @@ static void test_refused(void **state) {
   assert_refused(*state, &config, "skipped", "GiB of memory");
   set_widths(&config, 1, (INT64_C(1) << 31) - 1); /* 2^64 bytes */
   assert_refused(*state, &config, "skipped", "address space");
+  set_widths(&config, 1, INT64_C(1) << 44);
+  config.widths[0] = 1;
+  config.batch = 1;
+  assert_refused(*state, &config, "skipped", "memory");
+  config.widths[0] = config.widths[1];
+  config.widths[1] = 1;
+  assert_refused(*state, &config, "skipped", "memory");
   set_widths(&config, 2, 8);
   static const gs_dtype dtypes[] = {GS_BF16, GS_F16, GS_TF32};
   for (size_t i = 0; i < 3; i++) {
@@ -224,6 +231,22 @@ static void test_refused(void **state) {
   config.seq_len = GS_MAX_DEPTH;
   config.replicas = GS_MAX_REPLICAS;
   assert_refused(*state, &config, "skipped", "memory");
+  config.seq_len = config.replicas = config.hidden = config.batch = 1;
+  config.input = INT64_C(1) << 44;
+  assert_refused(*state, &config, "skipped", "memory");
+  gs_config_clear(&config);
+}
+
+/* What a wide input takes grows with its width, not with the width's square. */
+static void test_wide_input(void **state) {
+  gs_config config = config_of(GS_RNN);
+  config.hidden = 4;
+  config.input = 50000;
+  config.seq_len = config.batch = 2;
+  cJSON *record = measure(*state, &config);
+  assert_ok(record);
+  assert_true(number(record, "memory/predicted_bytes") < 16 * 0x1p20);
+  cJSON_Delete(record);
   gs_config_clear(&config);
 }
 
@@ -300,6 +323,7 @@ int main(void) {
       cmocka_unit_test(test_repeats),
       cmocka_unit_test(test_levels_and_timing),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_wide_input),
       cmocka_unit_test(test_native_overflow),
       cmocka_unit_test(test_native_underflow),
   };

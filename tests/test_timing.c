@@ -8,6 +8,7 @@
 
 #include "measure/cost.h"
 #include "measure/timing.h"
+#include "support_sanitizer.h"
 
 static gs_config mlp_config(int64_t depth, int64_t width, int64_t batch) {
   gs_config config;
@@ -122,7 +123,7 @@ static void test_loop_runs(void **state) {
   gs_scaled before, after;
   gs_timing *timing = timing_of(network, false, 5, 1e9);
   /* such a step takes far less than 0.2 ms, though the first one of all takes longer */
-  assert_true(timing->steps_per_sample >= 2);
+  if (!GS_SANITIZED) assert_true(timing->steps_per_sample >= 2);
   free(timing);
   const double start = now_s();
   timing = timing_of(network, false, 0.2, -1); /* a spread never reached */
