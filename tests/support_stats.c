@@ -151,7 +151,7 @@ static void assert_entry(const gs_subject *s, int64_t step, int64_t replica) {
   assert_true(got->max_abs == e->stats.max_abs);
   /* a lane adds count / 16 values, then 16 lanes and the parts; a tiny value may
    * underflow beside one 2^1000 times larger */
-  const long double unit = 0x1p-53L * (long double)(e->stats.count / 16 + 40);
+  const long double unit = 0x1p-53L * ((long double)e->stats.count / 16 + 40);
   gs_support_assert_scaled(got->sum, e->sum, got->exponent, unit * e->sum_abs);
   gs_support_assert_scaled(got->sum_sq, e->sum_sq, 2 * got->exponent, unit * e->sum_sq);
   if (s->job.histogram) {

@@ -111,26 +111,26 @@ void *malloc(size_t size) {
   return refuse(caller) ? NULL : watched(__libc_malloc(size), caller);
 }
 
-void *calloc(size_t count, size_t size) {
+void *calloc(size_t nmemb, size_t size) {
   const void *caller = __builtin_return_address(0);
-  return refuse(caller) ? NULL : watched(__libc_calloc(count, size), caller);
+  return refuse(caller) ? NULL : watched(__libc_calloc(nmemb, size), caller);
 }
 
-void *realloc(void *memory, size_t size) {
+void *realloc(void *ptr, size_t size) {
   const void *caller = __builtin_return_address(0);
   if (refuse(caller)) return NULL;
-  forget(memory);
-  return watched(__libc_realloc(memory, size), caller);
+  forget(ptr);
+  return watched(__libc_realloc(ptr, size), caller);
 }
 
-void *aligned_alloc(size_t align, size_t size) {
+void *aligned_alloc(size_t alignment, size_t size) {
   const void *caller = __builtin_return_address(0);
-  return refuse(caller) ? NULL : watched(__libc_memalign(align, size), caller);
+  return refuse(caller) ? NULL : watched(__libc_memalign(alignment, size), caller);
 }
 
-void free(void *memory) {
-  forget(memory);
-  __libc_free(memory);
+void free(void *ptr) {
+  forget(ptr);
+  __libc_free(ptr);
 }
 
 /* ---- cells ---- */

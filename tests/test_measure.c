@@ -55,7 +55,7 @@ static const cJSON *at(const cJSON *json, const char *path) {
 static double number(const cJSON *json, const char *path) {
   const cJSON *found = at(json, path);
   if (!cJSON_IsNumber(found)) fail_msg("%s is not a number", path);
-  return found->valuedouble;
+  return cJSON_GetNumberValue(found);
 }
 
 static const char *string(const cJSON *json, const char *path) {
@@ -68,7 +68,7 @@ static const char *string(const cJSON *json, const char *path) {
 static double entry(const cJSON *json, const char *path, int index) {
   const cJSON *found = cJSON_GetArrayItem(at(json, path), index);
   if (!found) fail_msg("%s has no entry %d", path, index);
-  return cJSON_IsNull(found) ? NAN : found->valuedouble;
+  return cJSON_IsNull(found) ? NAN : cJSON_GetNumberValue(found);
 }
 
 static void assert_ok(const cJSON *record) {

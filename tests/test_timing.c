@@ -176,7 +176,7 @@ static void test_stop_rules(void **state) {
 static double field(const cJSON *json, const char *key) {
   const cJSON *found = cJSON_GetObjectItemCaseSensitive(json, key);
   if (!found || !cJSON_IsNumber(found)) fail_msg("there is no number %s", key);
-  return found->valuedouble;
+  return cJSON_GetNumberValue(found);
 }
 
 static void test_record(void **state) {
