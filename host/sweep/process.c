@@ -325,7 +325,7 @@ gs_status gs_process_start(const gs_process_options *options, gs_process **proce
   new_process->options = *options;
   new_process->pid = -1;
   new_process->input = new_process->output = new_process->words = -1;
-  gs_answer answer;
+  gs_answer answer = {.reply = GS_REPLY_ENDED};
   gs_status status = spawn(new_process, error);
   if (status == GS_OK) {
     status = exchange(new_process, (outgoing){NULL, 0}, hello_timeout_s, &answer, error);

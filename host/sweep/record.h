@@ -40,9 +40,9 @@ typedef struct gs_outcome {
   double lost_f32;
   double samples_per_s;
   double fraction_of_floor;
-  double median_ns; /* NaN: not timed */
+  double median_ns;   /* NaN: not timed */
   double timed_steps; /* all of them: samples x steps per sample */
-  int64_t offset; /* of the record's line in the journal, without its newline */
+  int64_t offset;     /* of the record's line in the journal, without its newline */
   int64_t length;
 } gs_outcome;
 

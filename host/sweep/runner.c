@@ -245,6 +245,12 @@ static gs_status run_cells(run_state *run, gs_error *error) {
 static void say_words(void *user, const char *line) { gs_progress_say(user, "worker: %s", line); }
 static void keep_waiting(void *user) { gs_progress_wait(user); }
 
+static gs_outcome *pending_outcomes(int64_t count) {
+  gs_outcome *outcomes = malloc((size_t)count * sizeof *outcomes);
+  for (int64_t i = 0; outcomes && i < count; i++) outcomes[i] = gs_outcome_pending();
+  return outcomes;
+}
+
 /* Everything before the first file is touched. */
 static gs_status prepare(run_state *run, gs_error *error) {
   const gs_run_options *options = run->options;
@@ -254,12 +260,11 @@ static gs_status prepare(run_state *run, gs_error *error) {
                                 .on_wait = keep_waiting,
                                 .user = run->progress};
   GS_TRY(gs_sweep_device(run->sweep, &process.backend, &process.device, error));
-  run->report->outcomes = malloc((size_t)run->sweep->count * sizeof *run->report->outcomes);
   run->options_tree = make_options(options);
-  if (!run->report->outcomes || !run->options_tree) {
+  run->report->outcomes = run->options_tree ? pending_outcomes(run->sweep->count) : NULL;
+  if (!run->report->outcomes) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for %" PRId64 " cells", run->sweep->count);
   }
-  for (int64_t i = 0; i < run->sweep->count; i++) run->report->outcomes[i] = gs_outcome_pending();
   GS_TRY(gs_journal_open(options->folder, options->mode, &run->journal, error));
   GS_TRY(gs_session_open(&run->session, &process, error));
   const bool timed = options->measure.time_limit_s > 0 && !gs_journal_header(run->journal);

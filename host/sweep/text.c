@@ -68,11 +68,11 @@ const char *gs_text_seconds(double seconds, char text[GS_NUMBER_BYTES]) {
 const char *gs_text_fixed(double value, int digits, char text[GS_NUMBER_BYTES]) {
   const double size = fabs(value);
   if (!isfinite(value)) return strcpy(text, "-");
-  if (size >= 1e7) {
+  if (size >= (digits > 0 ? 1e7 : 1e9)) {
     snprintf(text, GS_NUMBER_BYTES, "%.3e", value);
     return text;
   }
-  const int least = size >= 99999.5 ? 0 : size >= 999.5 ? 1 : digits;
+  const int least = size >= 99999.5 ? 0 : size >= 999.995 ? 1 : digits;
   snprintf(text, GS_NUMBER_BYTES, "%.*f", least < digits ? least : digits, value);
   if (strspn(text, "-0.") == strlen(text) && text[0] == '-') {
     memmove(text, text + 1, strlen(text)); /* "-0.00" says no more than "0.00" */
