@@ -251,26 +251,26 @@ static void for_all_layers(layer_check check) {
     for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
       for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int variant = 0; variant < 4; variant++) {
-          const layer_case c = {(gs_dtype)dtype, 2,           sizes[s][0],
-                                sizes[s][1],     sizes[s][2], {(gs_activation_kind)kind, 0.2},
-                                variant & 1,     variant & 2, variant & 1,
-                                false,           0,           0};
+          const layer_case c = {.dtype = (gs_dtype)dtype,
+                                .replicas = 2,
+                                .rows = sizes[s][0],
+                                .in = sizes[s][1],
+                                .out = sizes[s][2],
+                                .activation = {(gs_activation_kind)kind, 0.2},
+                                .bias = variant & 1,
+                                .shared = variant & 2,
+                                .tracked = variant & 1};
           check(&c);
         }
     for (size_t s = 0; s < sizeof large / sizeof *large; s++)
       for (int kind = GS_TANH; kind <= GS_RELU; kind++) {
-        const layer_case c = {(gs_dtype)dtype,
-                              2,
-                              large[s][0],
-                              large[s][1],
-                              large[s][2],
-                              {(gs_activation_kind)kind, 0},
-                              true,
-                              false,
-                              false,
-                              false,
-                              0,
-                              0};
+        const layer_case c = {.dtype = (gs_dtype)dtype,
+                              .replicas = 2,
+                              .rows = large[s][0],
+                              .in = large[s][1],
+                              .out = large[s][2],
+                              .activation = {(gs_activation_kind)kind, 0},
+                              .bias = true};
         check(&c);
       }
   }
@@ -290,18 +290,17 @@ static void for_all_exponents(layer_check check) {
       for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (int variant = 0; variant < 4; variant++) {
           const int far = dtype == GS_F64 ? 7 : 1; /* f64's window is wider */
-          const layer_case c = {(gs_dtype)dtype,
-                                2,
-                                33,
-                                37,
-                                35,
-                                {kinds[k], 0.2},
-                                variant & 1,
-                                false,
-                                variant & 2,
-                                true,
-                                scales[s].digit * far,
-                                scales[s].exponent * far};
+          const layer_case c = {.dtype = (gs_dtype)dtype,
+                                .replicas = 2,
+                                .rows = 33,
+                                .in = 37,
+                                .out = 35,
+                                .activation = {kinds[k], 0.2},
+                                .bias = variant & 1,
+                                .tracked = variant & 2,
+                                .scaled = true,
+                                .digit = scales[s].digit * far,
+                                .exponent = scales[s].exponent * far};
           check(&c);
         }
 }

@@ -189,18 +189,19 @@ typedef struct loop_case {
   gs_dtype dtype;
   int64_t B, n, replicas;
   gs_activation activation;
-  int weight_digit; /* W's entries are about 2^weight_digit */
+  int weight_digit; /* W's entries are about 2^weight_digit, */
+  int state_digit;  /* and those of h_0 2^state_digit */
   bool tied, every; /* the loss sees every step */
   bool tracked, dh_slots;
 } loop_case;
 
-/* h_t (t = 0..T, [t][R][B][n]) and z_t of the plain loop; h_0 is given. w_at(t) is
- * the W of step t. */
+/* The W of step t. */
 static const double *w_at(const loop_case *c, const double *w, int64_t t, int64_t r) {
   const int64_t matrices = c->tied ? 1 : T; /* w: [R][matrices * n][n] */
   return w + (r * matrices + (c->tied ? 0 : t - 1)) * c->n * c->n;
 }
 
+/* h_t ([T + 1][R][B][n], h_0 given) and z_t ([T][R][B][n]) of the plain loop. */
 static void plain_forward(const loop_case *c, const double *w, const double *p, double *h,
                           double *z) {
   const int64_t size = c->B * c->n, all = c->replicas * size;
@@ -235,60 +236,76 @@ static double *plain_backward(const loop_case *c, const double *w, const double 
 }
 
 /* The exponents that scale.h makes of those before. */
-static void check_forward_slots(const gs_device *device, const gs_tensor *h, const loop_case *c) {
+static void check_forward_slots(gs_device *device, const gs_tensor *h, const loop_case *c) {
   for (int64_t t = 1; h->scale && t <= T; t++)
     for (int64_t r = 0; r < c->replicas; r++) {
-      const gs_scale before = gs_support_slot((gs_device *)device, h, (t - 1) * c->replicas + r);
-      const gs_scale now = gs_support_slot((gs_device *)device, h, t * c->replicas + r);
+      const gs_scale before = gs_support_slot(device, h, (t - 1) * c->replicas + r);
+      const gs_scale now = gs_support_slot(device, h, t * c->replicas + r);
       assert_int_equal(now.exponent,
                        gs_scale_join(before.exponent + gs_scale_shift(before.peak, c->dtype), 0));
     }
 }
 
-static void check_loops(const loop_case *c) {
-  const int64_t rows = T * c->B, size = c->B * c->n, all = c->replicas * size;
+typedef struct loop_tensors {
+  gs_tensor w, p, h, dh, delta;
+  gs_recurrence recurrence;
+} loop_tensors;
+
+static loop_tensors make_tensors(gs_pool *pool, const loop_case *c) {
+  static const int32_t of_dh[T] = {4, -4, 3, 0, 2};
   const bool tracked = c->tracked && gs_activation_homogeneous(c->activation.kind);
+  const int64_t rows = T * c->B, seen = c->every ? T : 1;
+  gs_shape shape = {.dtype = c->dtype, .replicas = c->replicas, .cols = c->n};
+  loop_tensors t;
+  shape.rows = (c->tied ? 1 : T) * c->n;
+  shape.pad = 3;
+  t.w = gs_pool_random(pool, shape, c->weight_digit, NULL);
+  shape.rows = rows;
+  t.p = gs_pool_random(pool, shape, 0, NULL);
+  shape.rows = rows + c->B;
+  shape.pad = 5;
+  shape.slots = tracked ? T + 1 : 0;
+  t.h = gs_pool_random(pool, shape, c->state_digit, NULL);
+  shape.rows = seen * c->B;
+  shape.slots = c->dh_slots ? seen : 0;
+  t.dh = gs_pool_random(pool, shape, 0, of_dh);
+  shape.rows = rows;
+  shape.slots = c->tracked ? T : 0;
+  t.delta = gs_pool_tensor(pool, shape);
+  t.recurrence = (gs_recurrence){.steps = T, .activation = c->activation, .w = t.w};
+  t.recurrence.w.rows = c->n;
+  t.recurrence.w_step = c->tied ? 0 : c->n * t.w.ld;
+  return t;
+}
+
+static void check_loops(const loop_case *c) {
   const int64_t seen = c->every ? T : 1;
-  gs_pool pool = gs_pool_open(c->dtype, rows, c->n, c->replicas, true, 2);
+  gs_pool pool = gs_pool_open(c->dtype, T * c->B, c->n, c->replicas, true, 2);
   gs_device *device = pool.device;
-  const gs_tensor w = gs_pool_random(
-      &pool, (gs_shape){c->dtype, c->replicas, (c->tied ? 1 : T) * c->n, c->n, .pad = 3},
-      c->weight_digit, NULL);
-  const gs_tensor p =
-      gs_pool_random(&pool, (gs_shape){c->dtype, c->replicas, rows, c->n, .pad = 2}, 0, NULL);
-  const gs_tensor h = gs_pool_random(
-      &pool, (gs_shape){c->dtype, c->replicas, rows + c->B, c->n, 5, .slots = tracked ? T + 1 : 0},
-      0, NULL);
-  const gs_tensor dh = gs_pool_random(
-      &pool,
-      (gs_shape){c->dtype, c->replicas, seen * c->B, c->n, 1, .slots = c->dh_slots ? seen : 0}, 0,
-      (const int32_t[T]){4, -4, 3, 0, 2});
-  const gs_tensor delta = gs_pool_tensor(
-      &pool, (gs_shape){c->dtype, c->replicas, rows, c->n, 4, .slots = c->tracked ? T : 0});
-  gs_recurrence recurrence = {.steps = T, .activation = c->activation, .w = w};
-  recurrence.w.rows = c->n;
-  recurrence.w_step = c->tied ? 0 : c->n * w.ld;
-  double *of_w = gs_support_download(device, &w);
-  double *of_p = gs_support_values(device, &p, T);
-  double *of_h = gs_support_values(device, &h, T + 1); /* its step 0 is h_0 */
-  double *of_dh = gs_support_values(device, &dh, seen);
-  double *z = zeros(T * all);
-  plain_forward(c, of_w, of_p, of_h, z);
-  gs_support_ok(device->ops->recurrent_forward(device, &recurrence, &p, &p, &h), &device->error);
-  check_sequence(&pool, &h, T + 1, of_h, gs_activation_name(c->activation.kind));
-  check_forward_slots(device, &h, c);
-  if (h.scale) gs_support_check_peaks(device, &h, T + 1);
-  double *want = plain_backward(c, of_w, z, of_dh);
-  gs_support_ok(device->ops->recurrent_backward(device, &recurrence, &dh, seen, &p, &h, &delta),
+  const loop_tensors t = make_tensors(&pool, c);
+  double *w = gs_support_download(device, &t.w);
+  double *p = gs_support_values(device, &t.p, T);
+  double *h = gs_support_values(device, &t.h, T + 1); /* its step 0 is h_0 */
+  double *dh = gs_support_values(device, &t.dh, seen);
+  double *z = zeros(T * c->replicas * c->B * c->n);
+  plain_forward(c, w, p, h, z);
+  gs_support_ok(device->ops->recurrent_forward(device, &t.recurrence, &t.p, &t.p, &t.h),
                 &device->error);
-  check_sequence(&pool, &delta, T, want, gs_activation_name(c->activation.kind));
-  if (delta.scale) gs_support_check_peaks(device, &delta, T);
+  check_sequence(&pool, &t.h, T + 1, h, gs_activation_name(c->activation.kind));
+  check_forward_slots(device, &t.h, c);
+  if (t.h.scale) gs_support_check_peaks(device, &t.h, T + 1);
+  double *want = plain_backward(c, w, z, dh);
+  gs_support_ok(
+      device->ops->recurrent_backward(device, &t.recurrence, &t.dh, seen, &t.p, &t.h, &t.delta),
+      &device->error);
+  check_sequence(&pool, &t.delta, T, want, gs_activation_name(c->activation.kind));
+  if (t.delta.scale) gs_support_check_peaks(device, &t.delta, T);
   free(want);
   free(z);
-  free(of_dh);
-  free(of_h);
-  free(of_p);
-  free(of_w);
+  free(dh);
+  free(h);
+  free(p);
+  free(w);
   gs_pool_close(&pool);
 }
 
@@ -300,16 +317,16 @@ static void test_recurrent(void **state) {
     for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
       for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int variant = 0; variant < 8; variant++) {
-          const loop_case c = {(gs_dtype)dtype,
-                               sizes[s][0],
-                               sizes[s][1],
-                               sizes[s][2],
-                               {(gs_activation_kind)kind, 0.2},
-                               -3,
-                               variant & 1,
-                               variant & 2,
-                               variant & 4,
-                               variant & 1};
+          const loop_case c = {.dtype = (gs_dtype)dtype,
+                               .B = sizes[s][0],
+                               .n = sizes[s][1],
+                               .replicas = sizes[s][2],
+                               .activation = {(gs_activation_kind)kind, 0.2},
+                               .weight_digit = -3,
+                               .tied = variant & 1,
+                               .every = variant & 2,
+                               .tracked = variant & 4,
+                               .dh_slots = variant & 1};
           check_loops(&c);
         }
 }
@@ -322,9 +339,18 @@ static void test_recurrent_far(void **state) {
     for (int size = -40; size <= 40; size += 20)
       for (int variant = 0; variant < 8; variant++) {
         const gs_activation activation = {variant & 4 ? GS_LEAKY_RELU : GS_IDENTITY, 0.2};
-        const int digit = dtype == GS_F64 ? 5 * size : size;
-        const loop_case c = {(gs_dtype)dtype, 33,          37,          2,    activation,
-                             digit,           variant & 1, variant & 2, true, variant & 1};
+        const int wide = dtype == GS_F64 ? 5 : 1;
+        const loop_case c = {.dtype = (gs_dtype)dtype,
+                             .B = 33,
+                             .n = 37,
+                             .replicas = 2,
+                             .activation = activation,
+                             .weight_digit = wide * size,
+                             .state_digit = variant & 2 ? -60 * wide : 0,
+                             .tied = variant & 1,
+                             .every = variant & 2,
+                             .tracked = true,
+                             .dh_slots = variant & 1};
         check_loops(&c);
       }
 }
