@@ -32,10 +32,10 @@ static gs_status show(gs_session *session, gs_error *error) {
   if (number_of(device, "threads") > 0) printf("threads    %.0f\n", number_of(device, "threads"));
   printf("memory     %s for a cell\n", gs_text_bytes(number_of(device, "memory_bytes"), texts[0]));
   printf("libraries  %s\n", text_of(device, "libraries"));
-  printf("limits     %sFLOP/s (f32), %sFLOP/s (f64), %sB/s (copy), measured now\n",
-         gs_text_short(floor.flops_per_s_f32, texts[1]),
-         gs_text_short(floor.flops_per_s_f64, texts[2]),
-         gs_text_short(floor.copy_bytes_per_s, texts[3]));
+  printf("limits     %s (f32), %s (f64), %s (copy), measured now\n",
+         gs_text_rate(floor.flops_per_s_f32, "FLOP/s", texts[1]),
+         gs_text_rate(floor.flops_per_s_f64, "FLOP/s", texts[2]),
+         gs_text_rate(floor.copy_bytes_per_s, "B/s", texts[3]));
   return GS_OK;
 }
 

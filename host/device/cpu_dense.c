@@ -18,6 +18,7 @@ typedef struct rescale {
  * has a slot; joined: an unscaled addend (exponent 0) is added. */
 static rescale rescale_of(gs_scale in, gs_dtype dtype, bool tracked, bool joined) {
   int32_t out = 0;
+  in = gs_scale_input(in);
   if (tracked) {
     out = in.exponent + gs_scale_shift(in.peak, dtype);
     if (joined) out = gs_scale_join(out, 0);

@@ -1,6 +1,7 @@
 /* The CPU backend: creation, memory, time, and the table of its operations.
  * Operations run when they are called: the queue is always empty, sync has
  * nothing to wait for, and there is nothing to capture. */
+#include <cblas.h>
 #include <errno.h>
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -28,12 +29,16 @@ static void info(gs_device *device, gs_device_info *info) {
   const dnnl_version_t *version = dnnl_version();
   memset(info, 0, sizeof *info);
   snprintf(info->backend, sizeof info->backend, "cpu");
-  gs_cpu_processor_name(info->name, sizeof info->name);
+  snprintf(info->name, sizeof info->name, "%s", gs_cpu(device)->name);
   info->threads = gs_cpu(device)->threads;
   info->memory_bytes = gs_cpu_available_bytes();
   info->dtypes = 1u << GS_F32 | 1u << GS_F64;
-  snprintf(info->libraries, sizeof info->libraries, "oneDNN %d.%d.%d (f32), OpenBLAS (f64)",
-           version->major, version->minor, version->patch);
+  /* "OpenBLAS 0.3.21 NO_AFFINITY USE_OPENMP ...": the first two words */
+  const char *blas = openblas_get_config();
+  const size_t name = strcspn(blas, " ");
+  const size_t words = name + (blas[name] ? 1 + strcspn(blas + name + 1, " ") : 0);
+  snprintf(info->libraries, sizeof info->libraries, "oneDNN %d.%d.%d (f32), %.*s (f64)",
+           version->major, version->minor, version->patch, (int)words, blas);
 }
 
 static gs_status device_alloc(gs_device *device, size_t bytes, void **memory) {
@@ -63,8 +68,9 @@ static gs_status download(gs_device *device, void *to, const void *from, size_t 
 static size_t workspace_bytes(gs_device *device, const gs_workspace_need *need) {
   const int threads = gs_cpu(device)->threads;
   const size_t needs[] = {
-      gs_cpu_dense_workspace(need, threads), gs_cpu_gradient_workspace(need, threads),
-      gs_cpu_recurrent_workspace(need, threads), gs_cpu_stats_workspace(need, threads)};
+      gs_cpu_fill_workspace(need, threads), gs_cpu_dense_workspace(need, threads),
+      gs_cpu_gradient_workspace(need, threads), gs_cpu_recurrent_workspace(need, threads),
+      gs_cpu_stats_workspace(need, threads)};
   size_t most = 0;
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
     if (needs[i] > most) most = needs[i];
@@ -168,6 +174,7 @@ gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error)
   if (!cpu) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cpu device");
   cpu->base.ops = &cpu_ops;
   cpu->base.host_memory = true;
+  gs_cpu_processor_name(cpu->name, sizeof cpu->name);
   cpu->threads = threads > 0 ? threads : omp_get_num_procs();
   /* Regions ask for their threads by name; everything else, oneDNN outside a
    * region included, stays on one, or results would depend on the number. */

@@ -1,7 +1,7 @@
 /* Initialisation and the weights' hash on the CPU: the numbers of base/random.h
  * in chunks, so that a large tensor keeps all threads busy. f64 tensors hold
  * the same float32 values: every dtype starts from the same network. */
-#include <stdlib.h>
+#include <omp.h>
 #include <string.h>
 
 #include "base/orthogonal.h"
@@ -70,33 +70,61 @@ static void fill_chunk(const gs_tensor *tensor, const gs_fill *fill, int64_t rep
   store(tensor, replica, first, values, count);
 }
 
-static bool fill_orthogonal(const gs_tensor *tensor, const gs_fill *fill, int64_t replica) {
-  const int64_t total = tensor->rows * tensor->cols;
-  float *values = malloc((size_t)total * sizeof *values);
-  double *workspace =
-      malloc(gs_random_orthogonal_workspace(tensor->rows, tensor->cols) * sizeof *workspace);
-  const bool ready = values && workspace;
-  if (ready) {
-    gs_random_orthogonal(values, tensor->rows, tensor->cols, fill->value, fill->seed,
-                         fill->tensor_id, (uint32_t)replica, workspace);
-    store(tensor, replica, 0, values, total);
-  }
-  free(workspace);
-  free(values);
-  return ready;
+/* ---- orthogonal matrices: a replica is a task, with scratch of its thread ---- */
+
+/* Doubles for factorising any matrix of at most so many elements and columns or
+ * rows, and room for its float32 result. */
+static size_t orthogonal_bytes(int64_t elements, int64_t longest) {
+  gs_arena arena = gs_arena_counting();
+  const size_t doubles =
+      (size_t)elements + 2 * (size_t)longest + gs_random_orthogonal_workspace(1, longest);
+  gs_arena_take(&arena, doubles, sizeof(double));
+  gs_arena_take(&arena, (size_t)elements, sizeof(float));
+  return arena.used;
 }
+
+static int orthogonal_threads(int threads, int64_t replicas) {
+  return replicas < threads ? (int)replicas : threads;
+}
+
+size_t gs_cpu_fill_workspace(const gs_workspace_need *need, int threads) {
+  if (!need->orthogonal) return 0;
+  const size_t team = (size_t)orthogonal_threads(threads, need->replicas);
+  return team * orthogonal_bytes(need->weights, need->columns);
+}
+
+static void fill_orthogonal(const gs_tensor *tensor, const gs_fill *fill, int64_t replica,
+                            void *scratch, size_t bytes) {
+  const int64_t total = tensor->rows * tensor->cols;
+  gs_arena arena = gs_arena_over(scratch, bytes);
+  float *values = gs_arena_take(&arena, (size_t)total, sizeof *values);
+  double *workspace = gs_arena_take(
+      &arena, gs_random_orthogonal_workspace(tensor->rows, tensor->cols), sizeof *workspace);
+  gs_random_orthogonal(values, tensor->rows, tensor->cols, fill->value, fill->seed, fill->tensor_id,
+                       (uint32_t)replica, workspace);
+  store(tensor, replica, 0, values, total);
+}
+
+static gs_status fill_orthogonals(gs_device *device, const gs_tensor *tensor, const gs_fill *fill,
+                                  int64_t replicas) {
+  const int64_t longest = tensor->rows > tensor->cols ? tensor->rows : tensor->cols;
+  const size_t bytes = orthogonal_bytes(tensor->rows * tensor->cols, longest);
+  const int team = orthogonal_threads(gs_cpu(device)->threads, replicas);
+  gs_arena arena = gs_cpu_workspace(device);
+  unsigned char *scratch = gs_arena_take(&arena, (size_t)team, bytes);
+  if (!scratch) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
+#pragma omp parallel for num_threads(team) schedule(dynamic)
+  for (int64_t r = 0; r < replicas; r++) {
+    fill_orthogonal(tensor, fill, r, scratch + (size_t)omp_get_thread_num() * bytes, bytes);
+  }
+  return GS_OK;
+}
+
+/* ---- the operations ---- */
 
 gs_status gs_cpu_fill(gs_device *device, const gs_tensor *tensor, const gs_fill *fill) {
   const int64_t replicas = tensor->stride ? tensor->replicas : 1;
-  if (fill->kind == GS_FILL_ORTHOGONAL) {
-    bool failed = false;
-#pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(dynamic)                    \
-    reduction(||                                                                                   \
-              : failed)
-    for (int64_t r = 0; r < replicas; r++) failed = !fill_orthogonal(tensor, fill, r) || failed;
-    return failed ? GS_FAIL(&device->error, GS_ERR_MEMORY, "no memory to orthogonalise a matrix")
-                  : GS_OK;
-  }
+  if (fill->kind == GS_FILL_ORTHOGONAL) return fill_orthogonals(device, tensor, fill, replicas);
   const int64_t chunks = (tensor->rows * tensor->cols + CHUNK - 1) / CHUNK;
 #pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(dynamic)
   for (int64_t task = 0; task < chunks * replicas; task++) {

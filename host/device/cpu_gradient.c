@@ -18,13 +18,26 @@ typedef struct gradient_pass {
   int64_t step_rows;
 } gradient_pass;
 
+/* Instead of a step's exponent: its product is zero at any. */
+static const int32_t EMPTY = INT32_MIN;
+
+static int32_t slot_exponent(const gs_tensor *tensor, int64_t slot) {
+  if (!tensor || !tensor->scale) return 0;
+  return tensor->scale[slot].peak == GS_PEAK_NONE ? EMPTY : tensor->scale[slot].exponent;
+}
+
 /* The exponent of step t's product delta_t^T x_t; x NULL stands for ones. */
 static int32_t step_exponent(const gs_tensor *delta, const gs_tensor *x, int64_t replica,
                              int64_t t) {
   const int64_t slot = t * delta->replicas + replica;
-  const int32_t of_delta = delta->scale ? delta->scale[slot].exponent : 0;
-  const int32_t of_x = x && x->scale ? x->scale[slot].exponent : 0;
-  return of_delta + of_x;
+  const int32_t of_delta = slot_exponent(delta, slot);
+  const int32_t of_x = slot_exponent(x, slot);
+  return of_delta == EMPTY || of_x == EMPTY ? EMPTY : of_delta + of_x;
+}
+
+/* What a step's digits are multiplied by in a sum with this exponent. */
+static double step_factor(int32_t own, int32_t exponent) {
+  return own == EMPTY ? 1 : gs_scale_factor((int64_t)own - exponent);
 }
 
 /* The exponent of a replica's sum over steps, and whether every step's product
@@ -35,18 +48,22 @@ typedef struct sum_scale {
 } sum_scale;
 
 /* The exponent is 0 when that is within reach, so that the digits are the
- * unscaled ones; else the largest step's. A sum without a slot has exponent 0. */
+ * unscaled ones; else the largest step's; steps that are zero have no say. A sum without a slot has
+ * exponent 0. */
 static sum_scale sum_scale_of(const gs_tensor *sum, const gs_tensor *delta, const gs_tensor *x,
                               int64_t replica, int64_t steps) {
   const int32_t window = 2 * gs_scale_window(delta->dtype);
-  const int32_t first = step_exponent(delta, x, replica, 0);
-  int32_t most = first;
+  int32_t first = EMPTY;
+  int32_t most = EMPTY;
   bool uniform = true;
-  for (int64_t t = 1; t < steps; t++) {
+  for (int64_t t = 0; t < steps; t++) {
     const int32_t exponent = step_exponent(delta, x, replica, t);
+    if (exponent == EMPTY) continue;
+    if (first == EMPTY) first = exponent;
     if (exponent != first) uniform = false;
     if (exponent > most) most = exponent;
   }
+  if (first == EMPTY) return (sum_scale){0, true};
   if (!sum->scale) return (sum_scale){0, uniform && first == 0};
   if (uniform) return (sum_scale){first, true};
   return (sum_scale){most >= -window && most <= window ? 0 : most, false};
@@ -74,8 +91,8 @@ static bool shifted_tile(const gradient_pass *pass, gs_tile tile, int32_t expone
       unsigned char *row = scratch + (size_t)(i * tile.rows) * bytes;
       memcpy(row, gs_cpu_at(delta, r, first + i, tile.row), (size_t)tile.rows * bytes);
       gs_cpu_rows_of(delta->dtype)
-          ->scale_add(row, gs_scale_factor((int64_t)step_exponent(delta, pass->x, r, t) - exponent),
-                      NULL, 0, tile.rows);
+          ->scale_add(row, step_factor(step_exponent(delta, pass->x, r, t), exponent), NULL, 0,
+                      tile.rows);
     }
     done =
         gs_cpu_gemm_tile(delta->dtype, true, false, tile.rows, tile.cols, rows, scratch, tile.rows,
@@ -117,8 +134,8 @@ static void bias_strip(const gs_tensor *delta, int64_t steps, const gs_tensor *d
   for (int64_t i = 0; i < delta->rows; i++) {
     const void *row = gs_cpu_at(delta, replica, i, col);
     if (!scale.plain) {
-      const int64_t own = step_exponent(delta, NULL, replica, i / step_rows);
-      rows->copy(scratch, row, gs_scale_factor(own - scale.exponent), cols);
+      const int32_t own = step_exponent(delta, NULL, replica, i / step_rows);
+      rows->copy(scratch, row, step_factor(own, scale.exponent), cols);
       row = scratch;
     }
     rows->add_to(sum, row, cols);

@@ -16,6 +16,7 @@
 typedef struct gs_cpu_device {
   gs_device base; /* first: a gs_device * is a gs_cpu_device * */
   int threads;
+  char name[128]; /* the processor's */
   void *workspace;
   size_t workspace_bytes;
 } gs_cpu_device;
@@ -137,6 +138,7 @@ gs_status gs_cpu_recurrent_backward(gs_device *, const gs_recurrence *, const gs
 gs_status gs_cpu_stats(gs_device *, const gs_stats_job *, int64_t);
 
 /* Workspace each file's operations need for tensors of these sizes. */
+size_t gs_cpu_fill_workspace(const gs_workspace_need *, int threads);
 size_t gs_cpu_dense_workspace(const gs_workspace_need *, int threads);
 size_t gs_cpu_gradient_workspace(const gs_workspace_need *, int threads);
 size_t gs_cpu_recurrent_workspace(const gs_workspace_need *, int threads);

@@ -42,7 +42,7 @@ static void mse_step(const loss_pass *pass, int64_t replica, int64_t t, gs_scale
   const gs_cpu_rows *row_ops = gs_cpu_rows_of(pass->h->dtype);
   const gs_tensor h = gs_tensor_step(pass->h, pass->steps, t);
   const gs_tensor dh = gs_tensor_step(pass->dh, pass->steps, t);
-  const int32_t of_h = gs_cpu_scale(&h, replica).exponent;
+  const int32_t of_h = gs_scale_input(gs_cpu_scale(&h, replica)).exponent;
   const int32_t exponent = dh.scale ? gs_scale_join(of_h, 0) : 0;
   if (dh.scale) dh.scale[replica] = (gs_scale){exponent, GS_PEAK_NONE};
   double sum = 0;

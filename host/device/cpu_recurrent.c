@@ -32,7 +32,7 @@ static gs_scale *slot_at(const gs_tensor *sequence, int64_t block, int64_t repli
 
 static gs_scale scale_at(const gs_tensor *sequence, int64_t block, int64_t replica) {
   const gs_scale *slot = slot_at(sequence, block, replica);
-  return slot ? *slot : (gs_scale){0, GS_PEAK_NONE};
+  return slot ? gs_scale_input(*slot) : (gs_scale){0, GS_PEAK_NONE};
 }
 
 /* ---- one step, forward: h_t = phi(W h_{t-1} + p_t) ---- */

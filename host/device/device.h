@@ -152,7 +152,8 @@ typedef struct gs_workspace_need {
   int64_t elements; /* elements of the largest tensor with statistics, one replica and step */
   int64_t replicas;
   gs_dtype dtype;
-  bool recurrent; /* recurrent operations will be used */
+  bool recurrent;  /* recurrent operations will be used */
+  bool orthogonal; /* so will the orthogonal fill */
 } gs_workspace_need;
 
 typedef struct gs_device gs_device;

@@ -22,6 +22,14 @@ GS_SCALE_FN int32_t gs_scale_window(gs_dtype dtype) {
   return dtype == GS_F64 ? 256 : dtype == GS_F16 ? 4 : 32;
 }
 
+/* An input's slot as an operation should read it. A tensor without finite
+ * non-zero digits is the same at every exponent: the one it happens to have (a
+ * relu layer that died at 2^200) must not decide about an addend or a sum. */
+GS_SCALE_FN gs_scale gs_scale_input(gs_scale slot) {
+  if (slot.peak == GS_PEAK_NONE) slot.exponent = 0;
+  return slot;
+}
+
 /* The power of two by which an operation reading digits with this peak lowers
  * its output: out_digits = exact_result * 2^-shift, out_exponent += shift. Cut
  * to what one factor of the arithmetic's type can hold; digits further out need

@@ -14,7 +14,7 @@
 /* Standard deviation of N(0,1) conditioned on |x| < 2. */
 static const double TRUNCATED_DEVIATION = 0.87962566103423978;
 
-enum { KIND_SHIFT = 24 };
+enum { KIND_SHIFT = 28 }; /* GS_MAX_DEPTH fits below */
 
 uint32_t gs_tensor_id(gs_tensor_kind kind, int64_t index) {
   return (uint32_t)kind << KIND_SHIFT | (uint32_t)index;

@@ -37,7 +37,8 @@ gs_workspace_need gs_mlp_need(const gs_config *config) {
                              .elements = weights > rows * columns ? weights : rows * columns,
                              .replicas = config->replicas,
                              .dtype = config->dtype,
-                             .recurrent = false};
+                             .recurrent = false,
+                             .orthogonal = config->init.kind == GS_INIT_ORTHOGONAL};
 }
 
 /* ---- memory ---- */

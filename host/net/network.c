@@ -119,6 +119,12 @@ gs_status gs_network_fill_normal(gs_network *network, const gs_tensor *tensor, d
   return network->device->ops->fill(network->device, tensor, &fill);
 }
 
+/* Several networks may share a device: each brings its own workspace. */
+static gs_status use_workspace(gs_network *network) {
+  return network->device->ops->set_workspace(network->device, network->workspace,
+                                             network->sizes.workspace_bytes);
+}
+
 static gs_status allocate_and_fill(gs_network *network) {
   gs_device *device = network->device;
   GS_TRY(device->ops->alloc(device, network->sizes.total_bytes, &network->memory));
@@ -127,6 +133,7 @@ static gs_status allocate_and_fill(gs_network *network) {
   if (layout.arena.overflowed) {
     return GS_FAIL(&device->error, GS_ERR_INTERNAL, "the memory prediction was too small");
   }
+  GS_TRY(use_workspace(network));
   return network->config.model == GS_MLP ? gs_mlp_fill(network) : gs_rnn_fill(network);
 }
 
@@ -156,8 +163,7 @@ gs_status gs_network_create(gs_device *device, const gs_config *config,
 
 static gs_status forward(gs_network *network) {
   gs_device *device = network->device;
-  /* several networks may share a device: each brings its own workspace */
-  GS_TRY(device->ops->set_workspace(device, network->workspace, network->sizes.workspace_bytes));
+  GS_TRY(use_workspace(network));
   GS_TRY(device->ops->begin_step(device, network->slots, network->slot_count));
   return network->config.model == GS_MLP ? gs_mlp_forward(network) : gs_rnn_forward(network);
 }

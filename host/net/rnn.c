@@ -21,7 +21,9 @@ gs_workspace_need gs_rnn_need(const gs_config *config) {
                              .elements = weights > state ? weights : state,
                              .replicas = config->replicas,
                              .dtype = config->dtype,
-                             .recurrent = true};
+                             .recurrent = true,
+                             .orthogonal = config->init.kind == GS_INIT_ORTHOGONAL ||
+                                           config->input_init.kind == GS_INIT_ORTHOGONAL};
 }
 
 /* ---- memory ---- */

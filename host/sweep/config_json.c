@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "sweep/block.h"
 #include "sweep/spec.h"
 
@@ -99,19 +100,12 @@ gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *
 
 /* ---- identity ---- */
 
-/* 64-bit FNV-1a (Fowler, Noll, Vo). */
-static uint64_t hash_text(const char *text) {
-  uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-  return hash;
-}
-
 gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error) {
   cJSON *object = gs_config_to_json(config);
   char *line = object ? gs_json_print_line(object) : NULL;
   cJSON_Delete(object);
   if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a cell's parameters");
-  snprintf(id, GS_CELL_ID_BYTES, "%016" PRIx64, hash_text(line));
+  snprintf(id, GS_CELL_ID_BYTES, "%016" PRIx64, gs_hash_bytes(GS_HASH_START, line, strlen(line)));
   free(line);
   return GS_OK;
 }

@@ -67,12 +67,13 @@ static void print_totals(const dry_run *dry) {
   (void)fprintf(dry->stream, "; at most %s of %s; about %s\n",
                 gs_text_bytes(dry->most_bytes, texts[0]), gs_text_bytes(dry->limit_bytes, texts[1]),
                 gs_text_seconds(dry->seconds, texts[2]));
-  (void)fprintf(dry->stream,
-                "time at %.0f%% of the measured limits, %sFLOP/s (f32) and %sB/s, and with "
-                "--time-limit %g s per cell\n",
-                GS_ESTIMATE_SHARE * 100, gs_text_short(dry->floor.flops_per_s_f32, texts[3]),
-                gs_text_short(dry->floor.copy_bytes_per_s, texts[4]),
-                dry->options->measure.time_limit_s);
+  (void)fprintf(
+      dry->stream,
+      "time at %.0f%% of the measured limits, %s (f32) and %s, and with --time-limit %g s "
+      "per cell\n",
+      GS_ESTIMATE_SHARE * 100, gs_text_rate(dry->floor.flops_per_s_f32, "FLOP/s", texts[3]),
+      gs_text_rate(dry->floor.copy_bytes_per_s, "B/s", texts[4]),
+      dry->options->measure.time_limit_s);
 }
 
 static gs_status run(dry_run *dry, gs_error *error) {

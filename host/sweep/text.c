@@ -36,6 +36,15 @@ const char *gs_text_short(double value, char text[GS_NUMBER_BYTES]) {
   return three_digits(value, units[unit], text);
 }
 
+const char *gs_text_rate(double value, const char *unit, char text[GS_NUMBER_BYTES]) {
+  char number[GS_NUMBER_BYTES];
+  gs_text_short(value, number);
+  const size_t digits = strspn(number, "-+.0123456789");
+  snprintf(text, GS_NUMBER_BYTES, "%.*s %.4s%.8s", (int)(digits < 8 ? digits : 8), number,
+           number + digits, unit);
+  return text;
+}
+
 const char *gs_text_bytes(double bytes, char text[GS_NUMBER_BYTES]) {
   static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
   size_t unit = 0;

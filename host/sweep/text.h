@@ -13,6 +13,8 @@ enum { GS_NUMBER_BYTES = 24 };
 /* Three significant digits and a unit letter: "12.3k", "1.24M", "850". "-" for
  * what is not finite. */
 const char *gs_text_short(double value, char text[GS_NUMBER_BYTES]);
+/* The same before a unit: "42.0 GFLOP/s". */
+const char *gs_text_rate(double value, const char *unit, char text[GS_NUMBER_BYTES]);
 /* Bytes: "1.50 GiB". */
 const char *gs_text_bytes(double bytes, char text[GS_NUMBER_BYTES]);
 /* Seconds: "12 ms", "3.4 s", "2:05:00". */
