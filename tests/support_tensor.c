@@ -55,6 +55,12 @@ static void get(gs_device *device, void *to, const void *from, size_t bytes) {
   gs_support_ok(device->ops->download(device, to, from, bytes), &device->error);
 }
 
+gs_scale gs_support_slot(gs_device *device, const gs_tensor *tensor, int64_t index) {
+  gs_scale slot;
+  get(device, &slot, &tensor->scale[index], sizeof slot);
+  return slot;
+}
+
 /* Elements of memory behind a tensor of this shape. */
 static int64_t extent(const gs_tensor *tensor) {
   return tensor->stride ? tensor->replicas * tensor->stride : tensor->rows * tensor->ld;
@@ -114,6 +120,19 @@ gs_tensor gs_pool_random(gs_pool *pool, gs_shape shape, int digit, const int32_t
   return tensor;
 }
 
+void gs_pool_zero_step(gs_pool *pool, const gs_tensor *sequence, int64_t steps, int64_t t) {
+  const gs_tensor step = gs_tensor_step(sequence, steps, t);
+  double *values = calloc((size_t)(step.replicas * step.rows * step.cols), sizeof *values);
+  assert_non_null(values);
+  gs_support_upload(pool->device, &step, values);
+  free(values);
+  for (int64_t r = 0; step.scale && r < step.replicas; r++) {
+    gs_scale slot = gs_support_slot(pool->device, &step, r);
+    slot.peak = GS_PEAK_NONE;
+    put(pool->device, &step.scale[r], &slot, sizeof slot);
+  }
+}
+
 double *gs_support_values(gs_device *device, const gs_tensor *sequence, int64_t steps) {
   const int64_t size = sequence->replicas * sequence->rows / steps * sequence->cols;
   double *values = malloc((size_t)(steps * size) * sizeof *values);
@@ -125,12 +144,6 @@ double *gs_support_values(gs_device *device, const gs_tensor *sequence, int64_t 
     free(own);
   }
   return values;
-}
-
-gs_scale gs_support_slot(gs_device *device, const gs_tensor *tensor, int64_t index) {
-  gs_scale slot;
-  get(device, &slot, &tensor->scale[index], sizeof slot);
-  return slot;
 }
 
 void gs_support_check_padding(gs_device *device, const gs_tensor *tensor) {

@@ -37,6 +37,10 @@ gs_tensor gs_pool_tensor(gs_pool *pool, gs_shape shape);
  * and the peaks that belong to them. */
 gs_tensor gs_pool_random(gs_pool *pool, gs_shape shape, int digit, const int32_t *exponents);
 
+/* Zeroes the digits of a sequence's step t = 0, 1, ...; its exponents stay, its
+ * peaks are GS_PEAK_NONE. */
+void gs_pool_zero_step(gs_pool *pool, const gs_tensor *sequence, int64_t steps, int64_t t);
+
 /* True values of a sequence, [steps][R][rows / steps][cols]; malloc'd. */
 double *gs_support_values(gs_device *device, const gs_tensor *sequence, int64_t steps);
 gs_scale gs_support_slot(gs_device *device, const gs_tensor *tensor, int64_t index);

@@ -44,19 +44,22 @@ typedef struct gradient_case {
   bool delta_slots, x_slots;
   int digit; /* of delta; x's are -digit */
   int32_t delta[T], x[T];
-  bool far; /* true values that only a slot can hold */
+  bool far;  /* true values that only a slot can hold */
+  bool dead; /* the second step of delta is all zero, whatever its exponent */
 } gradient_case;
 
 static const gradient_case gradients[] = {
-    {"plain", 1, false, false, 0, {0}, {0}, false},
-    {"plain steps", T, false, false, 3, {0}, {0}, false},
-    {"one exponent", T, true, true, -20, {20, 20, 20, 20, 20}, {-9, -9, -9, -9, -9}, false},
-    {"one large exponent", T, true, false, 2, {900, 900, 900, 900, 900}, {0}, true},
-    {"near exponents", T, true, true, -7, {0, 33, -40, 7, 21}, {5, -30, 40, 0, -20}, false},
-    {"delta alone", T, true, false, 0, {-3, 3, 0, 5, 1}, {0}, false},
-    {"x alone", T, false, true, 0, {0}, {-3, 3, 0, 5, 1}, false},
-    {"far up", T, true, true, 4, {800, 750, 700, 650, 600}, {0, 45, 90, 140, 185}, true},
-    {"far down", T, true, true, 4, {-600, -650, -700, -750, -800}, {0, 40, 85, 140, 190}, true},
+    {"plain", 1, false, false, 0, {0}, {0}, false, false},
+    {"plain steps", T, false, false, 3, {0}, {0}, false, false},
+    {"one exponent", T, true, true, -20, {20, 20, 20, 20, 20}, {-9, -9, -9, -9, -9}, false, false},
+    {"one large exponent", T, true, false, 2, {900, 900, 900, 900, 900}, {0}, true, false},
+    {"near exponents", T, true, true, -7, {0, 33, -40, 7, 21}, {5, -30, 40, 0, -20}, false, false},
+    {"delta alone", T, true, false, 0, {-3, 3, 0, 5, 1}, {0}, false, false},
+    {"x alone", T, false, true, 0, {0}, {-3, 3, 0, 5, 1}, false, false},
+    {"far up", T, true, true, 4, {800, 750, 700, 650, 600}, {0, 45, 90, 140, 185}, true, false},
+    {"far down", T, true, true, 4, {-600, -650, -700, -750, -800}, {0, 40, 85, 140}, true, false},
+    {"dead step", T, true, true, 0, {3, 900, 0, -2, 1}, {0, 1, 2, 3, 4}, false, true},
+    {"dead step alone", T, true, false, 0, {0, 900}, {0}, false, true},
 };
 
 static void check_weight_gradient(const gradient_case *c, gs_dtype dtype, int64_t B, int64_t n,
@@ -67,6 +70,7 @@ static void check_weight_gradient(const gradient_case *c, gs_dtype dtype, int64_
   const gs_tensor delta = gs_pool_random(
       &pool, (gs_shape){dtype, R, rows, n, 2, .slots = c->delta_slots ? c->steps : 0}, c->digit,
       c->delta);
+  if (c->dead) gs_pool_zero_step(&pool, &delta, c->steps, 1);
   const gs_tensor x =
       gs_pool_random(&pool, (gs_shape){dtype, R, rows, n_in, 1, .slots = c->x_slots ? c->steps : 0},
                      -c->digit, c->x);
@@ -111,18 +115,22 @@ typedef struct loss_case {
   int64_t steps;
   bool slots, tracked, own_dh;
   int32_t exponents[T];
+  bool dead; /* the second step of h is all zero, whatever its exponent */
 } loss_case;
 
 static const loss_case losses[] = {
-    {GS_DEVICE_LOSS_LINEAR, 1, false, false, true, {0}},
-    {GS_DEVICE_LOSS_LINEAR, T, false, false, false, {0}},
-    {GS_DEVICE_LOSS_LINEAR, T, true, true, true, {3, -4, 60, 40, -300}},
-    {GS_DEVICE_LOSS_LINEAR, T, true, false, false, {300, 310, 305, -300, 320}},
-    {GS_DEVICE_LOSS_MSE, 1, false, false, true, {0}},
-    {GS_DEVICE_LOSS_MSE, T, false, false, true, {0}},
-    {GS_DEVICE_LOSS_MSE, T, true, true, true, {3, -4, 60, 40, -300}},
-    {GS_DEVICE_LOSS_MSE, T, true, true, true, {300, 310, 305, -300, 320}},
-    {GS_DEVICE_LOSS_MSE, T, true, false, true, {3, -4, 6, 4, -5}},
+    {GS_DEVICE_LOSS_LINEAR, 1, false, false, true, {0}, false},
+    {GS_DEVICE_LOSS_LINEAR, T, false, false, false, {0}, false},
+    {GS_DEVICE_LOSS_LINEAR, T, true, true, true, {3, -4, 60, 40, -300}, false},
+    {GS_DEVICE_LOSS_LINEAR, T, true, false, false, {300, 310, 305, -300, 320}, false},
+    {GS_DEVICE_LOSS_MSE, 1, false, false, true, {0}, false},
+    {GS_DEVICE_LOSS_MSE, T, false, false, true, {0}, false},
+    {GS_DEVICE_LOSS_MSE, T, true, true, true, {3, -4, 60, 40, -300}, false},
+    {GS_DEVICE_LOSS_MSE, T, true, true, true, {300, 310, 305, -300, 320}, false},
+    {GS_DEVICE_LOSS_MSE, T, true, false, true, {3, -4, 6, 4, -5}, false},
+    {GS_DEVICE_LOSS_LINEAR, T, true, true, true, {3, 900, 6, 4, -5}, true},
+    {GS_DEVICE_LOSS_MSE, T, true, false, true, {3, 900, 6, 4, -5}, true},
+    {GS_DEVICE_LOSS_MSE, T, true, true, true, {3, 900, 6, 4, -5}, true},
 };
 
 /* Replica r's loss, and the scale its rounding is relative to: the sum of the
@@ -148,6 +156,7 @@ static void check_loss(const loss_case *c, gs_dtype dtype, int64_t B, int64_t n)
   gs_device *device = pool.device;
   const gs_tensor h = gs_pool_random(
       &pool, (gs_shape){dtype, R, rows, n, 2, .slots = c->slots ? slots : 0}, 1, c->exponents);
+  if (c->dead) gs_pool_zero_step(&pool, &h, c->steps, 1);
   const gs_tensor target = gs_pool_random(&pool, (gs_shape){dtype, R, rows, n, .pad = 1}, 0, NULL);
   gs_tensor dh =
       gs_pool_tensor(&pool, (gs_shape){dtype, R, rows, n, 4, .slots = c->tracked ? slots : 0});
@@ -235,15 +244,34 @@ static double *plain_backward(const loop_case *c, const double *w, const double 
   return delta;
 }
 
+static int32_t shifted(gs_scale slot, gs_dtype dtype) {
+  return gs_scale_input(slot).exponent + gs_scale_shift(slot.peak, dtype);
+}
+
 /* The exponents that scale.h makes of those before. */
 static void check_forward_slots(gs_device *device, const gs_tensor *h, const loop_case *c) {
   for (int64_t t = 1; h->scale && t <= T; t++)
     for (int64_t r = 0; r < c->replicas; r++) {
       const gs_scale before = gs_support_slot(device, h, (t - 1) * c->replicas + r);
       const gs_scale now = gs_support_slot(device, h, t * c->replicas + r);
-      assert_int_equal(now.exponent,
-                       gs_scale_join(before.exponent + gs_scale_shift(before.peak, c->dtype), 0));
+      assert_int_equal(now.exponent, gs_scale_join(shifted(before, c->dtype), 0));
     }
+}
+
+static void check_backward_slots(gs_device *device, const gs_tensor *delta, const gs_tensor *dh,
+                                 const loop_case *c) {
+  const int64_t count = c->replicas;
+  for (int64_t i = 0; delta->scale && i < T * count; i++) {
+    const int64_t block = c->every ? i / count : i / count - (T - 1); /* of dh; < 0: none */
+    int32_t of_dh = 0, of_next = 0;
+    if (dh->scale && block >= 0)
+      of_dh = shifted(gs_support_slot(device, dh, block * count + i % count), c->dtype);
+    if (i + count < T * count)
+      of_next = shifted(gs_support_slot(device, delta, i + count), c->dtype);
+    const bool last = i / count == T - 1;
+    const int32_t expected = last ? of_dh : block < 0 ? of_next : gs_scale_join(of_next, of_dh);
+    assert_int_equal(gs_support_slot(device, delta, i).exponent, expected);
+  }
 }
 
 typedef struct loop_tensors {
@@ -252,7 +280,8 @@ typedef struct loop_tensors {
 } loop_tensors;
 
 static loop_tensors make_tensors(gs_pool *pool, const loop_case *c) {
-  static const int32_t of_dh[T] = {4, -4, 3, 0, 2};
+  /* what only slots can hold, where the result has them too */
+  static const int32_t near[T] = {4, -4, 3, 0, 2}, far[T] = {4, 0, 200, 0, -300};
   const bool tracked = c->tracked && gs_activation_homogeneous(c->activation.kind);
   const int64_t rows = T * c->B, seen = c->every ? T : 1;
   gs_shape shape = {.dtype = c->dtype, .replicas = c->replicas, .cols = c->n};
@@ -268,7 +297,7 @@ static loop_tensors make_tensors(gs_pool *pool, const loop_case *c) {
   t.h = gs_pool_random(pool, shape, c->state_digit, NULL);
   shape.rows = seen * c->B;
   shape.slots = c->dh_slots ? seen : 0;
-  t.dh = gs_pool_random(pool, shape, 0, of_dh);
+  t.dh = gs_pool_random(pool, shape, 0, c->tracked && c->every ? far : near);
   shape.rows = rows;
   shape.slots = c->tracked ? T : 0;
   t.delta = gs_pool_tensor(pool, shape);
@@ -299,6 +328,7 @@ static void check_loops(const loop_case *c) {
       device->ops->recurrent_backward(device, &t.recurrence, &t.dh, seen, &t.p, &t.h, &t.delta),
       &device->error);
   check_sequence(&pool, &t.delta, T, want, gs_activation_name(c->activation.kind));
+  check_backward_slots(device, &t.delta, &t.dh, c);
   if (t.delta.scale) gs_support_check_peaks(device, &t.delta, T);
   free(want);
   free(z);

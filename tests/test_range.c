@@ -41,10 +41,11 @@ static bool same_histogram(const uint32_t *a, const uint32_t *b, int bins, int64
 }
 
 /* All numbers must be normal for the promise to hold, or relu's zeros. */
-static void check_in_range(const gs_stats *stats, const char *quantity, bool zeros) {
+static void check_in_range(const gs_stats *stats, const char *range, const char *quantity,
+                           bool zeros) {
   if (stats->nan || stats->inf || stats->subnormal || (stats->zero && !zeros))
-    fail_msg("%s: %d NaN, %d infinities, %d subnormals, %d zeros", quantity, (int)stats->nan,
-             (int)stats->inf, (int)stats->subnormal, (int)stats->zero);
+    fail_msg("%s %s: %d NaN, %d infinities, %d subnormals, %d zeros", range, quantity,
+             (int)stats->nan, (int)stats->inf, (int)stats->subnormal, (int)stats->zero);
 }
 
 /* Compares one quantity's statistics; returns the farthest exponent seen. */
@@ -59,8 +60,8 @@ static int64_t compare_quantity(gs_network *extended, gs_network *native, gs_qua
   int64_t farthest = 0;
   assert_int_equal(a.points, b.points);
   for (int64_t i = 0; i < a.points * replicas; i++) {
-    check_in_range(&a.stats[i], gs_quantity_name(quantity), zeros);
-    check_in_range(&b.stats[i], gs_quantity_name(quantity), zeros);
+    check_in_range(&a.stats[i], "extended", gs_quantity_name(quantity), zeros);
+    check_in_range(&b.stats[i], "native", gs_quantity_name(quantity), zeros);
     assert_int_equal(b.stats[i].exponent, 0);
     if (!same_stats(&a.stats[i], &b.stats[i]))
       fail_msg("%s, point %d of %d: other statistics with exponent %d", gs_quantity_name(quantity),
