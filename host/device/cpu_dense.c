@@ -2,6 +2,7 @@
  * writes its product straight into the output tensor, and the pointwise part
  * (shift, bias, activation or derivative, bias gradient, peak) follows while
  * the tile is in cache. */
+#include <omp.h>
 #include <string.h>
 
 #include "device/cpu_internal.h"
@@ -33,36 +34,35 @@ static void open_slots(const gs_tensor *out, const gs_tensor *in, bool joined) {
   }
 }
 
+static int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
+
 /* ---- forward ---- */
 
 typedef struct forward_pass {
   const gs_tensor *x, *w, *b, *saved, *h;
   gs_activation activation;
-  const void *w_transposed; /* n_in x packed_ld(n_out) of the replica at hand, or NULL */
+  unsigned char *scratch; /* of every thread, for packed strips; NULL: none is used */
+  size_t scratch_bytes;   /* of one thread */
 } forward_pass;
 
-/* Leading dimension of the transposed copy: off the powers of two, whose columns
- * would share a few lines of the caches. */
-static int64_t packed_ld(int64_t n_out) { return n_out + 16; }
+/* With many rows the product is faster on a transposed copy of W: an NT product
+ * packs W anew for each tile. A task then makes a strip of columns: it transposes
+ * the strip's part of W into its thread's scratch, where it stays in the
+ * second-level cache, and multiplies it by the rows, a block at a time. */
+enum { STRIP_COLS = 128, STRIP_ROWS = 512, BLOCK_ROWS = 128 };
 
-static bool forward_tile(const forward_pass *pass, gs_tile tile) {
+static bool forward_packs(int64_t rows, int64_t n_in, int64_t n_out) {
+  return rows >= BLOCK_ROWS && n_in >= 2 * STRIP_COLS && n_out >= 2 * STRIP_COLS;
+}
+
+static void forward_pointwise(const forward_pass *pass, gs_tile tile) {
   const gs_tensor *h = pass->h;
-  const gs_tensor *w = pass->w;
   const int64_t r = tile.replica;
-  const size_t bytes = gs_dtype_bytes(h->dtype);
-  const bool packed = pass->w_transposed != NULL;
-  const void *right = packed ? (const unsigned char *)pass->w_transposed + (size_t)tile.col * bytes
-                             : gs_cpu_at(w, r, tile.col, 0);
-  if (!gs_cpu_gemm_tile(h->dtype, false, !packed, tile.rows, tile.cols, w->cols,
-                        gs_cpu_at(pass->x, r, tile.row, 0), pass->x->ld, right,
-                        packed ? packed_ld(w->rows) : w->ld, 0, gs_cpu_at(h, r, tile.row, tile.col),
-                        h->ld)) {
-    return false;
-  }
   const gs_cpu_rows *rows = gs_cpu_rows_of(h->dtype);
   const rescale scale =
       rescale_of(gs_cpu_scale(pass->x, r), h->dtype, h->scale != NULL, pass->b != NULL);
   const void *bias = pass->b ? gs_cpu_at(pass->b, r, 0, tile.col) : NULL;
+  int32_t peak = GS_PEAK_NONE;
   for (int64_t i = 0; i < tile.rows; i++) {
     void *row = gs_cpu_at(h, r, tile.row + i, tile.col);
     void *saved = pass->saved ? gs_cpu_at(pass->saved, r, tile.row + i, tile.col) : NULL;
@@ -70,78 +70,85 @@ static bool forward_tile(const forward_pass *pass, gs_tile tile) {
       rows->scale_add(row, scale.product, bias, scale.addend, tile.cols);
     }
     rows->activate(pass->activation, row, saved, tile.cols);
-    if (h->scale) gs_cpu_raise_peak(&h->scale[r], rows->peak(row, tile.cols));
+    if (h->scale) peak = larger(peak, rows->peak(row, tile.cols));
   }
+  if (h->scale) gs_cpu_raise_peak(&h->scale[r], peak);
+}
+
+/* One tile; strip: W transposed, of just the tile's columns, or NULL. */
+static bool forward_tile(const forward_pass *pass, gs_tile tile, const void *strip) {
+  const gs_tensor *h = pass->h;
+  const gs_tensor *w = pass->w;
+  const int64_t r = tile.replica;
+  if (!gs_cpu_gemm_tile(h->dtype, false, !strip, tile.rows, tile.cols, w->cols,
+                        gs_cpu_at(pass->x, r, tile.row, 0), pass->x->ld,
+                        strip ? strip : gs_cpu_at(w, r, tile.col, 0), strip ? tile.cols : w->ld, 0,
+                        gs_cpu_at(h, r, tile.row, tile.col), h->ld)) {
+    return false;
+  }
+  forward_pointwise(pass, tile);
   return true;
 }
 
-/* With many rows the product is faster on a transposed copy of W, made once per
- * replica: NT packs W again for each tile. */
-static bool forward_packs(int64_t rows, int64_t n_in, int64_t n_out) {
-  return rows >= 128 && n_in >= 256 && n_out >= 256;
+static bool forward_strip(const forward_pass *pass, gs_tile tile, void *strip) {
+  const gs_tensor *w = pass->w;
+  gs_cpu_transpose(w->dtype, gs_cpu_at(w, tile.replica, tile.col, 0), w->ld, tile.cols, w->cols,
+                   strip, tile.cols);
+  bool done = true;
+  gs_tile block = tile;
+  for (int64_t row = 0; row < tile.rows; row += BLOCK_ROWS) {
+    block.row = tile.row + row;
+    block.rows = tile.rows - row < BLOCK_ROWS ? tile.rows - row : BLOCK_ROWS;
+    done = forward_tile(pass, block, strip) && done;
+  }
+  return done;
 }
 
-/* W transposed (forward) or column sums per row tile (backward): never both at
- * once, but the sum of the two is simpler and hardly larger. */
+static size_t strip_bytes(int64_t n_in, gs_dtype dtype) {
+  gs_arena arena = gs_arena_counting();
+  gs_arena_take(&arena, (size_t)n_in * STRIP_COLS, gs_dtype_bytes(dtype));
+  return arena.used;
+}
+
+/* Strips (forward) or column sums per row tile (backward): never both at once,
+ * but the sum of the two is simpler and hardly larger. A packed W has at least
+ * 2 STRIP_COLS rows, which bounds its columns. */
 size_t gs_cpu_dense_workspace(const gs_workspace_need *need, int threads) {
-  (void)threads;
   gs_arena arena = gs_arena_counting();
   const size_t bytes = gs_dtype_bytes(need->dtype);
   const int64_t row_tiles = need->recurrent ? 0 : gs_cpu_most_row_tiles(need->rows);
-  const int64_t packed = need->weights + need->columns * packed_ld(0);
-  gs_arena_take(&arena, (size_t)packed, bytes);
+  const int64_t by_weights = need->weights / (2 * STRIP_COLS);
+  const int64_t n_in = need->columns < by_weights ? need->columns : by_weights;
+  if (forward_packs(need->rows, n_in, need->columns)) {
+    gs_arena_take(&arena, (size_t)threads, strip_bytes(n_in, need->dtype));
+  }
   gs_arena_take(&arena, (size_t)(need->replicas * row_tiles), (size_t)need->columns * bytes);
   return arena.used;
 }
 
-static bool forward_packed(gs_cpu_device *cpu, forward_pass *pass, void *scratch) {
-  const gs_tensor *w = pass->w;
-  const gs_tensor *h = pass->h;
-  const gs_tiling tiling = gs_cpu_tiling(GS_GEMM_NN, h->rows, h->cols, 1);
-  enum { STRIP = 64 };
-  const size_t bytes = gs_dtype_bytes(w->dtype);
-  bool failed = false;
-  pass->w_transposed = scratch;
-  for (int64_t r = 0; r < h->replicas; r++) {
-#pragma omp parallel num_threads(cpu->threads) reduction(|| : failed)
-    {
-#pragma omp for schedule(static)
-      for (int64_t row = 0; row < w->rows; row += STRIP) {
-        const int64_t rows = w->rows - row < STRIP ? w->rows - row : STRIP;
-        gs_cpu_transpose(w->dtype, gs_cpu_at(w, r, row, 0), w->ld, rows, w->cols,
-                         (unsigned char *)scratch + (size_t)row * bytes, packed_ld(w->rows));
-      }
-#pragma omp for schedule(dynamic)
-      for (int64_t task = 0; task < tiling.tasks; task++) {
-        gs_tile tile = gs_cpu_tile(&tiling, task, h->rows, h->cols);
-        tile.replica = r;
-        failed = !forward_tile(pass, tile) || failed;
-      }
-    }
-  }
-  return !failed;
+static bool forward_task(const forward_pass *pass, gs_tile tile) {
+  if (!pass->scratch) return forward_tile(pass, tile, NULL);
+  return forward_strip(pass, tile,
+                       pass->scratch + (size_t)omp_get_thread_num() * pass->scratch_bytes);
 }
 
 gs_status gs_cpu_dense_forward(gs_device *device, const gs_tensor *x, const gs_tensor *w,
                                const gs_tensor *b, gs_activation activation, const gs_tensor *saved,
                                const gs_tensor *h) {
-  forward_pass pass = {x, w, b, saved, h, activation, NULL};
-  bool failed = false;
-  open_slots(h, x, b != NULL);
+  const int threads = gs_cpu(device)->threads;
+  forward_pass pass = {x, w, b, saved, h, activation, NULL, strip_bytes(w->cols, w->dtype)};
+  gs_tiling tiling = gs_cpu_tiling(GS_GEMM_NT, h->rows, h->cols, h->replicas);
   if (forward_packs(h->rows, w->cols, w->rows)) {
     gs_arena arena = gs_cpu_workspace(device);
-    void *scratch =
-        gs_arena_take(&arena, (size_t)(packed_ld(w->rows) * w->cols), gs_dtype_bytes(w->dtype));
-    if (!scratch) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
-    failed = !forward_packed(gs_cpu(device), &pass, scratch);
-  } else {
-    const gs_tiling tiling = gs_cpu_tiling(GS_GEMM_NT, h->rows, h->cols, h->replicas);
-#pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(dynamic)                    \
-    reduction(||                                                                                   \
-              : failed)
-    for (int64_t task = 0; task < tiling.tasks; task++) {
-      failed = !forward_tile(&pass, gs_cpu_tile(&tiling, task, h->rows, h->cols)) || failed;
-    }
+    pass.scratch = gs_arena_take(&arena, (size_t)threads, pass.scratch_bytes);
+    if (!pass.scratch) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
+    tiling = gs_cpu_fixed_tiling(h->rows, h->cols, h->replicas, STRIP_ROWS, STRIP_COLS);
+  }
+  bool failed = false;
+  open_slots(h, x, b != NULL);
+#pragma omp parallel for num_threads(threads) schedule(dynamic) reduction(|| : failed)
+  for (int64_t task = 0; task < tiling.tasks; task++) {
+    failed = !forward_task(&pass, gs_cpu_tile(&tiling, task, h->rows, h->cols)) || failed;
   }
   return failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product") : GS_OK;
 }
@@ -165,23 +172,15 @@ static void *sums_of(const backward_pass *pass, const gs_tiling *tiling, gs_tile
   return pass->partial + (size_t)element * gs_dtype_bytes(pass->delta->dtype);
 }
 
-static bool backward_tile(const backward_pass *pass, const gs_tiling *tiling, gs_tile tile) {
+static void backward_pointwise(const backward_pass *pass, gs_tile tile, void *sums) {
   const gs_tensor *delta = pass->delta;
   const gs_tensor *source = pass->source;
   const int64_t r = tile.replica;
   const gs_cpu_rows *rows = gs_cpu_rows_of(delta->dtype);
-  if (pass->w && !gs_cpu_gemm_tile(delta->dtype, false, false, tile.rows, tile.cols, pass->w->rows,
-                                   gs_cpu_at(source, r, tile.row, 0), source->ld,
-                                   gs_cpu_at(pass->w, r, 0, tile.col), pass->w->ld, 0,
-                                   gs_cpu_at(delta, r, tile.row, tile.col), delta->ld)) {
-    return false;
-  }
   const rescale scale =
       rescale_of(gs_cpu_scale(source, r), delta->dtype, delta->scale != NULL, false);
-  void *sums = sums_of(pass, tiling, tile);
-  if (sums) memset(sums, 0, (size_t)tile.cols * gs_dtype_bytes(delta->dtype));
-  for (int64_t i = 0; i < tile.rows; i++) {
-    const int64_t row = tile.row + i;
+  int32_t peak = GS_PEAK_NONE;
+  for (int64_t row = tile.row; row < tile.row + tile.rows; row++) {
     void *out = gs_cpu_at(delta, r, row, tile.col);
     if (!pass->w && source->data != delta->data) {
       rows->copy(out, gs_cpu_at(source, r, row, tile.col), 1, tile.cols);
@@ -190,9 +189,25 @@ static bool backward_tile(const backward_pass *pass, const gs_tiling *tiling, gs
                    pass->saved ? gs_cpu_at(pass->saved, r, row, tile.col) : NULL,
                    gs_cpu_at(pass->h, r, row, tile.col), tile.cols);
     if (scale.product != 1) rows->scale_add(out, scale.product, NULL, 0, tile.cols);
-    if (delta->scale) gs_cpu_raise_peak(&delta->scale[r], rows->peak(out, tile.cols));
+    if (delta->scale) peak = larger(peak, rows->peak(out, tile.cols));
     if (sums) rows->add_to(sums, out, tile.cols);
   }
+  if (delta->scale) gs_cpu_raise_peak(&delta->scale[r], peak);
+}
+
+static bool backward_tile(const backward_pass *pass, const gs_tiling *tiling, gs_tile tile) {
+  const gs_tensor *delta = pass->delta;
+  const gs_tensor *source = pass->source;
+  const int64_t r = tile.replica;
+  if (pass->w && !gs_cpu_gemm_tile(delta->dtype, false, false, tile.rows, tile.cols, pass->w->rows,
+                                   gs_cpu_at(source, r, tile.row, 0), source->ld,
+                                   gs_cpu_at(pass->w, r, 0, tile.col), pass->w->ld, 0,
+                                   gs_cpu_at(delta, r, tile.row, tile.col), delta->ld)) {
+    return false;
+  }
+  void *sums = sums_of(pass, tiling, tile);
+  if (sums) memset(sums, 0, (size_t)tile.cols * gs_dtype_bytes(delta->dtype));
+  backward_pointwise(pass, tile, sums);
   return true;
 }
 

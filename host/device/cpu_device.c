@@ -170,6 +170,13 @@ static const gs_device_ops cpu_ops = {
 };
 
 gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error) {
+  /* the serial build hands out its buffers without a lock: called from several
+   * threads it returns wrong products now and then */
+  if (openblas_get_parallel() == OPENBLAS_SEQUENTIAL) {
+    return GS_FAIL(error, GS_ERR_DEVICE,
+                   "linked with OpenBLAS's serial build, which threads must not share: install "
+                   "its OpenMP build (libopenblas-openmp-dev) and configure anew");
+  }
   gs_cpu_device *cpu = calloc(1, sizeof *cpu);
   if (!cpu) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cpu device");
   cpu->base.ops = &cpu_ops;

@@ -33,8 +33,8 @@ static void preferred_tile(gs_gemm_form form, int64_t *rows, int64_t *cols) {
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-static gs_tiling tiling_of(int64_t rows, int64_t cols, int64_t replicas, int64_t tile_rows,
-                           int64_t tile_cols) {
+gs_tiling gs_cpu_fixed_tiling(int64_t rows, int64_t cols, int64_t replicas, int64_t tile_rows,
+                              int64_t tile_cols) {
   gs_tiling tiling = {.tile_rows = tile_rows, .tile_cols = tile_cols};
   tiling.row_tiles = ceil_div(rows, tile_rows);
   tiling.col_tiles = ceil_div(cols, tile_cols);
@@ -53,7 +53,7 @@ gs_tiling gs_cpu_tiling(gs_gemm_form form, int64_t rows, int64_t cols, int64_t r
   preferred_tile(form, &tile_rows, &tile_cols);
   if (tile_rows > rows) tile_rows = rows;
   if (tile_cols > cols) tile_cols = cols;
-  gs_tiling tiling = tiling_of(rows, cols, replicas, tile_rows, tile_cols);
+  gs_tiling tiling = gs_cpu_fixed_tiling(rows, cols, replicas, tile_rows, tile_cols);
   while (tiling.tasks < WANTED_TASKS) {
     const bool can_halve_rows = tile_rows >= 2 * LEAST_ROWS;
     const bool can_halve_cols = tile_cols >= 2 * LEAST_COLS;
@@ -63,7 +63,7 @@ gs_tiling gs_cpu_tiling(gs_gemm_form form, int64_t rows, int64_t cols, int64_t r
     } else {
       tile_cols = ceil_div(tile_cols, 2);
     }
-    tiling = tiling_of(rows, cols, replicas, tile_rows, tile_cols);
+    tiling = gs_cpu_fixed_tiling(rows, cols, replicas, tile_rows, tile_cols);
   }
   return tiling;
 }
@@ -71,10 +71,10 @@ gs_tiling gs_cpu_tiling(gs_gemm_form form, int64_t rows, int64_t cols, int64_t r
 gs_tiling gs_cpu_row_tiling(int64_t rows, int64_t cols, int64_t replicas) {
   enum { LEAST_LOOP_ROWS = 8 }; /* a loop over T steps outweighs the smaller tile */
   int64_t tile_rows = rows;
-  gs_tiling tiling = tiling_of(rows, cols, replicas, tile_rows, cols);
+  gs_tiling tiling = gs_cpu_fixed_tiling(rows, cols, replicas, tile_rows, cols);
   while (tiling.tasks < WANTED_TASKS && tile_rows >= 2 * LEAST_LOOP_ROWS) {
     tile_rows = ceil_div(tile_rows, 2);
-    tiling = tiling_of(rows, cols, replicas, tile_rows, cols);
+    tiling = gs_cpu_fixed_tiling(rows, cols, replicas, tile_rows, cols);
   }
   return tiling;
 }

@@ -61,6 +61,10 @@ typedef struct gs_tile {
   int64_t rows, cols;         /* extent, cut at the edge */
 } gs_tile;
 
+/* Tiles of a given size. */
+gs_tiling gs_cpu_fixed_tiling(int64_t rows, int64_t cols, int64_t replicas, int64_t tile_rows,
+                              int64_t tile_cols);
+/* The best tiles for a product. */
 gs_tiling gs_cpu_tiling(gs_gemm_form form, int64_t rows, int64_t cols, int64_t replicas);
 /* Upper bound of row_tiles for NN products with this many rows. */
 int64_t gs_cpu_most_row_tiles(int64_t rows);

@@ -20,11 +20,30 @@ void gs_stats_sums_start(gs_stats_sums *sums, int prescale) {
   sums->prescale = prescale;
 }
 
-void gs_stats_sums_merge(gs_stats_sums *a, const gs_stats_sums *b) {
+/* Brings the sums to another prescale. */
+static void rescale(gs_stats_sums *sums, int prescale) {
+  const double factor = ldexp(1, sums->prescale - prescale);
   for (int i = 0; i < GS_STATS_LANES; i++) {
-    a->sum[i] += b->sum[i];
-    a->sum_sq[i] += b->sum_sq[i];
+    sums->sum[i] *= factor;
+    sums->sum_sq[i] = sums->sum_sq[i] * factor * factor;
   }
+  sums->prescale = prescale;
+}
+
+static void merge_sums(gs_stats_sums *a, const gs_stats_sums *b) {
+  gs_stats_sums more = *b;
+  if (a->max_abs == 0) rescale(a, more.prescale); /* nothing there yet */
+  if (more.max_abs == 0) return;
+  if (a->prescale < more.prescale) rescale(a, more.prescale);
+  if (more.prescale < a->prescale) rescale(&more, a->prescale);
+  for (int i = 0; i < GS_STATS_LANES; i++) {
+    a->sum[i] += more.sum[i];
+    a->sum_sq[i] += more.sum_sq[i];
+  }
+}
+
+void gs_stats_sums_merge(gs_stats_sums *a, const gs_stats_sums *b) {
+  merge_sums(a, b);
   if (b->min_abs < a->min_abs) a->min_abs = b->min_abs;
   if (b->max_abs > a->max_abs) a->max_abs = b->max_abs;
   a->nan += b->nan;

@@ -30,7 +30,7 @@ void gs_stats_accumulate_f32(gs_stats_sums *sums, const float *x, int64_t count,
                              const gs_stats_options *options);
 void gs_stats_accumulate_f64(gs_stats_sums *sums, const double *x, int64_t count,
                              const gs_stats_options *options);
-/* a += b, lane by lane. Both must have the same prescale. */
+/* a += b, lane by lane, at the larger of the two prescales. */
 void gs_stats_sums_merge(gs_stats_sums *a, const gs_stats_sums *b);
 
 #endif
