@@ -13,6 +13,7 @@ enum {
 };
 
 static const uint32_t INFINITY_BITS = 0x7f800000u;
+static const uint32_t LEAST_NORMAL = 0x00800000u;
 
 void gs_stats_sums_start(gs_stats_sums *sums, int prescale) {
   memset(sums, 0, sizeof *sums);
@@ -69,20 +70,35 @@ static double float_value(uint32_t bits) {
 
 typedef struct extremes {
   uint32_t max, min_less_one; /* of the magnitudes' bits; zero wraps to the top */
-  uint32_t zero, subnormal;
+  uint32_t zero;
 } extremes;
 
 static extremes extremes_of(const float *x, int64_t count) {
-  extremes e = {0, UINT32_MAX, 0, 0};
+  extremes e = {0, UINT32_MAX, 0};
   for (int64_t i = 0; i < count; i++) {
     const uint32_t bits = magnitude_bits(x[i]);
     const uint32_t less_one = bits - 1;
     e.max = bits > e.max ? bits : e.max;
     e.min_less_one = less_one < e.min_less_one ? less_one : e.min_less_one;
     e.zero += bits == 0;
-    e.subnormal += less_one < 0x7fffffu;
   }
   return e;
+}
+
+/* sum + value^2. The square of a float32 is exact in float64, so one rounding or
+ * two give the same bits, and the fused form may be used where it is fast. */
+static double add_square(double sum, double value) {
+#ifdef __FMA__
+  return fma(value, value, sum);
+#else
+  return sum + value * value;
+#endif
+}
+
+static uint32_t subnormals_of(const float *x, int64_t count) {
+  uint32_t subnormal = 0;
+  for (int64_t i = 0; i < count; i++) subnormal += magnitude_bits(x[i]) - 1 < LEAST_NORMAL - 1;
+  return subnormal;
 }
 
 /* Lanes live in local arrays, that is in registers, while the block lasts. */
@@ -96,13 +112,13 @@ static void sum_lanes(gs_stats_sums *sums, const float *x, int64_t count) {
     for (int k = 0; k < GS_STATS_LANES; k++) {
       const double value = (double)x[i + k];
       sum[k] += value;
-      sum_sq[k] += value * value;
+      sum_sq[k] = add_square(sum_sq[k], value);
     }
   }
   for (int64_t i = whole; i < count; i++) {
     const double value = (double)x[i];
     sum[i - whole] += value;
-    sum_sq[i - whole] += value * value;
+    sum_sq[i - whole] = add_square(sum_sq[i - whole], value);
   }
   memcpy(sums->sum, sum, sizeof sum);
   memcpy(sums->sum_sq, sum_sq, sizeof sum_sq);
@@ -131,7 +147,8 @@ static void exponents_of(const float *x, int64_t count, uint8_t *exponents) {
   for (int64_t i = 0; i < count; i++) exponents[i] = (uint8_t)(magnitude_bits(x[i]) >> 23);
 }
 
-static void count_exponents(uint32_t (*ways)[256], const uint8_t *exponents, int64_t count) {
+/* One by one: any exponents. */
+static void count_each(uint32_t (*ways)[256], const uint8_t *exponents, int64_t count) {
   int64_t i = 0;
   for (; i + WAYS <= count; i += WAYS) {
     uint64_t eight;
@@ -139,6 +156,39 @@ static void count_exponents(uint32_t (*ways)[256], const uint8_t *exponents, int
     for (int k = 0; k < WAYS; k++) ways[k][eight >> (8 * k) & 0xff]++;
   }
   for (; i < count; i++) ways[0][exponents[i]]++;
+}
+
+/* How many bytes of a block equal `wanted`: 64 counters of a byte each, which 16
+ * rounds cannot overflow, are one vector. */
+static uint32_t count_equal(const uint8_t exponents[BLOCK], uint8_t wanted) {
+  uint8_t counters[64] = {0};
+  uint32_t sum = 0;
+  for (int first = 0; first < BLOCK; first += 64) {
+    for (int k = 0; k < 64; k++) {
+      counters[k] = (uint8_t)(counters[k] + (exponents[first + k] == wanted));
+    }
+  }
+  for (int k = 0; k < 64; k++) sum += counters[k];
+  return sum;
+}
+
+/* Exponents least..most, by one vector comparison of the block for each: faster
+ * while there are few, and a block of a network's tensor has about a dozen. */
+static void count_range(uint32_t *counts, const uint8_t exponents[BLOCK], int least, int most) {
+  for (int e = least; e <= most; e++) counts[e] += count_equal(exponents, (uint8_t)e);
+}
+
+static void count_exponents(uint32_t (*ways)[256], const float *block, int64_t n, extremes e) {
+  enum { FEW = 32 };
+  uint8_t exponents[BLOCK] = {0};
+  exponents_of(block, n, exponents);
+  const int most = (int)(e.max >> 23);
+  const int least = (int)((e.min_less_one + 1) >> 23);
+  if (e.max < INFINITY_BITS && least > 0 && most - least < FEW) {
+    count_range(ways[0], exponents, least, most);
+  } else {
+    count_each(ways, exponents, n);
+  }
 }
 
 /* Bins of subnormals, which one biased exponent (0) hides. */
@@ -168,14 +218,14 @@ static int64_t saturated_f32(const float *x, int64_t count, double low, double h
 void gs_stats_accumulate_f32(gs_stats_sums *sums, const float *x, int64_t count,
                              const gs_stats_options *options) {
   uint32_t ways[WAYS][256];
-  uint8_t exponents[BLOCK];
   if (options->histogram) memset(ways, 0, sizeof ways);
   for (int64_t first = 0; first < count; first += BLOCK) {
     const int64_t n = count - first < BLOCK ? count - first : BLOCK;
     const float *block = x + first;
     const extremes e = extremes_of(block, n);
     sums->zero += e.zero;
-    sums->subnormal += e.subnormal;
+    const bool subnormal = e.min_less_one < LEAST_NORMAL - 1;
+    if (subnormal) sums->subnormal += subnormals_of(block, n);
     if (e.max >= INFINITY_BITS) {
       sum_finite(sums, block, n);
     } else {
@@ -191,9 +241,8 @@ void gs_stats_accumulate_f32(gs_stats_sums *sums, const float *x, int64_t count,
       sums->saturated += saturated_f32(block, n, options->low, options->high);
     }
     if (options->histogram) {
-      exponents_of(block, n, exponents);
-      count_exponents(ways, exponents, n);
-      if (e.subnormal) count_subnormals(options->histogram, block, n);
+      count_exponents(ways, block, n, e);
+      if (subnormal) count_subnormals(options->histogram, block, n);
     }
   }
   if (options->histogram) add_ways(options->histogram, ways);
