@@ -7,21 +7,22 @@
 
 enum { WANTED_TASKS = 4, LEAST_ROWS = 32, LEAST_COLS = 64, NN_ROWS = 64 };
 
-/* Tile shapes that keep the tile GEMM near its peak and still leave a few tiles
- * to share out (bench: bench_ops --benchmark_filter=gemm). NT packs op(b) anew
- * for every tile, so it wants many rows; NN wants whole rows; TN large squares. */
+/* Tile shapes that keep the tile GEMM near its peak and still leave enough tiles
+ * that a disturbed thread does not keep the others waiting (compare with
+ * benchmarks --benchmark_filter=gemm). NT packs op(b) anew for every tile, so it
+ * wants many rows; NN and TN wide ones. */
 static void preferred_tile(gs_gemm_form form, int64_t *rows, int64_t *cols) {
   switch (form) {
   case GS_GEMM_NN:
     *rows = NN_ROWS;
-    *cols = 1024;
+    *cols = 512;
     return;
   case GS_GEMM_NT:
     *rows = 256;
     *cols = 128;
     return;
   case GS_GEMM_TN:
-    *rows = 512;
+    *rows = 256;
     *cols = 512;
     return;
   case GS_GEMM_TT:
