@@ -25,8 +25,7 @@ static const step_shape shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-/* A network with a device of its own: a device's workspace belongs to one
- * network at a time. */
+/* A network with a device of its own. */
 typedef struct measured {
   gs_device *device;
   gs_network *network;

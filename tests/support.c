@@ -22,6 +22,17 @@ static size_t row_offset(const gs_tensor *tensor, int64_t r, int64_t i) {
   return (size_t)(r * tensor->stride + i * tensor->ld) * gs_dtype_bytes(tensor->dtype);
 }
 
+int gs_support_open_device(void **state) {
+  *state = gs_support_device(2);
+  return 0;
+}
+
+int gs_support_close_device(void **state) {
+  gs_device *device = *state;
+  device->ops->destroy(device);
+  return 0;
+}
+
 double *gs_support_download(gs_device *device, const gs_tensor *tensor) {
   const size_t cols = (size_t)tensor->cols, replicas = (size_t)tensor->replicas;
   double *values = calloc(replicas * (size_t)tensor->rows * cols, sizeof *values);

@@ -19,6 +19,10 @@ void gs_support_ok(gs_status status, const gs_error *error);
 /* The CPU device with this many threads (0: all). The caller destroys it. */
 gs_device *gs_support_device(int threads);
 
+/* A group's set-up and tear-down: *state is the CPU device with two threads. */
+int gs_support_open_device(void **state);
+int gs_support_close_device(void **state);
+
 /* True values of a tensor of f64 or f32, [replicas][rows][cols], its exponent
  * slots included (a tensor of one step: one slot per replica). Malloc'd. */
 double *gs_support_download(gs_device *device, const gs_tensor *tensor);

@@ -289,14 +289,8 @@ static void test_finds_wrong_gradients(void **state) {
 }
 
 static int setup(void **state) {
-  (void)state;
-  device = gs_support_device(1);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  device->ops->destroy(device);
+  gs_support_open_device(state);
+  device = *state;
   return 0;
 }
 
@@ -307,5 +301,5 @@ int main(void) {
       cmocka_unit_test(test_rnn),
       cmocka_unit_test(test_scaled),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }

@@ -335,17 +335,6 @@ static void test_tensor_ids(void **state) {
   }
 }
 
-static int setup(void **state) {
-  *state = gs_support_device(2);
-  return 0;
-}
-
-static int teardown(void **state) {
-  gs_device *device = *state;
-  device->ops->destroy(device);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_defaults),     cmocka_unit_test(test_laws),
@@ -353,5 +342,5 @@ int main(void) {
       cmocka_unit_test(test_identity),     cmocka_unit_test(test_data_and_independence),
       cmocka_unit_test(test_tensor_ids),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

@@ -305,17 +305,6 @@ static void test_native_underflow(void **state) {
   gs_config_clear(&config);
 }
 
-static int setup(void **state) {
-  *state = gs_support_device(2);
-  return 0;
-}
-
-static int teardown(void **state) {
-  gs_device *device = *state;
-  device->ops->destroy(device);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_mlp),
@@ -327,5 +316,5 @@ int main(void) {
       cmocka_unit_test(test_native_overflow),
       cmocka_unit_test(test_native_underflow),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

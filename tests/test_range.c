@@ -250,14 +250,8 @@ static void test_comparison(void **state) {
 }
 
 static int setup(void **state) {
-  (void)state;
-  device = gs_support_device(2);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  device->ops->destroy(device);
+  gs_support_open_device(state);
+  device = *state;
   return 0;
 }
 
@@ -267,5 +261,5 @@ int main(void) {
       cmocka_unit_test(test_mlp),
       cmocka_unit_test(test_rnn),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }

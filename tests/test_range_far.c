@@ -270,14 +270,8 @@ static void test_revival(void **state) {
 }
 
 static int setup(void **state) {
-  (void)state;
-  device = gs_support_device(2);
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  device->ops->destroy(device);
+  gs_support_open_device(state);
+  device = *state;
   return 0;
 }
 
@@ -287,5 +281,5 @@ int main(void) {
       cmocka_unit_test(test_linear_rnn), cmocka_unit_test(test_f64),
       cmocka_unit_test(test_revival),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }

@@ -229,17 +229,6 @@ static void test_floor(void **state) {
   assert_true(floor.copy_bytes_per_s > 1e7 && floor.copy_bytes_per_s < 1e13);
 }
 
-static int setup(void **state) {
-  *state = gs_support_device(1);
-  return 0;
-}
-
-static int teardown(void **state) {
-  gs_device *device = *state;
-  device->ops->destroy(device);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_mlp_flops),  cmocka_unit_test(test_rnn_flops),
@@ -247,5 +236,5 @@ int main(void) {
       cmocka_unit_test(test_stop_rules), cmocka_unit_test(test_record),
       cmocka_unit_test(test_floor),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

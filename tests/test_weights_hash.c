@@ -214,22 +214,11 @@ static void test_f64_weights(void **state) {
   }
 }
 
-static int setup(void **state) {
-  *state = gs_support_device(2);
-  return 0;
-}
-
-static int teardown(void **state) {
-  gs_device *device = *state;
-  device->ops->destroy(device);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_by_definition), cmocka_unit_test(test_same),
       cmocka_unit_test(test_different),     cmocka_unit_test(test_every_bit),
       cmocka_unit_test(test_places),        cmocka_unit_test(test_f64_weights),
   };
-  return cmocka_run_group_tests(tests, setup, teardown);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

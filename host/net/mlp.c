@@ -103,25 +103,21 @@ void gs_mlp_layout(gs_network *network, gs_layout *layout) {
   const gs_config *config = &network->config;
   gs_mlp *mlp = &network->mlp;
   const int64_t L = config->depth;
-  size_t mark = layout->arena.used;
+  layout->group_start = layout->arena.used;
   layout_weights(network, layout);
-  network->sizes.weights_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.weights_bytes);
   mlp->h[0] = gs_layout_tensor(network, layout, config->batch, config->widths[0], false, 1);
   mlp->target = gs_layout_tensor(network, layout, config->batch, config->widths[L], false, 1);
-  network->sizes.data_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.data_bytes);
   layout_activations(network, layout);
-  network->sizes.activations_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.activations_bytes);
   layout_gradients(network, layout);
-  network->sizes.gradients_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.gradients_bytes);
   gs_layout_quantity(network, layout, GS_ACTIVATION_H, L);
   gs_layout_quantity(network, layout, GS_DELTA, L);
   gs_layout_quantity(network, layout, GS_GRAD_WEIGHT, L);
   gs_layout_quantity(network, layout, GS_GRAD_BIAS, config->bias_std > 0 ? L : 0);
-  network->sizes.statistics_bytes = layout->arena.used - mark;
+  gs_layout_end_group(layout, &network->sizes.statistics_bytes);
 }
 
 /* ---- weights and data ---- */

@@ -48,7 +48,14 @@ typedef struct gs_layout {
   gs_arena arena;
   gs_scale *next_slot; /* NULL while counting */
   int64_t slots_taken;
+  size_t group_start; /* where the group of tensors now being carved began */
 } gs_layout;
+
+/* Ends a group: stores its bytes and begins the next. */
+static inline void gs_layout_end_group(gs_layout *layout, size_t *bytes) {
+  *bytes = layout->arena.used - layout->group_start;
+  layout->group_start = layout->arena.used;
+}
 
 /* A tensor of R replicas, packed; `tracked` gives it `steps` groups of R slots. */
 gs_tensor gs_layout_tensor(gs_network *network, gs_layout *layout, int64_t rows, int64_t cols,

@@ -67,28 +67,24 @@ void gs_rnn_layout(gs_network *network, gs_layout *layout) {
   const int64_t T = config->seq_len;
   const int64_t n = config->hidden;
   const int64_t target_steps = config->loss_at == GS_LOSS_EVERY ? T : 1;
-  size_t mark = layout->arena.used;
+  layout->group_start = layout->arena.used;
   rnn->W = gs_layout_tensor(network, layout, (config->tied ? 1 : T) * n, n, false, 1);
   rnn->U = gs_layout_tensor(network, layout, n, config->input, false, 1);
   if (config->bias_std > 0) rnn->b = gs_layout_tensor(network, layout, 1, n, false, 1);
-  network->sizes.weights_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.weights_bytes);
   rnn->x = gs_layout_tensor(network, layout, T * config->batch, config->input, false, 1);
   rnn->target = gs_layout_tensor(network, layout, target_steps * config->batch, n, false, 1);
-  network->sizes.data_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.data_bytes);
   layout_sequences(network, layout);
-  network->sizes.activations_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.activations_bytes);
   layout_gradients(network, layout);
-  network->sizes.gradients_bytes = layout->arena.used - mark;
-  mark = layout->arena.used;
+  gs_layout_end_group(layout, &network->sizes.gradients_bytes);
   gs_layout_quantity(network, layout, GS_ACTIVATION_H, T);
   gs_layout_quantity(network, layout, GS_DELTA, T);
   gs_layout_quantity(network, layout, GS_GRAD_WEIGHT, config->tied ? 1 : T);
   gs_layout_quantity(network, layout, GS_GRAD_BIAS, config->bias_std > 0 ? 1 : 0);
   gs_layout_quantity(network, layout, GS_GRAD_INPUT, 1);
-  network->sizes.statistics_bytes = layout->arena.used - mark;
+  gs_layout_end_group(layout, &network->sizes.statistics_bytes);
 }
 
 /* ---- views ---- */

@@ -9,7 +9,7 @@ PyTorch, in one run and in turns, and prints the ratios.
 
 Needs PyTorch. For each case gradsweep makes the weights, the input and the
 target; PyTorch is given the same numbers, and first of all both must compute the
-same gradients. Then the two take turns for some rounds: a round times one, then
+gradients that PyTorch computes in float64, as far as float32 can. Then the two take turns for some rounds: a round times one, then
 the other, and yields one ratio PyTorch / gradsweep (above 1: gradsweep is
 faster). gradsweep runs in a process of its own (bench/step_server.c), so that the
 thread pools of the two cannot disturb each other; both use the same number of
@@ -21,10 +21,11 @@ in PyTorch autograd.grad of the loss with respect to all weights and biases,
 eager, and compiled where --compile-depth allows. Replicas are batched matrix
 products (baddbmm) in PyTorch, an RNN is torch.nn.RNN.
 
-Exit code 1 when gradients differ.
+Exit code 1 when gradsweep's gradients are further from float64's than PyTorch's.
 """
 
 import argparse
+import copy
 import json
 import os
 import pathlib
@@ -39,7 +40,7 @@ import torch
 import torch.nn.functional as F
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ISSUE_CASES = [
+GOAL_CASES = [
     {"model": "mlp", "depth": 100, "width": 128, "batch": 64, "activation": "relu",
      "init": "he_normal"},
     {"model": "mlp", "depth": 10, "width": 1024, "batch": 256, "activation": "relu",
@@ -47,6 +48,10 @@ ISSUE_CASES = [
     {"model": "rnn", "hidden": 128, "input": 128, "batch": 32, "seq_len": 1000,
      "activation": "tanh", "init": "orthogonal"},
 ]
+# A relu whose pre-activation is within rounding of 0 may fall on either side. In
+# wide deep networks a few do, and each moves the gradient of one example by some
+# per cent: PyTorch's own float32 gradients are then off by up to 1e-2, too.
+KINK_TOLERANCE = 5e-2
 ACTIVATIONS = {
     "identity": lambda z: z,
     "sigmoid": torch.sigmoid,
@@ -70,7 +75,8 @@ class Server:
     """gradsweep, in a process of its own."""
 
     def __init__(self, program, threads):
-        environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+        # as the program starts its workers (host/sweep/process.c)
+        environment = {"GOMP_SPINCOUNT": "2000", **os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=environment)
 
@@ -142,6 +148,16 @@ class PeerMlp:
     def gradients(self):
         return torch.autograd.grad(self.run(), self.weights + self.biases)
 
+    def in_float64(self):
+        """The same network, computed in float64."""
+        twin = copy.copy(self)
+        double = lambda t: t.detach().double().requires_grad_()
+        twin.x, twin.target = self.x.double(), self.target.double()
+        twin.weights = [double(w) for w in self.weights]
+        twin.biases = [double(b) for b in self.biases]
+        twin.run = twin.loss
+        return twin
+
 
 class PeerRnn:
     """torch.nn.RNN with gradsweep's numbers."""
@@ -177,6 +193,16 @@ class PeerRnn:
         loss = 0.5 * ((h - self.target) ** 2).sum() if self.mse else (h * self.target).sum()
         return torch.autograd.grad(loss, self.parameters)
 
+    def in_float64(self):
+        """The same network, computed in float64."""
+        twin = copy.copy(self)
+        twin.x, twin.target = self.x.double(), self.target.double()
+        twin.rnn = copy.deepcopy(self.rnn).double()
+        twin.parameters = [twin.rnn.weight_hh_l0, twin.rnn.weight_ih_l0]
+        if len(self.parameters) > 2:
+            twin.parameters.append(twin.rnn.bias_ih_l0)
+        return twin
+
 
 def finish(device):
     if device == "cuda":
@@ -194,21 +220,22 @@ def time_peer(peer, seconds, device):
     return statistics.median(samples)
 
 
-def gradient_error(peer, server, path):
-    """Largest relative error (Frobenius) of gradsweep's gradients."""
+def gradient_errors(peer, server, path):
+    """Largest relative errors (Frobenius) of gradsweep's gradients, and of
+    PyTorch's, against PyTorch's in float64."""
     server.ask("keep")
     server.ask("step")
-    worst = 0.0
-    for (role, index), theirs in zip(peer.names, peer.gradients()):
-        theirs = theirs.detach().cpu().to(torch.float64)
-        ours = server.tensor(role, index, path).to(torch.float64).reshape(theirs.shape)
-        norm = theirs.norm().item()
+    worst = [0.0, 0.0]
+    exact = peer.in_float64().gradients()
+    for (role, index), reference, theirs in zip(peer.names, exact, peer.gradients()):
+        reference = reference.detach().cpu()
+        ours = server.tensor(role, index, path).reshape(reference.shape)
+        norm = reference.norm().item()
         if not 0 < norm < float("inf"):
             raise ValueError(f"PyTorch's {role} {index} has the norm {norm}: nothing to compare")
-        error = (ours - theirs).norm().item() / norm
-        if error != error:
-            return float("inf")
-        worst = max(worst, error)
+        for i, gradient in enumerate((ours, theirs.detach().cpu())):
+            error = (gradient.double() - reference).norm().item() / norm
+            worst[i] = float("inf") if error != error else max(worst[i], error)
     return worst
 
 
@@ -264,12 +291,14 @@ def measure(case, server, options, path):
     try:
         make = PeerMlp if case["model"] == "mlp" else PeerRnn
         peer = make(case, server, path, options.device)
-        error = gradient_error(peer, server, path)
+        ours, theirs = gradient_errors(peer, server, path)
     except ValueError as error:
         print(f"  not compared: {error}")
         return True, None
-    agree = error <= options.tolerance
-    print(f"  gradients differ by {error:.1e}{'' if agree else '  TOO MUCH'}", flush=True)
+    kinked = {case["activation"], case.get("output_activation")} & {"relu", "leaky_relu"}
+    agree = ours <= max(options.tolerance, 2 * theirs, KINK_TOLERANCE if kinked else 0)
+    print(f"  gradients off by {ours:.1e}, PyTorch's by {theirs:.1e}"
+          f"{'' if agree else '  TOO MUCH'}", flush=True)
     server.ask("create " + json.dumps(asked))
     for _ in range(2):
         time_peer(peer, 0, options.device)
@@ -304,7 +333,8 @@ def parse_options():
     parser.add_argument("--seconds", type=float, default=0.5, help="of each side, in a round")
     parser.add_argument("--compile-depth", type=int, default=0, metavar="N",
                         help="also time torch.compile for mlps of at most N layers")
-    parser.add_argument("--tolerance", type=float, default=1e-3, help="of the gradients")
+    parser.add_argument("--tolerance", type=float, default=1e-5,
+                        help="of the gradients, or twice PyTorch's own error")
     return parser.parse_args()
 
 
@@ -317,7 +347,7 @@ def main():
     if not options.server.exists():
         sys.exit(f"{options.server} is not there: build the target step_server first")
     server = Server(options.server, options.threads)
-    cases = options.case or ISSUE_CASES
+    cases = options.case or GOAL_CASES
     if options.sweep:
         cases = [json.loads(line) for line in server.ask(f"cells {options.sweep}")[1]]
     print(f"PyTorch {torch.__version__}, {options.device}, {options.threads} threads; "
