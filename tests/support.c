@@ -27,6 +27,11 @@ int gs_support_open_device(void **state) {
   return 0;
 }
 
+int gs_support_open_device_alone(void **state) {
+  *state = gs_support_device(1);
+  return 0;
+}
+
 int gs_support_close_device(void **state) {
   gs_device *device = *state;
   device->ops->destroy(device);

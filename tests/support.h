@@ -19,8 +19,10 @@ void gs_support_ok(gs_status status, const gs_error *error);
 /* The CPU device with this many threads (0: all). The caller destroys it. */
 gs_device *gs_support_device(int threads);
 
-/* A group's set-up and tear-down: *state is the CPU device with two threads. */
+/* A group's set-up and tear-down: *state is the CPU device with two threads, or
+ * with one, for tests that other processes' threads must not hold up. */
 int gs_support_open_device(void **state);
+int gs_support_open_device_alone(void **state);
 int gs_support_close_device(void **state);
 
 /* True values of a tensor of f64 or f32, [replicas][rows][cols], its exponent

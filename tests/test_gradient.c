@@ -289,7 +289,7 @@ static void test_finds_wrong_gradients(void **state) {
 }
 
 static int setup(void **state) {
-  gs_support_open_device(state);
+  gs_support_open_device_alone(state);
   device = *state;
   return 0;
 }

@@ -236,5 +236,5 @@ int main(void) {
       cmocka_unit_test(test_stop_rules), cmocka_unit_test(test_record),
       cmocka_unit_test(test_floor),
   };
-  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device_alone, gs_support_close_device);
 }
