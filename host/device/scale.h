@@ -1,4 +1,4 @@
-/* The arithmetic of exponent slots (DESIGN: extended range), shared by every
+/* The arithmetic of exponent slots (README: extended range), shared by every
  * backend and valid in C, C++ and CUDA C++, so that all choose the same
  * exponents.
  *

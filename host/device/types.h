@@ -47,7 +47,7 @@ typedef struct gs_activation {
   double slope; /* leaky_relu: the factor below zero; ignored by the others */
 } gs_activation;
 
-/* The exponent slot of one tensor and one replica (DESIGN: extended range).
+/* The exponent slot of one tensor and one replica (README: extended range).
  * The true value of an element is digits * 2^exponent. `peak` is the largest
  * ilogb among the tensor's finite non-zero digits, GS_PEAK_NONE if there is
  * none: the next operation reads it to decide how far to shift its own output,
