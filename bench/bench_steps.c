@@ -183,6 +183,23 @@ static void ratio_of_replicas(gs_bench *bench, const void *shape) {
   close_subject(&many);
 }
 
+/* Median seconds of the steps that fit into wanted_s, after one to warm up: what
+ * ran before has emptied the caches. Negative on failure. */
+static double median_step(gs_bench *bench, const measured *subject, double wanted_s) {
+  enum { MOST = 256 };
+  double samples[MOST];
+  double spent = 0;
+  int64_t count = 0;
+  bool ok = time_step(bench, subject, false) >= 0;
+  while (ok && spent < wanted_s && count < MOST) {
+    const double seconds = time_step(bench, subject, false);
+    ok = seconds >= 0;
+    spent += seconds;
+    samples[count++] = seconds;
+  }
+  return ok ? gs_bench_median(samples, count) : -1;
+}
+
 /* The step against the machine's multiply-add rate, measured in turns with it. */
 static void ratio_to_peak(gs_bench *bench, const void *shape) {
   const step_shape *s = shape;
@@ -191,21 +208,16 @@ static void ratio_to_peak(gs_bench *bench, const void *shape) {
   double fractions[MOST];
   int64_t count = 0;
   if (!open_subject(bench, s, GS_STATS_OFF, &subject)) return;
-  bool ok = time_step(bench, &subject, false) >= 0;
+  bool ok = true;
   while (ok && gs_bench_next(bench)) {
     const double wanted_s = 0.3;
     gs_error error = {0};
     gs_floor floor = {0};
-    double seconds = 0, flops = 0;
     ok = gs_bench_ok(bench, gs_floor_measure(subject.device, &floor, &error), &error);
-    while (ok && seconds < wanted_s) {
-      const double step = time_step(bench, &subject, false);
-      ok = step >= 0;
-      seconds += step;
-      flops += step_flops(s);
-    }
-    gs_bench_iteration_seconds(bench, seconds > 0 ? seconds : 1);
-    if (ok && count < MOST) fractions[count++] = flops / seconds / floor.flops_per_s_f32;
+    const double seconds = ok ? median_step(bench, &subject, wanted_s) : -1;
+    ok = seconds > 0;
+    gs_bench_iteration_seconds(bench, ok ? seconds : 1);
+    if (ok && count < MOST) fractions[count++] = step_flops(s) / seconds / floor.flops_per_s_f32;
   }
   if (ok) gs_bench_counter(bench, "of_peak", gs_bench_median(fractions, count));
   close_subject(&subject);
