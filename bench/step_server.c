@@ -62,7 +62,7 @@ static gs_status cells(const char *path, gs_error *error) {
   return status;
 }
 
-/* A device's workspace belongs to one network: each gets a device of its own. */
+/* A network with a device of its own. */
 static void close_network(step_server *server) {
   gs_network_destroy(server->network);
   server->network = NULL;

@@ -150,7 +150,7 @@ gs_status gs_cpu_dense_forward(gs_device *device, const gs_tensor *x, const gs_t
   for (int64_t task = 0; task < tiling.tasks; task++) {
     failed = !forward_task(&pass, gs_cpu_tile(&tiling, task, h->rows, h->cols)) || failed;
   }
-  return failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product") : GS_OK;
+  return gs_cpu_products(device, failed);
 }
 
 /* ---- backward ---- */
@@ -252,7 +252,7 @@ static gs_status backward_run(gs_device *device, backward_pass *pass) {
       for (int64_t r = 0; r < delta->replicas; r++) combine_sums(pass, &tiling, r);
     }
   }
-  return failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product") : GS_OK;
+  return gs_cpu_products(device, failed);
 }
 
 gs_status gs_cpu_activation_backward(gs_device *device, const gs_tensor *dh,

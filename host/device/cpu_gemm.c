@@ -137,5 +137,5 @@ gs_status gs_cpu_gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool 
                                           gs_scale_factor(shift), NULL, 0, tile.cols);
     }
   }
-  return failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product") : GS_OK;
+  return gs_cpu_products(device, failed);
 }

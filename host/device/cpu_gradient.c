@@ -189,5 +189,5 @@ gs_status gs_cpu_weight_gradient(gs_device *device, const gs_tensor *delta, cons
   }
   write_slots(dW, delta, x, steps);
   if (db) bias_gradient(cpu, delta, steps, db, scratch, scratch_bytes);
-  return failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product") : GS_OK;
+  return gs_cpu_products(device, failed);
 }

@@ -29,6 +29,11 @@ static inline gs_arena gs_cpu_workspace(gs_device *device) {
   return gs_arena_over(gs_cpu(device)->workspace, gs_cpu(device)->workspace_bytes);
 }
 
+/* The status of an operation whose tasks noted whether a product failed. */
+static inline gs_status gs_cpu_products(gs_device *device, bool failed) {
+  return failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product") : GS_OK;
+}
+
 /* Address of element (row, col) of a replica. */
 static inline void *gs_cpu_at(const gs_tensor *tensor, int64_t replica, int64_t row, int64_t col) {
   const int64_t element = replica * tensor->stride + row * tensor->ld + col;

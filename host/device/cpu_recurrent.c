@@ -212,8 +212,7 @@ gs_status gs_cpu_recurrent_forward(gs_device *device, const gs_recurrence *recur
   if (recurrence->w_step == 0) GS_TRY(transpose_weights(device, &pass));
   empty_slots(h, 1, recurrence->steps);
   run_loop(gs_cpu(device), &pass, forward_step, h->scale != NULL, 1, 1);
-  return pass.failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product")
-                     : GS_OK;
+  return gs_cpu_products(device, pass.failed);
 }
 
 gs_status gs_cpu_recurrent_backward(gs_device *device, const gs_recurrence *recurrence,
@@ -228,6 +227,5 @@ gs_status gs_cpu_recurrent_backward(gs_device *device, const gs_recurrence *recu
                .batch = delta->rows / recurrence->steps};
   empty_slots(delta, 0, recurrence->steps);
   run_loop(gs_cpu(device), &pass, backward_step, delta->scale != NULL, recurrence->steps, -1);
-  return pass.failed ? GS_FAIL(&device->error, GS_ERR_DEVICE, "oneDNN refused a matrix product")
-                     : GS_OK;
+  return gs_cpu_products(device, pass.failed);
 }

@@ -183,8 +183,7 @@ gs_status gs_mlp_backward(gs_network *network, bool with_statistics) {
   const gs_config *config = &network->config;
   const gs_mlp *mlp = &network->mlp;
   const int64_t L = config->depth;
-  const gs_device_loss loss =
-      config->loss == GS_LOSS_MSE ? GS_DEVICE_LOSS_MSE : GS_DEVICE_LOSS_LINEAR;
+  const gs_device_loss loss = gs_config_loss(config);
   GS_TRY(device->ops->loss(device, loss, &mlp->h[L], &mlp->target, 1, &mlp->dh, network->loss));
   GS_TRY(device->ops->activation_backward(device, &mlp->dh, gs_config_activation(config, L),
                                           gs_tensor_or_null(&mlp->saved[L]), &mlp->h[L],

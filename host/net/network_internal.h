@@ -88,6 +88,10 @@ static inline bool gs_network_extended(const gs_network *network) {
   return network->config.range == GS_RANGE_EXTENDED;
 }
 
+static inline gs_device_loss gs_config_loss(const gs_config *config) {
+  return config->loss == GS_LOSS_MSE ? GS_DEVICE_LOSS_MSE : GS_DEVICE_LOSS_LINEAR;
+}
+
 /* The activation function of layer l. */
 static inline gs_activation gs_config_activation(const gs_config *config, int64_t layer) {
   return layer == config->depth ? config->output_activation : config->activation;

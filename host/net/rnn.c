@@ -214,8 +214,7 @@ gs_status gs_rnn_backward(gs_network *network, bool with_statistics) {
   const gs_rnn *rnn = &network->rnn;
   const int64_t T = config->seq_len;
   const int64_t seen = config->loss_at == GS_LOSS_EVERY ? T : 1; /* steps the loss sees */
-  const gs_device_loss loss =
-      config->loss == GS_LOSS_MSE ? GS_DEVICE_LOSS_MSE : GS_DEVICE_LOSS_LINEAR;
+  const gs_device_loss loss = gs_config_loss(config);
   const gs_recurrence recurrence = recurrence_of(network);
   const gs_tensor output = states_of(network, T - seen + 1, seen);
   const gs_tensor before = states_of(network, 0, T);
