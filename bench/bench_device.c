@@ -82,14 +82,14 @@ void gs_bench_workspace(gs_bench_memory *memory, const gs_workspace_need *need) 
   void *workspace = gs_bench_take(memory, bytes);
   if (!memory->failed)
     memory->failed = !gs_bench_ok(
-        memory->bench, device->ops->set_workspace(device, workspace, bytes), &device->error);
+        memory->bench, device->ops->set_workspace(device, workspace, need), &device->error);
 }
 
 void gs_bench_memory_free(gs_bench_memory *memory) {
+  memory->device->ops->set_workspace(memory->device, NULL, NULL);
   for (int i = 0; i < memory->count; i++)
     memory->device->ops->free(memory->device, memory->blocks[i]);
   memory->count = 0;
-  memory->device->ops->set_workspace(memory->device, NULL, 0);
 }
 
 double gs_bench_now(void) {

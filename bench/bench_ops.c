@@ -51,7 +51,8 @@ static gs_status run_dense_backward(gs_device *device, const layer *l) {
                                      &l->delta_below, NULL);
 }
 static gs_status run_weight_gradient(gs_device *device, const layer *l) {
-  return device->ops->weight_gradient(device, &l->delta, &l->x, 1, &l->dW, &l->db);
+  const gs_gradient_job job = {l->delta, l->x, 1, l->dW, l->db, true};
+  return device->ops->weight_gradients(device, &job, 1);
 }
 static gs_status run_loss_linear(gs_device *device, const layer *l) {
   return device->ops->loss(device, GS_DEVICE_LOSS_LINEAR, &l->h, &l->target, 1, &l->delta, l->loss);
@@ -159,7 +160,7 @@ static void report(gs_bench *bench, const op_case *which, const gs_floor *floor,
                                    op->outputs * s->batch * s->n_out) *
                           (double)s->replicas;
   const double bytes = elements * (double)gs_dtype_bytes(s->dtype);
-  const double peak = s->dtype == GS_F64 ? floor->flops_per_s_f64 : floor->flops_per_s_f32;
+  const double peak = floor->flops_per_s[s->dtype];
   if (flops > 0) {
     gs_bench_counter_rate(bench, "flops", flops * calls);
     gs_bench_counter(bench, "of_peak", flops * calls / seconds / peak);

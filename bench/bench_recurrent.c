@@ -68,7 +68,7 @@ static void bench_loop(gs_bench *bench, const rnn_shape *s,
     const double flops =
         2.0 * calls * (double)(s->steps * s->batch * s->replicas) * (double)(s->hidden * s->hidden);
     gs_bench_counter_rate(bench, "flops", flops);
-    gs_bench_counter(bench, "of_peak", flops / seconds / floor->flops_per_s_f32);
+    gs_bench_counter(bench, "of_peak", flops / seconds / floor->flops_per_s[GS_F32]);
     gs_bench_counter(bench, "step_ns", 1e9 * seconds / calls / (double)s->steps);
   }
   gs_bench_memory_free(&memory);

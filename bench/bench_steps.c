@@ -102,7 +102,7 @@ static void bench_step(gs_bench *bench, const step_shape *s, gs_stats_level stat
     const int64_t steps = gs_bench_iterations(bench);
     gs_bench_items(bench, steps * s->batch * s->replicas);
     gs_bench_counter(bench, "of_peak",
-                     step_flops(s) * (double)steps / seconds / floor->flops_per_s_f32);
+                     step_flops(s) * (double)steps / seconds / floor->flops_per_s[GS_F32]);
   }
   close_subject(&subject);
 }
@@ -217,7 +217,8 @@ static void ratio_to_peak(gs_bench *bench, const void *shape) {
     const double seconds = ok ? median_step(bench, &subject, wanted_s) : -1;
     ok = seconds > 0;
     gs_bench_iteration_seconds(bench, ok ? seconds : 1);
-    if (ok && count < MOST) fractions[count++] = step_flops(s) / seconds / floor.flops_per_s_f32;
+    if (ok && count < MOST)
+      fractions[count++] = step_flops(s) / seconds / floor.flops_per_s[GS_F32];
   }
   if (ok) gs_bench_counter(bench, "of_peak", gs_bench_median(fractions, count));
   close_subject(&subject);

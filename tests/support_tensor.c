@@ -36,13 +36,13 @@ gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t repl
                                   .recurrent = recurrent};
   const size_t bytes = pool.device->ops->workspace_bytes(pool.device, &need);
   void *workspace = gs_pool_take(&pool, bytes);
-  gs_support_ok(pool.device->ops->set_workspace(pool.device, workspace, bytes),
+  gs_support_ok(pool.device->ops->set_workspace(pool.device, workspace, &need),
                 &pool.device->error);
   return pool;
 }
 
 void gs_pool_close(gs_pool *pool) {
-  pool->device->ops->set_workspace(pool->device, NULL, 0);
+  pool->device->ops->set_workspace(pool->device, NULL, NULL);
   for (int i = 0; i < pool->count; i++) pool->device->ops->free(pool->device, pool->memory[i]);
   pool->device->ops->destroy(pool->device);
 }

@@ -176,7 +176,7 @@ static gs_measure_options options_of(void) {
   return options;
 }
 
-static const gs_floor FLOOR = {1e11, 5e10, 1e10};
+static const gs_floor FLOOR = {{5e10, 1e11}, 1e10, 0};
 
 /* One measurement with the k-th allocation failing. Returns how many there were. */
 static long attempt(gs_device *device, const gs_config *config, const cJSON *expected, long k,

@@ -76,8 +76,8 @@ static void check_weight_gradient(const gradient_case *c, gs_dtype dtype, int64_
                      -c->digit, c->x);
   const gs_tensor dW = gs_pool_tensor(&pool, (gs_shape){dtype, R, n, n_in, 3, .slots = tracked});
   const gs_tensor db = gs_pool_tensor(&pool, (gs_shape){dtype, R, 1, n, 3, .slots = tracked});
-  gs_support_ok(device->ops->weight_gradient(device, &delta, &x, c->steps, &dW, &db),
-                &device->error);
+  const gs_gradient_job job = {delta, x, c->steps, dW, db, true};
+  gs_support_ok(device->ops->weight_gradients(device, &job, 1), &device->error);
   double *of_delta = gs_support_values(device, &delta, c->steps);
   double *of_x = gs_support_values(device, &x, c->steps);
   double *want = zeros(R * n * n_in), *sums = zeros(R * n), *step = zeros(n * n_in);

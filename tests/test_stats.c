@@ -238,7 +238,7 @@ static void test_jobs_together(void **state) {
   const gs_workspace_need need = {.rows = 1, .columns = 1, .elements = 9 * 40000, .replicas = 3};
   const size_t bytes = devices[1]->ops->workspace_bytes(devices[1], &need);
   void *workspace = gs_support_alloc(devices[1], bytes);
-  devices[1]->ops->set_workspace(devices[1], workspace, bytes);
+  devices[1]->ops->set_workspace(devices[1], workspace, &need);
   for (int d = 0; d < 2; d++) {
     gs_subject subjects[JOBS];
     gs_stats_job jobs[JOBS];
@@ -293,7 +293,7 @@ static int setup(void **state) {
   f.device = gs_support_device(1);
   const size_t bytes = f.device->ops->workspace_bytes(f.device, &need);
   f.workspace = gs_support_alloc(f.device, bytes);
-  f.device->ops->set_workspace(f.device, f.workspace, bytes);
+  f.device->ops->set_workspace(f.device, f.workspace, &need);
   *state = &f;
   return 0;
 }

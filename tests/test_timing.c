@@ -183,7 +183,7 @@ static void test_record(void **state) {
   (void)state;
   gs_config config = mlp_config(3, 20, 10);
   const gs_cost cost = gs_cost_of(&config);
-  const gs_floor floor = {.flops_per_s_f32 = 4e9, .flops_per_s_f64 = 2e9, .copy_bytes_per_s = 1e9};
+  const gs_floor floor = {.flops_per_s = {[GS_F32] = 4e9, [GS_F64] = 2e9}, .copy_bytes_per_s = 1e9};
   gs_timing *timing = calloc(1, sizeof *timing);
   gs_error error = {0};
   cJSON *json = NULL;
@@ -224,8 +224,8 @@ static void test_floor(void **state) {
   gs_floor floor = {0};
   gs_error error = {0};
   gs_support_ok(gs_floor_measure(*state, &floor, &error), &error);
-  assert_true(floor.flops_per_s_f32 > 1e8 && floor.flops_per_s_f32 < 1e15);
-  assert_true(floor.flops_per_s_f64 > 1e8 && floor.flops_per_s_f64 < 1e15);
+  assert_true(floor.flops_per_s[GS_F32] > 1e8 && floor.flops_per_s[GS_F32] < 1e15);
+  assert_true(floor.flops_per_s[GS_F64] > 1e8 && floor.flops_per_s[GS_F64] < 1e15);
   assert_true(floor.copy_bytes_per_s > 1e7 && floor.copy_bytes_per_s < 1e13);
 }
 

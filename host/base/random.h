@@ -28,41 +28,33 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __FAST_MATH__
-#error "fast-math changes the bits that base/random.h promises"
-#endif
-
-#ifdef __CUDACC__
-#define GS_RANDOM_FN static __host__ __device__ __forceinline__
-#else
-#define GS_RANDOM_FN static inline
-#endif
+#include "base/portable.h"
 
 enum { GS_RANDOM_MAX_ATTEMPTS = 256 }; /* the attempt is one byte of the counter */
 
 /* ---- correctly rounded float32 operations ---- */
 
 #ifdef __CUDA_ARCH__
-GS_RANDOM_FN float gs_float_fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
-GS_RANDOM_FN float gs_float_mul(float a, float b) { return __fmul_rn(a, b); }
-GS_RANDOM_FN float gs_float_add(float a, float b) { return __fadd_rn(a, b); }
-GS_RANDOM_FN float gs_float_div(float a, float b) { return __fdiv_rn(a, b); }
-GS_RANDOM_FN float gs_float_sqrt(float a) { return __fsqrt_rn(a); }
+GS_PORTABLE_FN float gs_float_fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+GS_PORTABLE_FN float gs_float_mul(float a, float b) { return __fmul_rn(a, b); }
+GS_PORTABLE_FN float gs_float_add(float a, float b) { return __fadd_rn(a, b); }
+GS_PORTABLE_FN float gs_float_div(float a, float b) { return __fdiv_rn(a, b); }
+GS_PORTABLE_FN float gs_float_sqrt(float a) { return __fsqrt_rn(a); }
 #else
-GS_RANDOM_FN float gs_float_fma(float a, float b, float c) { return fmaf(a, b, c); }
-GS_RANDOM_FN float gs_float_mul(float a, float b) { return a * b; }
-GS_RANDOM_FN float gs_float_add(float a, float b) { return a + b; }
-GS_RANDOM_FN float gs_float_div(float a, float b) { return a / b; }
-GS_RANDOM_FN float gs_float_sqrt(float a) { return sqrtf(a); }
+GS_PORTABLE_FN float gs_float_fma(float a, float b, float c) { return fmaf(a, b, c); }
+GS_PORTABLE_FN float gs_float_mul(float a, float b) { return a * b; }
+GS_PORTABLE_FN float gs_float_add(float a, float b) { return a + b; }
+GS_PORTABLE_FN float gs_float_div(float a, float b) { return a / b; }
+GS_PORTABLE_FN float gs_float_sqrt(float a) { return sqrtf(a); }
 #endif
 
-GS_RANDOM_FN uint32_t gs_float_bits(float value) {
+GS_PORTABLE_FN uint32_t gs_float_bits(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   return bits;
 }
 
-GS_RANDOM_FN float gs_float_from_bits(uint32_t bits) {
+GS_PORTABLE_FN float gs_float_from_bits(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof value);
   return value;
@@ -75,13 +67,13 @@ typedef struct gs_random_words {
 } gs_random_words;
 
 /* Words 0 and 1 of the counter: which four elements, and which try. */
-GS_RANDOM_FN uint64_t gs_random_block(uint64_t index, uint32_t attempt) {
+GS_PORTABLE_FN uint64_t gs_random_block(uint64_t index, uint32_t attempt) {
   return (index >> 2) | (uint64_t)attempt << 56;
 }
 
 /* One of Philox's ten rounds, with that round's key. */
-GS_RANDOM_FN void gs_random_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
-                                  uint32_t key0, uint32_t key1) {
+GS_PORTABLE_FN void gs_random_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
+                                    uint32_t key0, uint32_t key1) {
   const uint64_t product0 = (uint64_t)0xD2511F53u * *c0;
   const uint64_t product1 = (uint64_t)0xCD9E8D57u * *c2;
   *c0 = (uint32_t)(product1 >> 32) ^ *c1 ^ key0;
@@ -91,16 +83,16 @@ GS_RANDOM_FN void gs_random_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint
 }
 
 /* The key of round 0, 1, ...: the seed's halves plus multiples of two constants. */
-GS_RANDOM_FN uint32_t gs_random_key0(uint64_t seed, uint32_t round) {
+GS_PORTABLE_FN uint32_t gs_random_key0(uint64_t seed, uint32_t round) {
   return (uint32_t)seed + round * 0x9E3779B9u;
 }
-GS_RANDOM_FN uint32_t gs_random_key1(uint64_t seed, uint32_t round) {
+GS_PORTABLE_FN uint32_t gs_random_key1(uint64_t seed, uint32_t round) {
   return (uint32_t)(seed >> 32) + round * 0xBB67AE85u;
 }
 
 /* Philox4x32-10: four words for a block of four elements. */
-GS_RANDOM_FN gs_random_words gs_random_philox(uint64_t seed, uint64_t block, uint32_t tensor_id,
-                                              uint32_t replica) {
+GS_PORTABLE_FN gs_random_words gs_random_philox(uint64_t seed, uint64_t block, uint32_t tensor_id,
+                                                uint32_t replica) {
   gs_random_words c = {{(uint32_t)block, (uint32_t)(block >> 32), tensor_id, replica}};
   for (uint32_t round = 0; round < 10; round++) {
     gs_random_round(&c.word[0], &c.word[1], &c.word[2], &c.word[3], gs_random_key0(seed, round),
@@ -113,12 +105,14 @@ GS_RANDOM_FN gs_random_words gs_random_philox(uint64_t seed, uint64_t block, uin
 
 /* (x + 1/2) / 2^32, rounded: from 2^-33 up to 1 itself, whose logarithm, 0, makes
  * a normal of 0. */
-GS_RANDOM_FN float gs_random_unit(uint32_t x) { return gs_float_fma((float)x, 0x1p-32f, 0x1p-33f); }
+GS_PORTABLE_FN float gs_random_unit(uint32_t x) {
+  return gs_float_fma((float)x, 0x1p-32f, 0x1p-33f);
+}
 
 /* log(u) for normal u > 0, within 2 units in the last place: u = 2^e (1 + f) with
  * 1 + f in [sqrt(1/2), sqrt(2)), and log(1 + f) = 2 atanh(f / (2 + f)) by its
  * series to the ninth power. */
-GS_RANDOM_FN float gs_random_log(float u) {
+GS_PORTABLE_FN float gs_random_log(float u) {
   const uint32_t bits = gs_float_bits(u);
   const uint32_t fraction = bits & 0x7fffffu;
   const uint32_t upper = fraction > 0x3504f3u; /* above sqrt(2): halve, raise e */
@@ -137,7 +131,7 @@ GS_RANDOM_FN float gs_random_log(float u) {
 
 /* Sine and cosine of 2 pi ((x + 1/2) / 2^32 - 1/8): a quarter turn from the top
  * two bits, and an angle t in [-pi/4, pi/4] from the other thirty (Taylor). */
-GS_RANDOM_FN void gs_random_sincos(uint32_t x, float *sine, float *cosine) {
+GS_PORTABLE_FN void gs_random_sincos(uint32_t x, float *sine, float *cosine) {
   const int32_t centred = (int32_t)(x & 0x3fffffffu) - 0x20000000;
   const float t =
       gs_float_mul(gs_float_fma((float)centred, 0x1p-30f, 0x1p-31f), 0x1.921fb6p+0f); /* pi/2 */
@@ -161,8 +155,8 @@ GS_RANDOM_FN void gs_random_sincos(uint32_t x, float *sine, float *cosine) {
 
 /* Two independent N(0, 1) from two words: radius from the first, angle from the
  * second. */
-GS_RANDOM_FN void gs_random_box_muller(uint32_t radius_word, uint32_t angle_word, float *first,
-                                       float *second) {
+GS_PORTABLE_FN void gs_random_box_muller(uint32_t radius_word, uint32_t angle_word, float *first,
+                                         float *second) {
   float sine;
   float cosine;
   const float log_u = gs_random_log(gs_random_unit(radius_word));
@@ -174,15 +168,15 @@ GS_RANDOM_FN void gs_random_box_muller(uint32_t radius_word, uint32_t angle_word
 
 /* U(-1, 1): (2 s + 1) / 2^24 with s the word's top 24 bits as a signed number;
  * exact, symmetric, never 0. */
-GS_RANDOM_FN float gs_random_symmetric(uint32_t x) {
+GS_PORTABLE_FN float gs_random_symmetric(uint32_t x) {
   const int32_t s = (int32_t)(x >> 8) - (int32_t)((x >> 31) << 24);
   return gs_float_mul((float)(2 * s + 1), 0x1p-24f);
 }
 
 /* ---- one element of a stream ---- */
 
-GS_RANDOM_FN float gs_random_normal_attempt(uint64_t index, uint32_t attempt, uint64_t seed,
-                                            uint32_t tensor_id, uint32_t replica) {
+GS_PORTABLE_FN float gs_random_normal_attempt(uint64_t index, uint32_t attempt, uint64_t seed,
+                                              uint32_t tensor_id, uint32_t replica) {
   const gs_random_words c =
       gs_random_philox(seed, gs_random_block(index, attempt), tensor_id, replica);
   const int upper = (int)((index >> 1) & 1u);
@@ -194,22 +188,22 @@ GS_RANDOM_FN float gs_random_normal_attempt(uint64_t index, uint32_t attempt, ui
 }
 
 /* N(0, 1). */
-GS_RANDOM_FN float gs_random_normal_at(uint64_t index, uint64_t seed, uint32_t tensor_id,
-                                       uint32_t replica) {
+GS_PORTABLE_FN float gs_random_normal_at(uint64_t index, uint64_t seed, uint32_t tensor_id,
+                                         uint32_t replica) {
   return gs_random_normal_attempt(index, 0, seed, tensor_id, replica);
 }
 
 /* U(-1, 1). */
-GS_RANDOM_FN float gs_random_uniform_at(uint64_t index, uint64_t seed, uint32_t tensor_id,
-                                        uint32_t replica) {
+GS_PORTABLE_FN float gs_random_uniform_at(uint64_t index, uint64_t seed, uint32_t tensor_id,
+                                          uint32_t replica) {
   const gs_random_words c = gs_random_philox(seed, gs_random_block(index, 0), tensor_id, replica);
   return gs_random_symmetric(c.word[index & 3u]);
 }
 
 /* N(0, 1) conditioned on |x| < 2: the first attempt from `attempt` on that falls
  * inside. All attempts fail with probability 1e-343, and then it is 0. */
-GS_RANDOM_FN float gs_random_truncated_from(uint64_t index, uint32_t attempt, uint64_t seed,
-                                            uint32_t tensor_id, uint32_t replica) {
+GS_PORTABLE_FN float gs_random_truncated_from(uint64_t index, uint32_t attempt, uint64_t seed,
+                                              uint32_t tensor_id, uint32_t replica) {
   for (; attempt < (uint32_t)GS_RANDOM_MAX_ATTEMPTS; attempt++) {
     const float x = gs_random_normal_attempt(index, attempt, seed, tensor_id, replica);
     if (x > -2.0f && x < 2.0f) return x;
@@ -217,15 +211,15 @@ GS_RANDOM_FN float gs_random_truncated_from(uint64_t index, uint32_t attempt, ui
   return 0.0f;
 }
 
-GS_RANDOM_FN float gs_random_truncated_at(uint64_t index, uint64_t seed, uint32_t tensor_id,
-                                          uint32_t replica) {
+GS_PORTABLE_FN float gs_random_truncated_at(uint64_t index, uint64_t seed, uint32_t tensor_id,
+                                            uint32_t replica) {
   return gs_random_truncated_from(index, 0, seed, tensor_id, replica);
 }
 
 /* ---- hash ---- */
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014, Stafford's variant 13). */
-GS_RANDOM_FN uint64_t gs_hash_mix(uint64_t x) {
+GS_PORTABLE_FN uint64_t gs_hash_mix(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
   return x ^ (x >> 31);
@@ -233,7 +227,7 @@ GS_RANDOM_FN uint64_t gs_hash_mix(uint64_t x) {
 
 /* Hash of one element: its place and the bits of its float32. Summed modulo 2^64
  * over elements, in any order, it is the hash of a tensor. */
-GS_RANDOM_FN uint64_t gs_hash_element(uint32_t tensor_id, uint64_t index, uint32_t bits) {
+GS_PORTABLE_FN uint64_t gs_hash_element(uint32_t tensor_id, uint64_t index, uint32_t bits) {
   const uint64_t place = gs_hash_mix(index + ((uint64_t)tensor_id + 1) * 0x9E3779B97F4A7C15u);
   return gs_hash_mix(place + bits * 0xD1342543DE82EF95u);
 }

@@ -33,8 +33,8 @@ static gs_status show(gs_session *session, gs_error *error) {
   printf("memory     %s for a cell\n", gs_text_bytes(number_of(device, "memory_bytes"), texts[0]));
   printf("libraries  %s\n", text_of(device, "libraries"));
   printf("limits     %s (f32), %s (f64), %s (copy), measured now\n",
-         gs_text_rate(floor.flops_per_s_f32, "FLOP/s", texts[1]),
-         gs_text_rate(floor.flops_per_s_f64, "FLOP/s", texts[2]),
+         gs_text_rate(floor.flops_per_s[GS_F32], "FLOP/s", texts[1]),
+         gs_text_rate(floor.flops_per_s[GS_F64], "FLOP/s", texts[2]),
          gs_text_rate(floor.copy_bytes_per_s, "B/s", texts[3]));
   return GS_OK;
 }

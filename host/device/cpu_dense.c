@@ -7,29 +7,9 @@
 
 #include "device/cpu_internal.h"
 
-/* How a replica's product becomes its output: digits are multiplied by
- * `product`, an addend's by `addend` (2^ powers), and the output has `exponent`. */
-typedef struct rescale {
-  int32_t exponent;
-  double product;
-  double addend;
-} rescale;
-
-/* in: the scale of the tensor that went into the product; tracked: the output
- * has a slot; joined: an unscaled addend (exponent 0) is added. */
-static rescale rescale_of(gs_scale in, gs_dtype dtype, bool tracked, bool joined) {
-  int32_t out = 0;
-  in = gs_scale_input(in);
-  if (tracked) {
-    out = in.exponent + gs_scale_shift(in.peak, dtype);
-    if (joined) out = gs_scale_join(out, 0);
-  }
-  return (rescale){out, gs_scale_factor((int64_t)in.exponent - out), gs_scale_factor(-out)};
-}
-
 static void open_slots(const gs_tensor *out, const gs_tensor *in, bool joined) {
   for (int64_t r = 0; out->scale && r < out->replicas; r++) {
-    const rescale scale = rescale_of(gs_cpu_scale(in, r), out->dtype, true, joined);
+    const gs_rescale scale = gs_rescale_of(gs_cpu_scale(in, r), out->dtype, true, joined);
     out->scale[r] = (gs_scale){scale.exponent, GS_PEAK_NONE};
   }
 }
@@ -59,8 +39,8 @@ static void forward_pointwise(const forward_pass *pass, gs_tile tile) {
   const gs_tensor *h = pass->h;
   const int64_t r = tile.replica;
   const gs_cpu_rows *rows = gs_cpu_rows_of(h->dtype);
-  const rescale scale =
-      rescale_of(gs_cpu_scale(pass->x, r), h->dtype, h->scale != NULL, pass->b != NULL);
+  const gs_rescale scale =
+      gs_rescale_of(gs_cpu_scale(pass->x, r), h->dtype, h->scale != NULL, pass->b != NULL);
   const void *bias = pass->b ? gs_cpu_at(pass->b, r, 0, tile.col) : NULL;
   int32_t peak = GS_PEAK_NONE;
   for (int64_t i = 0; i < tile.rows; i++) {
@@ -177,8 +157,8 @@ static void backward_pointwise(const backward_pass *pass, gs_tile tile, void *su
   const gs_tensor *source = pass->source;
   const int64_t r = tile.replica;
   const gs_cpu_rows *rows = gs_cpu_rows_of(delta->dtype);
-  const rescale scale =
-      rescale_of(gs_cpu_scale(source, r), delta->dtype, delta->scale != NULL, false);
+  const gs_rescale scale =
+      gs_rescale_of(gs_cpu_scale(source, r), delta->dtype, delta->scale != NULL, false);
   int32_t peak = GS_PEAK_NONE;
   for (int64_t row = tile.row; row < tile.row + tile.rows; row++) {
     void *out = gs_cpu_at(delta, r, row, tile.col);

@@ -78,9 +78,9 @@ static size_t workspace_bytes(gs_device *device, const gs_workspace_need *need) 
   return most;
 }
 
-static gs_status set_workspace(gs_device *device, void *memory, size_t bytes) {
+static gs_status set_workspace(gs_device *device, void *memory, const gs_workspace_need *need) {
   gs_cpu(device)->workspace = memory;
-  gs_cpu(device)->workspace_bytes = bytes;
+  gs_cpu(device)->workspace_bytes = memory ? workspace_bytes(device, need) : 0;
   return GS_OK;
 }
 
@@ -155,6 +155,7 @@ static const gs_device_ops cpu_ops = {
     .capture_end = capture_end,
     .replay = replay,
     .graph_destroy = graph_destroy,
+    .floor = gs_cpu_floor,
     .fill = gs_cpu_fill,
     .hash = gs_cpu_hash,
     .begin_step = begin_step,
@@ -162,7 +163,7 @@ static const gs_device_ops cpu_ops = {
     .dense_forward = gs_cpu_dense_forward,
     .activation_backward = gs_cpu_activation_backward,
     .dense_backward = gs_cpu_dense_backward,
-    .weight_gradient = gs_cpu_weight_gradient,
+    .weight_gradients = gs_cpu_weight_gradients,
     .loss = gs_cpu_loss,
     .recurrent_forward = gs_cpu_recurrent_forward,
     .recurrent_backward = gs_cpu_recurrent_backward,

@@ -18,55 +18,29 @@ typedef struct gradient_pass {
   int64_t step_rows;
 } gradient_pass;
 
-/* Instead of a step's exponent: its product is zero at any. */
-static const int32_t EMPTY = INT32_MIN;
-
-static int32_t slot_exponent(const gs_tensor *tensor, int64_t slot) {
-  if (!tensor || !tensor->scale) return 0;
-  return tensor->scale[slot].peak == GS_PEAK_NONE ? EMPTY : tensor->scale[slot].exponent;
+/* A slot of a tensor, or of the ones that x NULL stands for. */
+static gs_scale slot_of(const gs_tensor *tensor, int64_t slot) {
+  return tensor && tensor->scale ? tensor->scale[slot] : gs_scale_none();
 }
 
 /* The exponent of step t's product delta_t^T x_t; x NULL stands for ones. */
 static int32_t step_exponent(const gs_tensor *delta, const gs_tensor *x, int64_t replica,
                              int64_t t) {
   const int64_t slot = t * delta->replicas + replica;
-  const int32_t of_delta = slot_exponent(delta, slot);
-  const int32_t of_x = slot_exponent(x, slot);
-  return of_delta == EMPTY || of_x == EMPTY ? EMPTY : of_delta + of_x;
+  return gs_product_exponent(slot_of(delta, slot), slot_of(x, slot));
 }
 
-/* What a step's digits are multiplied by in a sum with this exponent. */
-static double step_factor(int32_t own, int32_t exponent) {
-  return own == EMPTY ? 1 : gs_scale_factor((int64_t)own - exponent);
-}
-
-/* The exponent of a replica's sum over steps, and whether every step's product
- * has it already (plain). */
-typedef struct sum_scale {
-  int32_t exponent;
-  bool plain;
-} sum_scale;
-
-/* The exponent is 0 when that is within reach, so that the digits are the
- * unscaled ones; else the largest step's; steps that are zero have no say. A sum without a slot has
- * exponent 0. */
-static sum_scale sum_scale_of(const gs_tensor *sum, const gs_tensor *delta, const gs_tensor *x,
-                              int64_t replica, int64_t steps) {
-  const int32_t window = 2 * gs_scale_window(delta->dtype);
-  int32_t first = EMPTY;
-  int32_t most = EMPTY;
-  bool uniform = true;
+static gs_sum_scale sum_scale_of(const gs_tensor *sum, const gs_tensor *delta, const gs_tensor *x,
+                                 int64_t replica, int64_t steps) {
+  int32_t least = GS_EXPONENT_EMPTY;
+  int32_t most = GS_EXPONENT_EMPTY;
   for (int64_t t = 0; t < steps; t++) {
     const int32_t exponent = step_exponent(delta, x, replica, t);
-    if (exponent == EMPTY) continue;
-    if (first == EMPTY) first = exponent;
-    if (exponent != first) uniform = false;
+    if (exponent == GS_EXPONENT_EMPTY) continue;
+    if (least == GS_EXPONENT_EMPTY || exponent < least) least = exponent;
     if (exponent > most) most = exponent;
   }
-  if (first == EMPTY) return (sum_scale){0, true};
-  if (!sum->scale) return (sum_scale){0, uniform && first == 0};
-  if (uniform) return (sum_scale){first, true};
-  return (sum_scale){most >= -window && most <= window ? 0 : most, false};
+  return gs_sum_scale_of(least, most, sum->scale != NULL, delta->dtype);
 }
 
 static void write_slots(const gs_tensor *sum, const gs_tensor *delta, const gs_tensor *x,
@@ -91,7 +65,7 @@ static bool shifted_tile(const gradient_pass *pass, gs_tile tile, int32_t expone
       unsigned char *row = scratch + (size_t)(i * tile.rows) * bytes;
       memcpy(row, gs_cpu_at(delta, r, first + i, tile.row), (size_t)tile.rows * bytes);
       gs_cpu_rows_of(delta->dtype)
-          ->scale_add(row, step_factor(step_exponent(delta, pass->x, r, t), exponent), NULL, 0,
+          ->scale_add(row, gs_step_factor(step_exponent(delta, pass->x, r, t), exponent), NULL, 0,
                       tile.rows);
     }
     done =
@@ -128,14 +102,14 @@ static void bias_strip(const gs_tensor *delta, int64_t steps, const gs_tensor *d
   const int64_t cols = delta->cols - col < SUM_COLS ? delta->cols - col : SUM_COLS;
   const size_t row_bytes = (size_t)cols * gs_dtype_bytes(delta->dtype);
   const int64_t step_rows = delta->rows / steps;
-  const sum_scale scale = sum_scale_of(db, delta, NULL, replica, steps);
+  const gs_sum_scale scale = sum_scale_of(db, delta, NULL, replica, steps);
   void *sum = gs_cpu_at(db, replica, 0, col);
   memset(sum, 0, row_bytes);
   for (int64_t i = 0; i < delta->rows; i++) {
     const void *row = gs_cpu_at(delta, replica, i, col);
     if (!scale.plain) {
       const int32_t own = step_exponent(delta, NULL, replica, i / step_rows);
-      rows->copy(scratch, row, step_factor(own, scale.exponent), cols);
+      rows->copy(scratch, row, gs_step_factor(own, scale.exponent), cols);
       row = scratch;
     }
     rows->add_to(sum, row, cols);
@@ -167,10 +141,12 @@ size_t gs_cpu_gradient_workspace(const gs_workspace_need *need, int threads) {
   return (size_t)threads * scratch_bytes_of(need->columns, need->dtype);
 }
 
-gs_status gs_cpu_weight_gradient(gs_device *device, const gs_tensor *delta, const gs_tensor *x,
-                                 int64_t steps, const gs_tensor *dW, const gs_tensor *db) {
+static gs_status weight_gradient(gs_device *device, const gs_gradient_job *job) {
   gs_cpu_device *cpu = gs_cpu(device);
-  const gradient_pass pass = {delta, x, dW, delta->rows / steps};
+  const gs_tensor *delta = &job->delta;
+  const gs_tensor *x = &job->x;
+  const gs_tensor *dW = &job->dW;
+  const gradient_pass pass = {delta, x, dW, delta->rows / job->steps};
   const size_t scratch_bytes = scratch_bytes_of(delta->cols, delta->dtype);
   gs_arena arena = gs_cpu_workspace(device);
   unsigned char *scratch = gs_arena_take(&arena, (size_t)cpu->threads, scratch_bytes);
@@ -180,14 +156,19 @@ gs_status gs_cpu_weight_gradient(gs_device *device, const gs_tensor *delta, cons
 #pragma omp parallel for num_threads(cpu->threads) schedule(dynamic) reduction(|| : failed)
   for (int64_t task = 0; task < tiling.tasks; task++) {
     const gs_tile tile = gs_cpu_tile(&tiling, task, dW->rows, dW->cols);
-    const sum_scale scale = sum_scale_of(dW, delta, x, tile.replica, steps);
+    const gs_sum_scale scale = sum_scale_of(dW, delta, x, tile.replica, job->steps);
     const bool done = scale.plain
                           ? plain_tile(&pass, tile)
                           : shifted_tile(&pass, tile, scale.exponent,
                                          scratch + (size_t)omp_get_thread_num() * scratch_bytes);
     failed = failed || !done;
   }
-  write_slots(dW, delta, x, steps);
-  if (db) bias_gradient(cpu, delta, steps, db, scratch, scratch_bytes);
+  write_slots(dW, delta, x, job->steps);
+  if (job->has_db) bias_gradient(cpu, delta, job->steps, &job->db, scratch, scratch_bytes);
   return gs_cpu_products(device, failed);
+}
+
+gs_status gs_cpu_weight_gradients(gs_device *device, const gs_gradient_job *jobs, int64_t count) {
+  for (int64_t i = 0; i < count; i++) GS_TRY(weight_gradient(device, &jobs[i]));
+  return GS_OK;
 }

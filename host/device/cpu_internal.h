@@ -128,8 +128,7 @@ gs_status gs_cpu_fill(gs_device *, const gs_tensor *, const gs_fill *);
 gs_status gs_cpu_hash(gs_device *, const gs_tensor *, uint32_t, uint64_t *);
 gs_status gs_cpu_gemm(gs_device *, bool, const gs_tensor *, bool, const gs_tensor *,
                       const gs_tensor *);
-gs_status gs_cpu_weight_gradient(gs_device *, const gs_tensor *, const gs_tensor *, int64_t,
-                                 const gs_tensor *, const gs_tensor *);
+gs_status gs_cpu_weight_gradients(gs_device *, const gs_gradient_job *, int64_t);
 gs_status gs_cpu_dense_forward(gs_device *, const gs_tensor *, const gs_tensor *, const gs_tensor *,
                                gs_activation, const gs_tensor *, const gs_tensor *);
 gs_status gs_cpu_activation_backward(gs_device *, const gs_tensor *, gs_activation,
@@ -145,6 +144,7 @@ gs_status gs_cpu_recurrent_forward(gs_device *, const gs_recurrence *, const gs_
 gs_status gs_cpu_recurrent_backward(gs_device *, const gs_recurrence *, const gs_tensor *, int64_t,
                                     const gs_tensor *, const gs_tensor *, const gs_tensor *);
 gs_status gs_cpu_stats(gs_device *, const gs_stats_job *, int64_t);
+gs_status gs_cpu_floor(gs_device *, gs_floor *);
 
 /* Workspace each file's operations need for tensors of these sizes. */
 size_t gs_cpu_fill_workspace(const gs_workspace_need *, int threads);

@@ -5,17 +5,6 @@
  *   mse:    L = 1/2 sum (h - target)^2,   dL/dh = h - target              */
 #include "device/cpu_internal.h"
 
-/* sum += value * 2^exponent, at the larger of the two exponents. */
-static void accumulate(gs_scaled *sum, double value, int64_t exponent) {
-  if (value == 0) return;
-  if (sum->value == 0) sum->exponent = exponent;
-  if (exponent > sum->exponent) {
-    sum->value *= gs_scale_factor(sum->exponent - exponent);
-    sum->exponent = exponent;
-  }
-  sum->value += value * gs_scale_factor(exponent - sum->exponent);
-}
-
 typedef struct loss_pass {
   const gs_tensor *h, *target, *dh;
   int64_t steps;
@@ -34,7 +23,7 @@ static void linear_step(const loss_pass *pass, int64_t replica, int64_t t, gs_sc
     if (gradient != target) row_ops->copy(gradient, target, 1, pass->h->cols);
   }
   if (dh.scale) dh.scale[replica] = (gs_scale){0, GS_PEAK_NONE};
-  accumulate(value, sum, gs_cpu_scale(&h, replica).exponent);
+  gs_scaled_add(value, sum, gs_cpu_scale(&h, replica).exponent);
 }
 
 static void mse_step(const loss_pass *pass, int64_t replica, int64_t t, gs_scaled *value) {
@@ -57,7 +46,7 @@ static void mse_step(const loss_pass *pass, int64_t replica, int64_t t, gs_scale
     }
     sum += row_ops->dot(gradient, gradient, pass->h->cols);
   }
-  accumulate(value, 0.5 * sum, 2 * (int64_t)exponent);
+  gs_scaled_add(value, 0.5 * sum, 2 * (int64_t)exponent);
 }
 
 gs_status gs_cpu_loss(gs_device *device, gs_device_loss kind, const gs_tensor *h,

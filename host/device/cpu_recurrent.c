@@ -146,6 +146,11 @@ static void backward_step(loop *pass, gs_tile tile, int64_t t) {
 
 /* ---- the loops ---- */
 
+static gs_status check_loop(gs_device *device, gs_loop how) {
+  if (how != GS_LOOP_PERSISTENT) return GS_OK;
+  return GS_FAIL(&device->error, GS_ERR_UNSUPPORTED, "the cpu backend has no persistent kernels");
+}
+
 static void empty_slots(const gs_tensor *sequence, int64_t first, int64_t blocks) {
   for (int64_t i = 0; sequence->scale && i < blocks * sequence->replicas; i++) {
     sequence->scale[first * sequence->replicas + i] = (gs_scale){0, GS_PEAK_NONE};
@@ -209,6 +214,7 @@ gs_status gs_cpu_recurrent_forward(gs_device *device, const gs_recurrence *recur
                .saved = saved,
                .h = h,
                .batch = projection->rows / recurrence->steps};
+  GS_TRY(check_loop(device, recurrence->loop));
   if (recurrence->w_step == 0) GS_TRY(transpose_weights(device, &pass));
   empty_slots(h, 1, recurrence->steps);
   run_loop(gs_cpu(device), &pass, forward_step, h->scale != NULL, 1, 1);
@@ -225,6 +231,7 @@ gs_status gs_cpu_recurrent_backward(gs_device *device, const gs_recurrence *recu
                .delta = delta,
                .dh_steps = dh_steps,
                .batch = delta->rows / recurrence->steps};
+  GS_TRY(check_loop(device, recurrence->loop));
   empty_slots(delta, 0, recurrence->steps);
   run_loop(gs_cpu(device), &pass, backward_step, delta->scale != NULL, recurrence->steps, -1);
   return gs_cpu_products(device, pass.failed);

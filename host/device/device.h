@@ -5,8 +5,10 @@
  * use one fused kernel or three calls. Four rules hold for every operation:
  *
  *  1. Math only enqueues. Nothing here allocates, waits, or returns a value to
- *     the host, except where the group "memory and time" says so. Pointers stay
- *     valid and fixed for as long as a captured graph may replay them.
+ *     the host, except where the group "memory and time" says so, and except the
+ *     first call with new shapes outside a capture: a backend may choose its
+ *     algorithms then. Pointers stay valid and fixed for as long as a captured
+ *     graph may replay them.
  *  2. Replicas. A tensor holds R = `replicas` matrices, `stride` elements apart;
  *     an operation does the same to each, and never mixes them. A tensor with
  *     stride 0 is shared by all replicas (inputs only).
@@ -31,42 +33,12 @@
 #define GS_DEVICE_DEVICE_H
 
 #include "base/status.h"
-#include "device/types.h"
-
-/* A batch of R row-major matrices in device memory. A view: owns nothing. */
-typedef struct gs_tensor {
-  void *data;      /* first element of replica 0 */
-  gs_scale *scale; /* one slot per replica in device memory, or NULL */
-  int64_t rows;
-  int64_t cols;
-  int64_t ld;       /* elements between rows, >= cols */
-  int64_t stride;   /* elements between replicas; 0: shared */
-  int64_t replicas; /* R */
-  gs_dtype dtype;
-} gs_tensor;
+#include "device/scale.h"
+#include "device/tensor.h"
 
 /* A sequence is a tensor whose rows are T blocks (time steps) of B rows, and
  * whose scale slots are T groups of R. This is the view of one block. */
 gs_tensor gs_tensor_step(const gs_tensor *sequence, int64_t steps, int64_t t);
-
-/* How to fill a tensor with numbers that every machine draws alike
- * (base/random.h). `value` is the standard deviation (normal, truncated), the
- * bound (uniform), the gain (orthogonal, identity) or the constant. */
-typedef enum gs_fill_kind {
-  GS_FILL_CONSTANT,
-  GS_FILL_NORMAL,           /* N(0, value^2) */
-  GS_FILL_UNIFORM,          /* U(-value, value) */
-  GS_FILL_TRUNCATED_NORMAL, /* N(0, value^2) conditioned on |x| < 2 value */
-  GS_FILL_ORTHOGONAL,       /* Haar-distributed (semi-)orthogonal times value */
-  GS_FILL_IDENTITY          /* value on the diagonal */
-} gs_fill_kind;
-
-typedef struct gs_fill {
-  gs_fill_kind kind;
-  double value;
-  uint64_t seed;
-  uint32_t tensor_id; /* which stream of random numbers; replica r has its own */
-} gs_fill;
 
 /* What an activation's backward pass needs: enough of z, in a tensor of z's
  * shape whose content only the backend that wrote it can read. Activations
@@ -79,57 +51,23 @@ bool gs_activation_homogeneous(gs_activation_kind kind);
  * range from either end. Returns false for unbounded ones. */
 bool gs_activation_saturation(gs_activation_kind kind, double *low, double *high);
 
-typedef enum gs_device_loss { GS_DEVICE_LOSS_LINEAR, GS_DEVICE_LOSS_MSE } gs_device_loss;
-
-/* A number of any magnitude: value * 2^exponent. Canonical (as the statistics
- * leave it): value 0, or 1 <= |value| < 4 with an even exponent. */
-typedef struct gs_scaled {
-  double value;
-  int64_t exponent;
-} gs_scaled;
-
-/* value * 2^exponent in canonical form; zero and non-finite values keep theirs. */
-gs_scaled gs_scaled_canonical(double value, int64_t exponent);
-
-/* Statistics of one tensor and replica. Sums run over finite elements, in
- * float64 and a fixed order. */
-typedef struct gs_stats {
-  int64_t count;
-  int64_t nan;
-  int64_t inf;
-  int64_t zero;
-  int64_t subnormal; /* of the digits, in the storage format */
-  int64_t saturated; /* elements outside (saturation_low, saturation_high) */
-  int64_t dead;      /* columns (units) that are zero in every row */
-  gs_scaled sum;     /* canonical, true value */
-  gs_scaled sum_sq;  /* canonical, true value */
-  double min_abs;    /* smallest and largest finite non-zero magnitude of the */
-  double max_abs;    /* digits; 0 when there is none */
-  int64_t exponent;  /* the tensor's exponent: true magnitude = digits * 2^exponent */
-} gs_stats;
-
 /* Bins of an exponent histogram: bin i counts finite non-zero elements whose
  * digits have ilogb() == gs_dtype_min_exponent(dtype) + i. */
 int gs_dtype_min_exponent(gs_dtype dtype);
 int gs_dtype_exponent_bins(gs_dtype dtype);
 size_t gs_dtype_bytes(gs_dtype dtype);
 
-/* One request of the statistics operation. All output in device memory. */
-typedef struct gs_stats_job {
-  gs_tensor tensor;    /* a sequence when steps > 1 */
-  int64_t steps;       /* T blocks of rows with statistics of their own; else 1 */
-  gs_stats *stats;     /* [steps][R] */
-  uint32_t *histogram; /* [steps][R][gs_dtype_exponent_bins], or NULL for norms only */
-  bool saturation;     /* count saturated elements? with the two bounds below */
-  double saturation_low;
-  double saturation_high;
-  bool dead; /* count dead columns? */
-} gs_stats_job;
-
 /* The recurrent half of a simple RNN:
  * h_t = phi(W h_{t-1} + p_t), p_t = U x_t + b, t = 1..T. */
+typedef enum gs_loop {
+  GS_LOOP_AUTO,      /* the backend chooses, from shapes and dtype alone */
+  GS_LOOP_STEPS,     /* operations of their own for each step */
+  GS_LOOP_PERSISTENT /* one kernel for all steps, W kept on the chip */
+} gs_loop;
+
 typedef struct gs_recurrence {
   int64_t steps;            /* T */
+  gs_loop loop;             /* how; GS_ERR_UNSUPPORTED where it cannot be */
   gs_activation activation; /* phi */
   gs_tensor w;              /* n x n; untied: the W of step 1 */
   int64_t w_step;           /* elements from one step's W to the next; 0: tied */
@@ -142,7 +80,27 @@ typedef struct gs_device_info {
   int64_t memory_bytes; /* what a cell may take at most */
   uint32_t dtypes;      /* bit per gs_dtype that the device computes with */
   char libraries[256];  /* names and versions that do the arithmetic */
+  bool graphs;          /* capture and replay work */
+  bool persistent;      /* so does GS_LOOP_PERSISTENT, where W fits */
+  /* How much memory a network may spend to hand over the gradients and statistics
+   * of many layers in one call; 0: layer by layer, while they are in cache. */
+  int64_t window_bytes;
+  /* cuda only, else empty: what tells one GPU from another */
+  char uuid[48];       /* GPU-xxxxxxxx-... */
+  char pci[24];        /* domain:bus:device.function */
+  char capability[8];  /* "9.0" */
+  char driver[32];     /* version */
+  int multiprocessors; /* 0: not a GPU */
 } gs_device_info;
+
+/* The device's own limits, measured: the floor of every timing. A rate that the
+ * device does not have is 0. */
+typedef struct gs_floor {
+  double flops_per_s[GS_DTYPE_COUNT]; /* multiply-adds count as two */
+  double copy_bytes_per_s;            /* bytes read plus bytes written */
+  double launch_ns; /* of one operation that waits for the one before, in a replayed graph;
+                       0 where operations are not launched */
+} gs_floor;
 
 /* The largest sizes a network's operations will have. */
 typedef struct gs_workspace_need {
@@ -151,6 +109,8 @@ typedef struct gs_workspace_need {
   int64_t weights;  /* elements of the largest weight matrix of one replica */
   int64_t elements; /* elements of the largest tensor with statistics, one replica and step */
   int64_t replicas;
+  int64_t steps;  /* T: rows are those of T steps; 1: no sequences */
+  int64_t window; /* most jobs of one weight_gradients call */
   gs_dtype dtype;
   bool recurrent;  /* recurrent operations will be used */
   bool orthogonal; /* so will the orthogonal fill */
@@ -171,11 +131,12 @@ typedef struct gs_device_ops {
    * or read its buffer. */
   gs_status (*upload)(gs_device *, void *device, const void *host, size_t bytes);
   gs_status (*download)(gs_device *, void *host, const void *device, size_t bytes);
-  /* Bytes of workspace the backend wants for operations of these sizes. What
-   * set_workspace gives (aligned to GS_ARENA_ALIGNMENT) is used by every later
-   * operation, until the next set_workspace. */
+  /* Bytes of workspace the backend wants for operations of these sizes.
+   * set_workspace gives that memory (aligned to GS_ARENA_ALIGNMENT, for the same
+   * need) to every later operation, until the next set_workspace; memory NULL
+   * takes it back, and must come before it is freed. */
   size_t (*workspace_bytes)(gs_device *, const gs_workspace_need *);
-  gs_status (*set_workspace)(gs_device *, void *memory, size_t bytes);
+  gs_status (*set_workspace)(gs_device *, void *memory, const gs_workspace_need *);
   /* Waits for all enqueued work; reports its failures. */
   gs_status (*sync)(gs_device *);
   gs_status (*event_create)(gs_device *, gs_event **);
@@ -190,6 +151,8 @@ typedef struct gs_device_ops {
   gs_status (*capture_end)(gs_device *, gs_graph **);
   gs_status (*replay)(gs_device *, gs_graph *);
   void (*graph_destroy)(gs_device *, gs_graph *);
+  /* Measures the device's own limits (under a second; takes memory of its own). */
+  gs_status (*floor)(gs_device *, gs_floor *);
 
   /* ---- initialisation ---- */
   /* Element i (row-major, ignoring ld) of replica r, as base/random.h defines. */
@@ -222,11 +185,9 @@ typedef struct gs_device_ops {
   gs_status (*dense_backward)(gs_device *, const gs_tensor *delta_next, const gs_tensor *w_next,
                               gs_activation, const gs_tensor *saved, const gs_tensor *h,
                               const gs_tensor *delta, const gs_tensor *db);
-  /* dW = delta^T x, summed over rows. delta: B x n_out, x: B x n_in. With
-   * steps > 1 both are sequences and their scale slots may differ from step to
-   * step; dW gets one exponent. db: 1 x n_out, the sum of delta, or NULL. */
-  gs_status (*weight_gradient)(gs_device *, const gs_tensor *delta, const gs_tensor *x,
-                               int64_t steps, const gs_tensor *dW, const gs_tensor *db);
+  /* Weight and bias gradients of several layers or steps at once; their tensors
+   * do not overlap. `jobs` is host memory, read before the call returns. */
+  gs_status (*weight_gradients)(gs_device *, const gs_gradient_job *jobs, int64_t count);
   /* Loss of each replica (value[r], device memory; exponent not canonical) and
    * its gradient dh. linear: sum target * h, dh = target (dh may be target
    * itself). mse: 1/2 sum (h - target)^2, dh = h - target. Sequences when
@@ -253,11 +214,18 @@ typedef struct gs_device_ops {
 struct gs_device {
   const gs_device_ops *ops;
   bool host_memory; /* after sync the host may read device memory in place */
+  bool lost;        /* the device failed for good: only destroy is left to do */
   gs_error error;   /* words for the last failed operation */
 };
 
 /* Opens the CPU backend with `threads` threads (0: one per processor this
  * process may run on). The caller destroys it. */
 gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error);
+
+/* Opens a GPU by index ("0"), UUID ("GPU-..."; an unambiguous beginning will do) or
+ * PCI address ("0000:1b:00.0"); "auto" is the first. The caller destroys it.
+ * GS_ERR_NO_DEVICE, with words, when this build has no CUDA backend, the machine no
+ * driver or one that is too old, no GPU, or not that one. */
+gs_status gs_cuda_device_create(const char *name, gs_device **device, gs_error *error);
 
 #endif

@@ -9,23 +9,20 @@
 #ifndef GS_DEVICE_SCALE_H
 #define GS_DEVICE_SCALE_H
 
-#include "device/types.h"
+#include <math.h>
 
-#ifdef __CUDACC__
-#define GS_SCALE_FN static __host__ __device__ inline
-#else
-#define GS_SCALE_FN static inline
-#endif
+#include "base/portable.h"
+#include "device/tensor.h"
 
 /* Peaks in [-window, window] are left alone. */
-GS_SCALE_FN int32_t gs_scale_window(gs_dtype dtype) {
+GS_PORTABLE_FN int32_t gs_scale_window(gs_dtype dtype) {
   return dtype == GS_F64 ? 256 : dtype == GS_F16 ? 4 : 32;
 }
 
 /* An input's slot as an operation should read it. A tensor without finite
  * non-zero digits is the same at every exponent: the one it happens to have (a
  * relu layer that died at 2^200) must not decide about an addend or a sum. */
-GS_SCALE_FN gs_scale gs_scale_input(gs_scale slot) {
+GS_PORTABLE_FN gs_scale gs_scale_input(gs_scale slot) {
   if (slot.peak == GS_PEAK_NONE) slot.exponent = 0;
   return slot;
 }
@@ -34,7 +31,7 @@ GS_SCALE_FN gs_scale gs_scale_input(gs_scale slot) {
  * its output: out_digits = exact_result * 2^-shift, out_exponent += shift. Cut
  * to what one factor of the arithmetic's type can hold; digits further out need
  * two operations to come back. */
-GS_SCALE_FN int32_t gs_scale_shift(int32_t peak, gs_dtype dtype) {
+GS_PORTABLE_FN int32_t gs_scale_shift(int32_t peak, gs_dtype dtype) {
   const int32_t window = gs_scale_window(dtype);
   const int32_t most = dtype == GS_F64 ? 1000 : 120;
   if (peak == GS_PEAK_NONE || (peak >= -window && peak <= window)) return 0;
@@ -44,13 +41,13 @@ GS_SCALE_FN int32_t gs_scale_shift(int32_t peak, gs_dtype dtype) {
 /* The output's exponent when a second addend with exponent `addend` (a bias, an
  * input, a loss gradient) is added to a shifted product: never below the
  * addend's, or the addend would overflow. */
-GS_SCALE_FN int32_t gs_scale_join(int32_t product, int32_t addend) {
+GS_PORTABLE_FN int32_t gs_scale_join(int32_t product, int32_t addend) {
   return product > addend ? product : addend;
 }
 
 /* 2^exponent, cut to float64's normal range: a product with a factor that far
  * out has left every dtype's range either way. */
-GS_SCALE_FN double gs_scale_factor(int64_t exponent) {
+GS_PORTABLE_FN double gs_scale_factor(int64_t exponent) {
   const int64_t cut = exponent < -1022 ? -1022 : exponent > 1023 ? 1023 : exponent;
   double factor = 1;
   double base = cut < 0 ? 0.5 : 2.0;
@@ -59,6 +56,113 @@ GS_SCALE_FN double gs_scale_factor(int64_t exponent) {
     base *= base;
   }
   return factor;
+}
+
+/* How a replica's product becomes its output: digits are multiplied by
+ * `product`, an addend's by `addend` (powers of two), and the output has
+ * `exponent`. */
+typedef struct gs_rescale {
+  int32_t exponent;
+  double product;
+  double addend;
+} gs_rescale;
+
+/* in: the scale of the tensor that went into the product; tracked: the output has
+ * a slot; joined: an unscaled addend (exponent 0) is added. */
+GS_PORTABLE_FN gs_rescale gs_rescale_of(gs_scale in, gs_dtype dtype, bool tracked, bool joined) {
+  gs_rescale scale;
+  in = gs_scale_input(in);
+  scale.exponent = 0;
+  if (tracked) {
+    scale.exponent = in.exponent + gs_scale_shift(in.peak, dtype);
+    if (joined) scale.exponent = gs_scale_join(scale.exponent, 0);
+  }
+  scale.product = gs_scale_factor((int64_t)in.exponent - scale.exponent);
+  scale.addend = gs_scale_factor(-(int64_t)scale.exponent);
+  return scale;
+}
+
+/* ---- sums over steps whose exponents differ (weight and bias gradients) ---- */
+
+/* Instead of a step's exponent: its product is zero at any. */
+#define GS_EXPONENT_EMPTY INT32_MIN
+
+/* The exponent of a step's product of two tensors, from their slots. */
+GS_PORTABLE_FN int32_t gs_product_exponent(gs_scale a, gs_scale b) {
+  if (a.peak == GS_PEAK_NONE || b.peak == GS_PEAK_NONE) return GS_EXPONENT_EMPTY;
+  return a.exponent + b.exponent;
+}
+
+/* The slot of a tensor that has none: exponent 0, and not empty. */
+GS_PORTABLE_FN gs_scale gs_scale_none(void) {
+  gs_scale slot;
+  slot.exponent = 0;
+  slot.peak = 0;
+  return slot;
+}
+
+/* What a step's digits are multiplied by in a sum with this exponent. */
+GS_PORTABLE_FN double gs_step_factor(int32_t own, int32_t exponent) {
+  return own == GS_EXPONENT_EMPTY ? 1 : gs_scale_factor((int64_t)own - exponent);
+}
+
+/* The exponent of a replica's sum over steps, and whether every step's product
+ * has it already (plain). */
+typedef struct gs_sum_scale {
+  int32_t exponent;
+  bool plain;
+} gs_sum_scale;
+
+/* From the least and the largest exponent of the steps that are not empty (both
+ * GS_EXPONENT_EMPTY: all are). The sum's exponent is 0 when that is within reach,
+ * so that the digits are the unscaled ones; else the largest step's. A sum
+ * without a slot (not tracked) has exponent 0. */
+GS_PORTABLE_FN gs_sum_scale gs_sum_scale_of(int32_t least, int32_t most, bool tracked,
+                                            gs_dtype dtype) {
+  const int32_t window = 2 * gs_scale_window(dtype);
+  gs_sum_scale scale;
+  scale.exponent = 0;
+  scale.plain = true;
+  if (most == GS_EXPONENT_EMPTY) return scale;
+  if (!tracked) {
+    scale.plain = least == most && most == 0;
+  } else if (least == most) {
+    scale.exponent = most;
+  } else {
+    scale.exponent = most >= -window && most <= window ? 0 : most;
+    scale.plain = false;
+  }
+  return scale;
+}
+
+/* ---- numbers of any magnitude ---- */
+
+/* value * 2^exponent in canonical form (gs_scaled); zero and non-finite values
+ * keep theirs. */
+GS_PORTABLE_FN gs_scaled gs_scaled_canonical(double value, int64_t exponent) {
+  gs_scaled scaled;
+  int own = 0;
+  scaled.value = value;
+  scaled.exponent = 0;
+  if (value == 0 || !isfinite(value)) return scaled;
+  scaled.value = 2 * frexp(value, &own); /* 1 <= |value| < 2 */
+  scaled.exponent = exponent + own - 1;
+  if (scaled.exponent % 2 != 0) {
+    scaled.value *= 2;
+    scaled.exponent--;
+  }
+  return scaled;
+}
+
+/* sum += value * 2^exponent, at the larger of the two exponents. Not canonical. */
+GS_PORTABLE_FN void gs_scaled_add(gs_scaled *sum, double value, int64_t exponent) {
+  if (value == 0) return;
+  if (sum->value == 0) sum->exponent = exponent;
+  if (exponent > sum->exponent) {
+    sum->value *= gs_scale_factor(sum->exponent - exponent);
+    sum->exponent = exponent;
+  }
+  sum->value += value * gs_scale_factor(exponent - sum->exponent);
 }
 
 #endif

@@ -1,6 +1,4 @@
 /* Facts about dtypes and activations, and views of tensors. */
-#include <math.h>
-
 #include "device/device.h"
 
 typedef struct dtype_facts {
@@ -44,16 +42,4 @@ bool gs_activation_saturation(gs_activation_kind kind, double *low, double *high
   *low = symmetric ? -0.98 : 0.01;
   *high = symmetric ? 0.98 : 0.99;
   return true;
-}
-
-gs_scaled gs_scaled_canonical(double value, int64_t exponent) {
-  if (value == 0 || !isfinite(value)) return (gs_scaled){value, 0};
-  int own;
-  double fraction = 2 * frexp(value, &own); /* 1 <= |fraction| < 2 */
-  int64_t total = exponent + own - 1;
-  if (total % 2 != 0) {
-    fraction *= 2;
-    total--;
-  }
-  return (gs_scaled){fraction, total};
 }

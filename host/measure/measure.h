@@ -7,14 +7,8 @@
 #include "device/device.h"
 #include "net/config.h"
 
-/* The machine's own limits, measured in the same run (floor of every timing). */
-typedef struct gs_floor {
-  double flops_per_s_f32; /* fused multiply-adds count as two */
-  double flops_per_s_f64;
-  double copy_bytes_per_s; /* bytes read plus bytes written */
-} gs_floor;
-
-/* Measures the floor with the device's own threads (about half a second). */
+/* The device's own limits (floor of every timing), measured in this run; takes
+ * about half a second. */
 gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error);
 
 typedef struct gs_measure_options {

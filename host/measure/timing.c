@@ -11,6 +11,12 @@ enum { LEAST_SAMPLES = 5, LOOKS = 3 };
 
 static const double LEAST_SAMPLE_NS = 200e3; /* shorter steps are timed in groups */
 
+gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error) {
+  const gs_status status = device->ops->floor(device, floor);
+  if (status != GS_OK && error) *error = device->error;
+  return status;
+}
+
 /* ---- one sample ---- */
 
 /* What is timed: a network's step, as a captured graph where the device can. */
@@ -117,7 +123,7 @@ gs_status gs_timing_measure(gs_network *network, bool with_statistics, double ti
 static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dtype dtype,
                       const gs_floor *floor) {
   if (!floor) return true;
-  const double peak = dtype == GS_F64 ? floor->flops_per_s_f64 : floor->flops_per_s_f32;
+  const double peak = floor->flops_per_s[dtype];
   const double arithmetic_ns = cost->flops / peak * 1e9;
   const double traffic_ns = cost->bytes / floor->copy_bytes_per_s * 1e9;
   const double floor_ns = fmax(arithmetic_ns, traffic_ns);

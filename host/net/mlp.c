@@ -6,8 +6,12 @@
  *
  * (THEORY section 0). Rows are examples, so z^l = h^{l-1} (W^l)^T + b^l.
  *
- * A gradient sweep needs only statistics of the backward pass: two buffers hold
- * the deltas in turn, and one holds every layer's weight gradient. */
+ * A gradient sweep needs only statistics of the backward pass, so deltas and
+ * weight gradients are not kept. Going back, layers are taken in windows of K:
+ * when the deltas of a window are there, its weight gradients and then its
+ * statistics are one call each. Two windows of deltas take turns, so that the next
+ * may be filled while the last is still being read; one window of gradients
+ * suffices. K is 1 where every layer is best dealt with while it is in cache. */
 #include "net/network_internal.h"
 
 static int64_t widest(const gs_config *config, int64_t first) {
@@ -27,7 +31,18 @@ static int64_t largest_weight(const gs_config *config) {
   return most;
 }
 
-gs_workspace_need gs_mlp_need(const gs_config *config) {
+int64_t gs_mlp_window(const gs_config *config, int64_t window_bytes) {
+  const double elements = 2.0 * (double)config->batch * (double)widest(config, 1) +
+                          (double)largest_weight(config); /* two deltas and a gradient */
+  const double layer_bytes =
+      elements * (double)config->replicas * (double)gs_dtype_bytes(config->dtype);
+  const double layers = (double)window_bytes / layer_bytes;
+  if (!(layers >= 1)) return 1;
+  return layers < (double)config->depth ? (int64_t)layers : config->depth;
+}
+
+gs_workspace_need gs_mlp_need(const gs_network *network) {
+  const gs_config *config = &network->config;
   const int64_t columns = widest(config, 0);
   const int64_t weights = largest_weight(config);
   const int64_t rows = config->batch;
@@ -36,9 +51,25 @@ gs_workspace_need gs_mlp_need(const gs_config *config) {
                              .weights = weights,
                              .elements = weights > rows * columns ? weights : rows * columns,
                              .replicas = config->replicas,
+                             .steps = 1,
+                             .window = network->mlp.window,
                              .dtype = config->dtype,
                              .recurrent = false,
                              .orthogonal = config->init.kind == GS_INIT_ORTHOGONAL};
+}
+
+/* ---- windows ---- */
+
+/* The place of layer l in its window: it rises with l, so that tensors of layers
+ * in a row are equally far apart. */
+static int64_t window_place(const gs_network *network, int64_t l) {
+  const int64_t K = network->mlp.window;
+  return K - 1 - (network->config.depth - l) % K;
+}
+
+/* Of the two windows of deltas, the one that holds layer l's. */
+static int64_t window_turn(const gs_network *network, int64_t l) {
+  return (network->config.depth - l) / network->mlp.window % 2;
 }
 
 /* ---- memory ---- */
@@ -50,6 +81,30 @@ static void layout_weights(gs_network *network, gs_layout *layout) {
     const int64_t n = config->widths[l];
     mlp->W[l] = gs_layout_tensor(network, layout, n, config->widths[l - 1], false, 1);
     if (config->bias_std > 0) mlp->b[l] = gs_layout_tensor(network, layout, 1, n, false, 1);
+  }
+}
+
+/* `count` buffers of R replicas one behind the other, as one block: elements from
+ * one to the next in *spacing. */
+static char *layout_buffers(gs_network *network, gs_layout *layout, int64_t count, int64_t stride,
+                            size_t *spacing) {
+  const gs_tensor block = gs_layout_tensor(network, layout, count, stride, false, 1);
+  *spacing = (size_t)(network->config.replicas * stride) * gs_dtype_bytes(network->config.dtype);
+  return block.data;
+}
+
+static void layout_deltas(gs_network *network, gs_layout *layout) {
+  const gs_config *config = &network->config;
+  gs_mlp *mlp = &network->mlp;
+  const int64_t K = mlp->window;
+  const int64_t stride = config->batch * widest(config, 1);
+  size_t spacing;
+  char *buffers = layout_buffers(network, layout, K < config->depth ? 2 * K : K, stride, &spacing);
+  for (int64_t l = 1; l <= config->depth; l++) {
+    const int64_t buffer = window_turn(network, l) * K + window_place(network, l);
+    void *data = buffers ? buffers + (size_t)buffer * spacing : NULL;
+    mlp->delta[l] = gs_layout_view(network, layout, data, stride, config->batch, config->widths[l],
+                                   gs_network_extended(network), 1);
   }
 }
 
@@ -67,15 +122,7 @@ static void layout_activations(gs_network *network, gs_layout *layout) {
       mlp->saved[l] = gs_layout_tensor(network, layout, B, n, false, 1);
     }
   }
-  const int64_t stride = B * widest(config, 1);
-  gs_tensor buffers[2];
-  for (int i = 0; i < 2; i++) {
-    buffers[i] = gs_layout_tensor(network, layout, B, widest(config, 1), false, 1);
-  }
-  for (int64_t l = 1; l <= config->depth; l++) {
-    mlp->delta[l] = gs_layout_view(network, layout, buffers[l % 2].data, stride, B,
-                                   config->widths[l], extended, 1);
-  }
+  layout_deltas(network, layout);
   mlp->dh = mlp->target; /* the linear loss's gradient is its target */
   if (config->loss == GS_LOSS_MSE) {
     mlp->dh = gs_layout_tensor(network, layout, B, config->widths[config->depth], extended, 1);
@@ -88,13 +135,14 @@ static void layout_gradients(gs_network *network, gs_layout *layout) {
   const bool extended = gs_network_extended(network);
   const bool keep = network->options.keep_gradients;
   const int64_t stride = largest_weight(config);
-  const gs_tensor buffer =
-      keep ? (gs_tensor){0} : gs_layout_tensor(network, layout, 1, stride, false, 1);
+  size_t spacing = 0;
+  char *buffers = keep ? NULL : layout_buffers(network, layout, mlp->window, stride, &spacing);
   for (int64_t l = 1; l <= config->depth; l++) {
     const int64_t n = config->widths[l];
     const int64_t n_in = config->widths[l - 1];
+    void *data = buffers ? buffers + (size_t)window_place(network, l) * spacing : NULL;
     mlp->dW[l] = keep ? gs_layout_tensor(network, layout, n, n_in, extended, 1)
-                      : gs_layout_view(network, layout, buffer.data, stride, n, n_in, extended, 1);
+                      : gs_layout_view(network, layout, data, stride, n, n_in, extended, 1);
     if (config->bias_std > 0) mlp->db[l] = gs_layout_tensor(network, layout, 1, n, extended, 1);
   }
 }
@@ -164,10 +212,10 @@ gs_status gs_mlp_forward(gs_network *network) {
   return GS_OK;
 }
 
-static gs_status layer_statistics(gs_network *network, int64_t l) {
-  gs_device *device = network->device;
+/* The statistics jobs of layer l; returns how many. */
+static int64_t layer_statistics(const gs_network *network, int64_t l,
+                                gs_stats_job jobs[GS_MLP_QUANTITIES]) {
   const gs_mlp *mlp = &network->mlp;
-  gs_stats_job jobs[4];
   int64_t count = 0;
   jobs[count++] = gs_network_job(network, GS_DELTA, &mlp->delta[l], l, 1);
   jobs[count++] = gs_network_job(network, GS_GRAD_WEIGHT, &mlp->dW[l], l, 1);
@@ -175,7 +223,22 @@ static gs_status layer_statistics(gs_network *network, int64_t l) {
   if (network->config.bias_std > 0) {
     jobs[count++] = gs_network_job(network, GS_GRAD_BIAS, &mlp->db[l], l, 1);
   }
-  return device->ops->stats(device, jobs, count);
+  return count;
+}
+
+/* Weight gradients, and statistics if asked, of layers first..last. */
+static gs_status window_gradients(gs_network *network, int64_t first, int64_t last,
+                                  bool with_statistics) {
+  gs_device *device = network->device;
+  const gs_mlp *mlp = &network->mlp;
+  int64_t count = 0;
+  for (int64_t l = first; l <= last; l++) {
+    mlp->gradients[l - first] =
+        (gs_gradient_job){.delta = mlp->delta[l], .x = mlp->h[l - 1], .steps = 1, .dW = mlp->dW[l]};
+    if (with_statistics) count += layer_statistics(network, l, mlp->statistics + count);
+  }
+  GS_TRY(device->ops->weight_gradients(device, mlp->gradients, last - first + 1));
+  return with_statistics ? device->ops->stats(device, mlp->statistics, count) : GS_OK;
 }
 
 gs_status gs_mlp_backward(gs_network *network, bool with_statistics) {
@@ -188,15 +251,17 @@ gs_status gs_mlp_backward(gs_network *network, bool with_statistics) {
   GS_TRY(device->ops->activation_backward(device, &mlp->dh, gs_config_activation(config, L),
                                           gs_tensor_or_null(&mlp->saved[L]), &mlp->h[L],
                                           &mlp->delta[L], gs_tensor_or_null(&mlp->db[L])));
+  int64_t last = L; /* of the window at work */
   for (int64_t l = L; l >= 1; l--) {
-    GS_TRY(
-        device->ops->weight_gradient(device, &mlp->delta[l], &mlp->h[l - 1], 1, &mlp->dW[l], NULL));
-    if (with_statistics) GS_TRY(layer_statistics(network, l));
-    if (l == 1) break;
-    GS_TRY(device->ops->dense_backward(device, &mlp->delta[l], &mlp->W[l],
-                                       gs_config_activation(config, l - 1),
-                                       gs_tensor_or_null(&mlp->saved[l - 1]), &mlp->h[l - 1],
-                                       &mlp->delta[l - 1], gs_tensor_or_null(&mlp->db[l - 1])));
+    if (l < L) {
+      GS_TRY(device->ops->dense_backward(device, &mlp->delta[l + 1], &mlp->W[l + 1],
+                                         gs_config_activation(config, l),
+                                         gs_tensor_or_null(&mlp->saved[l]), &mlp->h[l],
+                                         &mlp->delta[l], gs_tensor_or_null(&mlp->db[l])));
+    }
+    if (l > 1 && window_place(network, l) > 0) continue;
+    GS_TRY(window_gradients(network, l, last, with_statistics));
+    last = l - 1;
   }
   return GS_OK;
 }

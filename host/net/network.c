@@ -19,15 +19,15 @@ const char *gs_quantity_name(gs_quantity quantity) {
 
 /* ---- memory ---- */
 
-static gs_workspace_need workspace_need(const gs_config *config) {
-  return config->model == GS_MLP ? gs_mlp_need(config) : gs_rnn_need(config);
+static gs_workspace_need workspace_need(const gs_network *network) {
+  return network->config.model == GS_MLP ? gs_mlp_need(network) : gs_rnn_need(network);
 }
 
 /* Carves (or counts) everything. */
 static void layout_all(gs_network *network, gs_layout *layout) {
   const gs_config *config = &network->config;
   const size_t replicas = (size_t)config->replicas;
-  const gs_workspace_need need = workspace_need(config);
+  const gs_workspace_need need = workspace_need(network);
   network->sizes.workspace_bytes = network->device->ops->workspace_bytes(network->device, &need);
   network->slots =
       gs_arena_take(&layout->arena, (size_t)network->slot_count, sizeof *network->slots);
@@ -61,6 +61,22 @@ static gs_tensor *tensor_array(int64_t depth) {
   return calloc((size_t)depth + 1, sizeof(gs_tensor));
 }
 
+/* The host's arrays of an mlp. */
+static bool make_arrays(gs_network *network) {
+  gs_mlp *mlp = &network->mlp;
+  gs_device_info info;
+  network->device->ops->info(network->device, &info);
+  gs_tensor **arrays[] = {&mlp->W, &mlp->b, &mlp->h, &mlp->saved, &mlp->delta, &mlp->dW, &mlp->db};
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+    *arrays[i] = tensor_array(network->config.depth);
+    if (!*arrays[i]) return false;
+  }
+  mlp->window = gs_mlp_window(&network->config, info.window_bytes);
+  mlp->gradients = calloc((size_t)mlp->window, sizeof *mlp->gradients);
+  mlp->statistics = calloc((size_t)mlp->window * GS_MLP_QUANTITIES, sizeof *mlp->statistics);
+  return mlp->gradients && mlp->statistics;
+}
+
 /* A network without device memory: enough to count. */
 static gs_status network_new(gs_device *device, const gs_config *config,
                              const gs_network_options *options, gs_network **network,
@@ -71,13 +87,8 @@ static gs_status network_new(gs_device *device, const gs_config *config,
   made->device = device;
   if (options) made->options = *options;
   GS_TRY(gs_config_copy(config, &made->config, error));
-  if (config->model == GS_MLP) {
-    gs_tensor **arrays[] = {&made->mlp.W,     &made->mlp.b,  &made->mlp.h, &made->mlp.saved,
-                            &made->mlp.delta, &made->mlp.dW, &made->mlp.db};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-      *arrays[i] = tensor_array(config->depth);
-      if (!*arrays[i]) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a network");
-    }
+  if (config->model == GS_MLP && !make_arrays(made)) {
+    return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a network");
   }
   return count_all(made, error);
 }
@@ -95,12 +106,14 @@ gs_status gs_network_predict(gs_device *device, const gs_config *config,
 void gs_network_destroy(gs_network *network) {
   if (!network) return;
   if (network->memory) {
-    network->device->ops->set_workspace(network->device, NULL, 0);
+    network->device->ops->set_workspace(network->device, NULL, NULL);
     network->device->ops->free(network->device, network->memory);
   }
   gs_tensor *arrays[] = {network->mlp.W,     network->mlp.b,  network->mlp.h, network->mlp.saved,
                          network->mlp.delta, network->mlp.dW, network->mlp.db};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
+  free(network->mlp.gradients);
+  free(network->mlp.statistics);
   gs_config_clear(&network->config);
   free(network);
 }
@@ -121,8 +134,8 @@ gs_status gs_network_fill_normal(gs_network *network, const gs_tensor *tensor, d
 
 /* Several networks may share a device: each brings its own workspace. */
 static gs_status use_workspace(gs_network *network) {
-  return network->device->ops->set_workspace(network->device, network->workspace,
-                                             network->sizes.workspace_bytes);
+  const gs_workspace_need need = workspace_need(network);
+  return network->device->ops->set_workspace(network->device, network->workspace, &need);
 }
 
 static gs_status allocate_and_fill(gs_network *network) {

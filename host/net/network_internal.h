@@ -16,7 +16,12 @@ typedef struct gs_quantity_store {
 typedef struct gs_mlp {
   gs_tensor *W, *b, *h, *saved, *delta, *dW, *db;
   gs_tensor target, dh;
+  int64_t window;             /* layers whose gradients and statistics are one call, see mlp.c */
+  gs_gradient_job *gradients; /* [window] */
+  gs_stats_job *statistics;   /* [window][GS_MLP_QUANTITIES] */
 } gs_mlp;
+
+enum { GS_MLP_QUANTITIES = 4 }; /* delta, dW, h, db */
 
 /* Tensors of an rnn: sequences of T steps (h: T + 1, step 0 is h_0). */
 typedef struct gs_rnn {
@@ -73,7 +78,9 @@ gs_status gs_mlp_fill(gs_network *network);
 gs_status gs_mlp_forward(gs_network *network);
 gs_status gs_mlp_backward(gs_network *network, bool with_statistics);
 gs_status gs_mlp_hash(gs_network *network);
-gs_workspace_need gs_mlp_need(const gs_config *config);
+gs_workspace_need gs_mlp_need(const gs_network *network);
+/* The window that the device's memory for windows allows, at least 1. */
+int64_t gs_mlp_window(const gs_config *config, int64_t window_bytes);
 gs_tensor gs_mlp_tensor(const gs_network *network, gs_role role, int64_t index);
 
 void gs_rnn_layout(gs_network *network, gs_layout *layout);
@@ -81,7 +88,7 @@ gs_status gs_rnn_fill(gs_network *network);
 gs_status gs_rnn_forward(gs_network *network);
 gs_status gs_rnn_backward(gs_network *network, bool with_statistics);
 gs_status gs_rnn_hash(gs_network *network);
-gs_workspace_need gs_rnn_need(const gs_config *config);
+gs_workspace_need gs_rnn_need(const gs_network *network);
 gs_tensor gs_rnn_tensor(const gs_network *network, gs_role role, int64_t index);
 
 static inline bool gs_network_extended(const gs_network *network) {

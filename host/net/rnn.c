@@ -9,7 +9,8 @@
  * Untied, every step has a W of its own, and W_{t+1} carries delta_{t+1} back. */
 #include "net/network_internal.h"
 
-gs_workspace_need gs_rnn_need(const gs_config *config) {
+gs_workspace_need gs_rnn_need(const gs_network *network) {
+  const gs_config *config = &network->config;
   const int64_t n = config->hidden;
   const int64_t n_in = config->input;
   const int64_t columns = n > n_in ? n : n_in;
@@ -20,6 +21,8 @@ gs_workspace_need gs_rnn_need(const gs_config *config) {
                              .weights = weights,
                              .elements = weights > state ? weights : state,
                              .replicas = config->replicas,
+                             .steps = config->seq_len,
+                             .window = 1,
                              .dtype = config->dtype,
                              .recurrent = true,
                              .orthogonal = config->init.kind == GS_INIT_ORTHOGONAL ||
@@ -115,6 +118,7 @@ static gs_recurrence recurrence_of(const gs_network *network) {
   const gs_config *config = &network->config;
   const int64_t n = config->hidden;
   return (gs_recurrence){.steps = config->seq_len,
+                         .loop = GS_LOOP_AUTO,
                          .activation = config->activation,
                          .w = matrix_of(&network->rnn.W, n, 1),
                          .w_step = config->tied ? 0 : n * n};
@@ -183,7 +187,8 @@ static gs_status untied_gradients(gs_network *network, bool with_statistics) {
     const gs_tensor delta = gs_tensor_step(&network->rnn.delta, config->seq_len, t - 1);
     const gs_tensor before = states_of(network, t - 1, 1);
     const gs_tensor dW = gradient_of(network, t);
-    GS_TRY(device->ops->weight_gradient(device, &delta, &before, 1, &dW, NULL));
+    const gs_gradient_job gradient = {.delta = delta, .x = before, .steps = 1, .dW = dW};
+    GS_TRY(device->ops->weight_gradients(device, &gradient, 1));
     if (with_statistics) {
       const gs_stats_job job = gs_network_job(network, GS_GRAD_WEIGHT, &dW, t, 1);
       GS_TRY(device->ops->stats(device, &job, 1));
@@ -221,10 +226,16 @@ gs_status gs_rnn_backward(gs_network *network, bool with_statistics) {
   GS_TRY(device->ops->loss(device, loss, &output, &rnn->target, seen, &rnn->dh, network->loss));
   GS_TRY(device->ops->recurrent_backward(device, &recurrence, &rnn->dh, seen,
                                          gs_tensor_or_null(&rnn->saved), &rnn->h, &rnn->delta));
-  GS_TRY(device->ops->weight_gradient(device, &rnn->delta, &rnn->x, T, &rnn->dU,
-                                      gs_tensor_or_null(&rnn->db)));
+  const gs_gradient_job of_input = {.delta = rnn->delta,
+                                    .x = rnn->x,
+                                    .steps = T,
+                                    .dW = rnn->dU,
+                                    .db = rnn->db,
+                                    .has_db = config->bias_std > 0};
+  GS_TRY(device->ops->weight_gradients(device, &of_input, 1));
   if (config->tied) {
-    GS_TRY(device->ops->weight_gradient(device, &rnn->delta, &before, T, &rnn->dW, NULL));
+    const gs_gradient_job of_state = {.delta = rnn->delta, .x = before, .steps = T, .dW = rnn->dW};
+    GS_TRY(device->ops->weight_gradients(device, &of_state, 1));
   } else {
     GS_TRY(untied_gradients(network, with_statistics));
   }

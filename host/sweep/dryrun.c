@@ -71,7 +71,7 @@ static void print_totals(const dry_run *dry) {
       dry->stream,
       "time at %.0f%% of the measured limits, %s (f32) and %s, and with --time-limit %g s "
       "per cell\n",
-      GS_ESTIMATE_SHARE * 100, gs_text_rate(dry->floor.flops_per_s_f32, "FLOP/s", texts[3]),
+      GS_ESTIMATE_SHARE * 100, gs_text_rate(dry->floor.flops_per_s[GS_F32], "FLOP/s", texts[3]),
       gs_text_rate(dry->floor.copy_bytes_per_s, "B/s", texts[4]),
       dry->options->measure.time_limit_s);
 }

@@ -122,8 +122,8 @@ static bool positive(const cJSON *object, const char *key, double *value) {
 }
 
 bool gs_session_read_floor(const cJSON *tree, gs_floor *floor) {
-  return positive(tree, "flops_per_s_f32", &floor->flops_per_s_f32) &&
-         positive(tree, "flops_per_s_f64", &floor->flops_per_s_f64) &&
+  return positive(tree, "flops_per_s_f32", &floor->flops_per_s[GS_F32]) &&
+         positive(tree, "flops_per_s_f64", &floor->flops_per_s[GS_F64]) &&
          positive(tree, "copy_bytes_per_s", &floor->copy_bytes_per_s);
 }
 

@@ -86,8 +86,8 @@ static cJSON *measure_floor(const worker_state *server) {
   if (gs_floor_measure(server->device, &floor, &failure) != GS_OK)
     return describe_failure(&failure);
   cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_number(tree, "flops_per_s_f32", floor.flops_per_s_f32) &&
-      gs_json_add_number(tree, "flops_per_s_f64", floor.flops_per_s_f64) &&
+  if (tree && gs_json_add_number(tree, "flops_per_s_f32", floor.flops_per_s[GS_F32]) &&
+      gs_json_add_number(tree, "flops_per_s_f64", floor.flops_per_s[GS_F64]) &&
       gs_json_add_number(tree, "copy_bytes_per_s", floor.copy_bytes_per_s)) {
     return tree;
   }
@@ -158,8 +158,8 @@ static bool read_cell_request(const cJSON *request, cell_request *cell) {
   cell->cell = (int64_t)index;
   cell->options.max_points = (int64_t)max_points;
   if (!cell->has_floor) return complete;
-  return complete && get_number(floor, "flops_per_s_f32", &cell->floor.flops_per_s_f32) &&
-         get_number(floor, "flops_per_s_f64", &cell->floor.flops_per_s_f64) &&
+  return complete && get_number(floor, "flops_per_s_f32", &cell->floor.flops_per_s[GS_F32]) &&
+         get_number(floor, "flops_per_s_f64", &cell->floor.flops_per_s[GS_F64]) &&
          get_number(floor, "copy_bytes_per_s", &cell->floor.copy_bytes_per_s);
 }
 

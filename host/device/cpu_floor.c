@@ -2,14 +2,14 @@
  * of fused multiply-adds on registers, and a copy between arrays larger than any
  * cache. The best of several rounds counts: a limit is not an average.
  *
- * Compiled with contraction on (floor.c alone), so that a * b + c is one
+ * Compiled with contraction on (this file alone), so that a * b + c is one
  * instruction where the machine has it. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "measure/measure.h"
+#include "device/cpu_internal.h"
 
 static double now_s(void) {
   struct timespec time;
@@ -93,22 +93,22 @@ static double measure_copy(int threads, unsigned char *from, unsigned char *to, 
   return best;
 }
 
-gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error) {
-  gs_device_info info;
-  device->ops->info(device, &info);
+gs_status gs_cpu_floor(gs_device *device, gs_floor *floor) {
+  const int threads = gs_cpu(device)->threads;
   const size_t bytes = (size_t)128 << 20; /* past the last cache of today's machines */
   unsigned char *from = malloc(bytes);
   unsigned char *to = malloc(bytes);
   gs_status status = GS_OK;
+  memset(floor, 0, sizeof *floor);
   if (from && to) {
     memset(from, 1, bytes);
-    floor->flops_per_s_f32 =
-        measure_flops(info.threads, f32_loop, VECTOR_BYTES / (double)sizeof(float));
-    floor->flops_per_s_f64 =
-        measure_flops(info.threads, f64_loop, VECTOR_BYTES / (double)sizeof(double));
-    floor->copy_bytes_per_s = measure_copy(info.threads, from, to, bytes);
+    floor->flops_per_s[GS_F32] =
+        measure_flops(threads, f32_loop, VECTOR_BYTES / (double)sizeof(float));
+    floor->flops_per_s[GS_F64] =
+        measure_flops(threads, f64_loop, VECTOR_BYTES / (double)sizeof(double));
+    floor->copy_bytes_per_s = measure_copy(threads, from, to, bytes);
   } else {
-    status = GS_FAIL(error, GS_ERR_MEMORY, "no memory to measure the copy rate");
+    status = GS_FAIL(&device->error, GS_ERR_MEMORY, "no memory to measure the copy rate");
   }
   free(from);
   free(to);
