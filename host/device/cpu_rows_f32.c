@@ -1,76 +1,13 @@
 /* Pointwise rows in f32. Every loop is written for the vectoriser: unit stride,
- * no branches but selections, no calls left after inlining.
- *
- * Activations and derivatives (README, "Activations"); derivatives are computed
- * from the same exponentials as the values, in the forms that keep the tails:
- *   sigmoid' = s(z) s(-z),  tanh' = sech^2 z,  silu' = s + z s(z) s(-z),
- *   gelu' = Phi(z) + z phi(z),  softplus' = s(z). */
+ * no branches but selections, no calls left after inlining. */
+#include "device/activation_f32.h"
 #include "device/cpu_internal.h"
-#include "device/cpu_math.h"
-
-typedef struct value_slope {
-  float h;
-  float slope; /* phi'(z) */
-} value_slope;
-
-static inline value_slope sigmoid(float z) {
-  const float e = exp_nonpositive(-fabsf(z)).exp;
-  const float s = 1.0f / (1.0f + e); /* the larger of s(z), s(-z) */
-  return (value_slope){z >= 0.0f ? s : e * s, e * s * s};
-}
-
-static inline value_slope hyperbolic_tangent(float z) {
-  const exp_pair e = exp_nonpositive(-2.0f * fabsf(z));
-  const float sum = 1.0f + e.exp;
-  const float magnitude = -e.expm1 / (2.0f + e.expm1);
-  return (value_slope){copysignf(magnitude, z), 4.0f * e.exp / (sum * sum)};
-}
-
-static inline value_slope elu(float z) {
-  const exp_pair e = exp_nonpositive(z > 0.0f ? 0.0f : z);
-  return (value_slope){z > 0.0f ? z : e.expm1, z > 0.0f ? 1.0f : e.exp};
-}
-
-/* Klambauer et al. 2017: lambda and alpha lambda. */
-static inline value_slope selu(float z) {
-  const float lambda = 1.0507009873554805f;
-  const float alpha = 1.6732632423543772f;
-  const exp_pair e = exp_nonpositive(z > 0.0f ? 0.0f : z);
-  return (value_slope){lambda * (z > 0.0f ? z : alpha * e.expm1),
-                       lambda * (z > 0.0f ? 1.0f : alpha * e.exp)};
-}
-
-/* z Phi(z), Phi the normal distribution function: the exact form, not tanh's.
- * Phi(-15) and the density there are 0 in f32. */
-static inline value_slope gelu(float z) {
-  const float x = fabsf(z) > 15.0f ? 15.0f : fabsf(z);
-  const float e = gauss(x);
-  const float tail = 0.5f * e * scaled_erfc(x * 0.707106781f); /* Phi(-|z|) */
-  const float distribution = z > 0.0f ? 1.0f - tail : tail;
-  return (value_slope){z * distribution, fused(copysignf(x, z), 0.398942280f * e, distribution)};
-}
-
-static inline value_slope silu(float z) {
-  const value_slope s = sigmoid(z);
-  return (value_slope){z * s.h, fused(z, s.slope, s.h)};
-}
-
-static inline value_slope softsign(float z) {
-  const float r = 1.0f / (1.0f + fabsf(z));
-  return (value_slope){z * r, r * r};
-}
-
-static inline value_slope softplus(float z) {
-  const float e = exp_nonpositive(-fabsf(z)).exp;
-  const float s = 1.0f / (1.0f + e);
-  return (value_slope){(z > 0.0f ? z : 0.0f) + log1p_unit(e), z >= 0.0f ? s : e * s};
-}
 
 /* One loop per activation. */
 #define ACTIVATION_LOOP(name)                                                                      \
   static void name##_row(float *h, float *saved, int64_t n) {                                      \
     for (int64_t i = 0; i < n; i++) {                                                              \
-      const value_slope v = name(h[i]);                                                            \
+      const gs_f32_slope v = gs_f32_##name(h[i]);                                                  \
       h[i] = v.h;                                                                                  \
       saved[i] = v.slope;                                                                          \
     }                                                                                              \
@@ -172,11 +109,11 @@ static int32_t peak(const void *row, int64_t n) {
   const float *x = row;
   int32_t most = 0;
   for (int64_t i = 0; i < n; i++) {
-    const int32_t magnitude = (int32_t)(bits_of_float(x[i]) & 0x7fffffffu);
+    const int32_t magnitude = (int32_t)(gs_f32_bits(x[i]) & 0x7fffffffu);
     const int32_t finite = magnitude < 0x7f800000 ? magnitude : 0;
     most = finite > most ? finite : most;
   }
-  return most ? (int32_t)ilogbf(float_of_bits((uint32_t)most)) : GS_PEAK_NONE;
+  return most ? (int32_t)ilogbf(gs_f32_from_bits((uint32_t)most)) : GS_PEAK_NONE;
 }
 
 const gs_cpu_rows gs_cpu_rows_f32 = {scale_add, copy, activate, backward, add_to, dot, peak};
