@@ -89,10 +89,11 @@ cudaError_t gs_launch_shift_steps(gs_queue queue, const gs_tensor *delta, const 
 cudaError_t gs_launch_column_sums(gs_queue queue, const gs_tensor *delta, int64_t steps,
                                   const int32_t *exponents, const gs_tensor *db,
                                   gs_scratch scratch);
-/* to = from in to's dtype (f32 to f16), brought to a window by the peaks of delta and x
- * where the sum has slots: what a product of f16 digits needs, whose sum may leave f16. */
-cudaError_t gs_launch_narrow(gs_queue queue, const gs_tensor *from, const gs_tensor *delta,
-                             const gs_tensor *x, const gs_tensor *to);
+/* to = from (f32) in to's dtype (f16), for a product whose digits may leave f16's range:
+ * each replica is brought to the window by its peak and the exponent in to.scale raised
+ * by as much. peaks: R numbers of device memory to work with. */
+cudaError_t gs_launch_narrow(gs_queue queue, const gs_tensor *from, const gs_tensor *to,
+                             int32_t *peaks);
 
 /* ---- fill.cu, orthogonal.cu, hash.cu ---- */
 

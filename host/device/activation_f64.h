@@ -47,7 +47,7 @@ GS_PORTABLE_FN gs_f64_slope gs_f64_selu(double z) {
  * the last place: both are corrected to first order, d erfc(a) = -2/sqrt(pi)
  * e^(-a^2) da. */
 GS_PORTABLE_FN gs_f64_slope gs_f64_gelu(double z) {
-  const double x = fmin(fabs(z), 40); /* Phi(-40) is 0 in f64 */
+  const double x = fmin(fabs(z), 40.0); /* Phi(-40) is 0 in f64 */
   const double square = x * x;
   const double e = exp(-0.5 * square) * (1 - 0.5 * fma(x, x, -square));
   const double a = x * M_SQRT1_2;

@@ -1,0 +1,390 @@
+/* The pointwise halves of dense layers and of recurrent steps, after a matrix product:
+ *
+ *   forward    h = phi(z),  z = product 2^. + addend 2^.,  saved = phi'(z)
+ *   backward   delta = phi'(z) (product 2^. + dh 2^.),  db = sum of delta over rows
+ *
+ * (THEORY section 0), with the exponent of the result chosen from the slots of what went
+ * in (device/scale.h) and its peak raised, in one pass over the data.
+ *
+ * Without db a thread takes packs of V neighbouring columns, 16 bytes where addresses
+ * allow. With db a block takes V * 32 columns and a run of rows; the sums of such runs
+ * are added in the order of their rows by the strip's last block. */
+#include "kernels/activation.cuh"
+#include "kernels/kernels.h"
+#include "kernels/reduce.cuh"
+#include "kernels/vector.cuh"
+
+namespace gs {
+namespace {
+
+constexpr int THREADS = 256;
+constexpr int STRIP_LANES = 32;                    /* packs of a strip's row */
+constexpr int STRIP_WARPS = THREADS / STRIP_LANES; /* rows at a time */
+constexpr int STRIP_ROWS = 128;                    /* of one block */
+
+/* Packs of a row, rows and replicas as one range of items. */
+struct Items {
+  uint32_t per_row;
+  int64_t per_replica;
+  int64_t blocks_per_replica;
+};
+
+struct Forward {
+  gs_tensor product, addend, saved, h;
+  const gs_scale *source;
+  gs_activation phi;
+  bool has_addend, keeps; /* keeps: saved is wanted */
+  bool whole;             /* every tensor's packs are aligned */
+  Items items;
+};
+
+struct Backward {
+  gs_tensor product, dh, saved, h, delta, db;
+  const gs_scale *source;
+  gs_activation phi;
+  bool has_product, has_dh, keeps;
+  bool whole;
+  Items items;
+  void *partial;      /* [R][row runs][cols] column sums, with db */
+  uint32_t *counters; /* [R][strips] */
+};
+
+__device__ gs_scale slot_or_none(const gs_scale *slots, int64_t replica) {
+  gs_scale none;
+  none.exponent = 0;
+  none.peak = GS_PEAK_NONE;
+  return slots ? slots[replica] : none;
+}
+
+/* Row and column of an item, by 32-bit division: rows are cut so that a block's items fit. */
+struct Place {
+  int64_t row;
+  int64_t col;
+};
+__device__ __forceinline__ Place place_of(const Items &items, int64_t item, int lanes) {
+  Place place;
+  if (item <= 0xffffffff) {
+    const uint32_t row = static_cast<uint32_t>(item) / items.per_row;
+    place.row = row;
+    place.col = static_cast<int64_t>(static_cast<uint32_t>(item) - row * items.per_row) * lanes;
+  } else {
+    place.row = item / items.per_row;
+    place.col = (item - place.row * items.per_row) * lanes;
+  }
+  return place;
+}
+
+/* ---- forward ---- */
+
+template <typename T, typename P, int V>
+__device__ void forward_pack(const Forward &pass, int64_t replica, Place at,
+                             const gs_rescale &scale, Compute<T> &most) {
+  using C = Compute<T>;
+  const int64_t left = pass.h.cols - at.col;
+  const bool whole = pass.whole && left >= V;
+  const int count = left < V ? static_cast<int>(left) : V;
+  const C by_product = static_cast<C>(scale.product);
+  const C by_addend = static_cast<C>(scale.addend);
+  const Pack<P, V> product =
+      load_pack<P, V>(element<P>(pass.product, replica, at.row, at.col), whole, count);
+  Pack<T, V> addend{};
+  if (pass.has_addend) {
+    const int64_t row = pass.addend.rows == 1 ? 0 : at.row;
+    addend = load_pack<T, V>(element<T>(pass.addend, replica, row, at.col), whole, count);
+  }
+  Pack<T, V> h;
+  Pack<T, V> saved;
+#pragma unroll
+  for (int i = 0; i < V; i++) {
+    C z = static_cast<C>(widen(product.at[i])) * by_product;
+    if (pass.has_addend) z = z + widen(addend.at[i]) * by_addend;
+    const Slope<C> both = activation(pass.phi, z);
+    h.at[i] = narrow<T>(both.h);
+    saved.at[i] = narrow<T>(both.slope);
+    if (i < count) raise_magnitude(most, widen(h.at[i]));
+  }
+  store_pack<T, V>(element<T>(pass.h, replica, at.row, at.col), h, whole, count);
+  if (pass.keeps) {
+    store_pack<T, V>(element<T>(pass.saved, replica, at.row, at.col), saved, whole, count);
+  }
+}
+
+template <typename T, typename P, int V>
+__global__ void __launch_bounds__(THREADS)
+    activate_forward_kernel(const __grid_constant__ Forward pass) {
+  const int64_t replica = blockIdx.x / pass.items.blocks_per_replica;
+  const int64_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
+  const bool tracked = pass.h.scale != nullptr;
+  const gs_rescale scale =
+      gs_rescale_of(slot_or_none(pass.source, replica), pass.h.dtype, tracked, pass.has_addend);
+  Compute<T> most = 0;
+  for (int64_t item = block * THREADS + threadIdx.x; item < pass.items.per_replica;
+       item += pass.items.blocks_per_replica * THREADS) {
+    forward_pack<T, P, V>(pass, replica, place_of(pass.items, item, V), scale, most);
+  }
+  if (!tracked) return;
+  if (block == 0 && threadIdx.x == 0) pass.h.scale[replica].exponent = scale.exponent;
+  raise_peak(&pass.h.scale[replica], most);
+}
+
+/* ---- backward ---- */
+
+/* Exponent of delta and the factors of its two addends (as for a recurrent step: without
+ * the one, the other's exponent decides). */
+struct BackwardScale {
+  int32_t exponent;
+  double by_product, by_dh;
+};
+
+__device__ BackwardScale backward_scale_of(const Backward &pass, int64_t replica) {
+  const gs_dtype dtype = pass.delta.dtype;
+  const gs_scale product = gs_scale_input(slot_or_none(pass.source, replica));
+  const gs_scale dh = gs_scale_input(slot_or_none(pass.dh.scale, replica));
+  BackwardScale scale;
+  scale.exponent = 0;
+  if (pass.delta.scale) {
+    const int32_t of_product = product.exponent + gs_scale_shift(product.peak, dtype);
+    const int32_t of_dh = dh.exponent + gs_scale_shift(dh.peak, dtype);
+    scale.exponent = !pass.has_dh        ? of_product
+                     : !pass.has_product ? of_dh
+                                         : gs_scale_join(of_product, of_dh);
+  }
+  scale.by_product = gs_scale_factor(static_cast<int64_t>(product.exponent) - scale.exponent);
+  scale.by_dh = gs_scale_factor(static_cast<int64_t>(dh.exponent) - scale.exponent);
+  return scale;
+}
+
+template <typename T, typename P, int V>
+__device__ Pack<T, V> backward_pack(const Backward &pass, int64_t replica, Place at,
+                                    const BackwardScale &scale, Compute<T> &most) {
+  using C = Compute<T>;
+  const int64_t left = pass.delta.cols - at.col;
+  const bool whole = pass.whole && left >= V;
+  const int count = left < V ? static_cast<int>(left) : V;
+  const C by_product = static_cast<C>(scale.by_product);
+  const C by_dh = static_cast<C>(scale.by_dh);
+  Pack<P, V> product{};
+  Pack<T, V> dh{};
+  Pack<T, V> other{}; /* phi' or, where its sign tells phi', h */
+  if (pass.has_product) {
+    product = load_pack<P, V>(element<P>(pass.product, replica, at.row, at.col), whole, count);
+  }
+  if (pass.has_dh) {
+    dh = load_pack<T, V>(element<T>(pass.dh, replica, at.row, at.col), whole, count);
+  }
+  if (pass.phi.kind != GS_IDENTITY) {
+    const gs_tensor &from = pass.keeps ? pass.saved : pass.h;
+    other = load_pack<T, V>(element<T>(from, replica, at.row, at.col), whole, count);
+  }
+  Pack<T, V> delta;
+#pragma unroll
+  for (int i = 0; i < V; i++) {
+    C eps = 0;
+    if (pass.has_product) eps = static_cast<C>(widen(product.at[i])) * by_product;
+    if (pass.has_dh) {
+      const C part = widen(dh.at[i]) * by_dh;
+      eps = pass.has_product ? eps + part : part;
+    }
+    const C factor = widen(other.at[i]);
+    delta.at[i] = narrow<T>(activation_backward(pass.phi, eps, factor, factor));
+    if (i < count) raise_magnitude(most, widen(delta.at[i]));
+  }
+  store_pack<T, V>(element<T>(pass.delta, replica, at.row, at.col), delta, whole, count);
+  return delta;
+}
+
+template <typename T>
+__device__ void write_backward_slots(const Backward &pass, int64_t replica, bool first,
+                                     int32_t exponent, Compute<T> most) {
+  if (!pass.delta.scale) return;
+  if (first && threadIdx.x == 0 && threadIdx.y == 0) {
+    pass.delta.scale[replica].exponent = exponent;
+    if (pass.db.scale) pass.db.scale[replica].exponent = exponent;
+  }
+  raise_peak(&pass.delta.scale[replica], most);
+}
+
+template <typename T, typename P, int V>
+__global__ void __launch_bounds__(THREADS)
+    activate_backward_kernel(const __grid_constant__ Backward pass) {
+  const int64_t replica = blockIdx.x / pass.items.blocks_per_replica;
+  const int64_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
+  const BackwardScale scale = backward_scale_of(pass, replica);
+  Compute<T> most = 0;
+  for (int64_t item = block * THREADS + threadIdx.x; item < pass.items.per_replica;
+       item += pass.items.blocks_per_replica * THREADS) {
+    backward_pack<T, P, V>(pass, replica, place_of(pass.items, item, V), scale, most);
+  }
+  write_backward_slots<T>(pass, replica, block == 0, scale.exponent, most);
+}
+
+/* ---- backward with column sums ---- */
+
+/* Adds the runs' sums of one strip in the order of their rows. */
+template <typename T, int V>
+__device__ void combine_runs(const Backward &pass, int64_t replica, int64_t strip, int64_t runs) {
+  using C = Compute<T>;
+  const C *partial = static_cast<const C *>(pass.partial) + replica * runs * pass.delta.cols;
+  const int64_t end = (strip + 1) * STRIP_LANES * V;
+  const int64_t last = end < pass.delta.cols ? end : pass.delta.cols;
+  for (int64_t col = strip * STRIP_LANES * V + threadIdx.y * STRIP_LANES + threadIdx.x; col < last;
+       col += THREADS) {
+    C sum = __ldcg(&partial[col]);
+    for (int64_t run = 1; run < runs; run++) sum += __ldcg(&partial[run * pass.delta.cols + col]);
+    *element<T>(pass.db, replica, 0, col) = narrow<T>(sum);
+  }
+}
+
+/* items.blocks_per_replica = strips x runs of rows. */
+template <typename T, typename P, int V>
+__global__ void __launch_bounds__(THREADS)
+    activate_backward_sums_kernel(const __grid_constant__ Backward pass) {
+  using C = Compute<T>;
+  GS_SHARED_ARRAY(C, sums, [STRIP_WARPS][STRIP_LANES * V]);
+  const int64_t strips = (pass.delta.cols + STRIP_LANES * V - 1) / (STRIP_LANES * V);
+  const int64_t runs = pass.items.blocks_per_replica / strips;
+  const int64_t replica = blockIdx.x / pass.items.blocks_per_replica;
+  const int64_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
+  const int64_t strip = block / runs;
+  const int64_t run = block - strip * runs;
+  const BackwardScale scale = backward_scale_of(pass, replica);
+  const int64_t end = (run + 1) * STRIP_ROWS;
+  const int64_t last = end < pass.delta.rows ? end : pass.delta.rows;
+  Place at;
+  at.col = (strip * STRIP_LANES + threadIdx.x) * V;
+  C most = 0;
+  C own[V];
+#pragma unroll
+  for (int i = 0; i < V; i++) own[i] = 0;
+  if (at.col < pass.delta.cols) {
+    for (at.row = run * STRIP_ROWS + threadIdx.y; at.row < last; at.row += STRIP_WARPS) {
+      const Pack<T, V> delta = backward_pack<T, P, V>(pass, replica, at, scale, most);
+#pragma unroll
+      for (int i = 0; i < V; i++) own[i] += widen(delta.at[i]);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < V; i++) sums[threadIdx.y][threadIdx.x * V + i] = own[i];
+  __syncthreads();
+  C *partial = static_cast<C *>(pass.partial) + (replica * runs + run) * pass.delta.cols;
+  for (int i = threadIdx.y * STRIP_LANES + threadIdx.x; i < STRIP_LANES * V; i += THREADS) {
+    const int64_t col = strip * STRIP_LANES * V + i;
+    if (col >= pass.delta.cols) continue;
+    C sum = sums[0][i];
+    for (int warp = 1; warp < STRIP_WARPS; warp++) sum += sums[warp][i];
+    partial[col] = sum;
+  }
+  write_backward_slots<T>(pass, replica, block == 0, scale.exponent, most);
+  if (last_block(&pass.counters[replica * strips + strip], static_cast<uint32_t>(runs))) {
+    combine_runs<T, V>(pass, replica, strip, runs);
+  }
+}
+
+/* ---- launching ---- */
+
+/* Blocks of a replica: enough to fill the device some times over, no more than items. */
+Items items_of(gs_queue queue, const gs_tensor &tensor, int lanes) {
+  Items items;
+  items.per_row = static_cast<uint32_t>((tensor.cols + lanes - 1) / lanes);
+  items.per_replica = items.per_row * tensor.rows;
+  const int64_t wanted = (items.per_replica + THREADS - 1) / THREADS;
+  const int64_t share = static_cast<int64_t>(queue.multiprocessors) * 16 / tensor.replicas;
+  const int64_t most = share > 1 ? share : 1;
+  items.blocks_per_replica = wanted < most ? wanted : most;
+  return items;
+}
+
+template <typename T, typename P> cudaError_t launch_forward(gs_queue queue, Forward pass) {
+  constexpr int V = lanes_of<T>;
+  pass.whole = packs<P, V>(pass.product) && packs<T, V>(pass.h) &&
+               (!pass.has_addend || packs<T, V>(pass.addend)) &&
+               (!pass.keeps || packs<T, V>(pass.saved));
+  pass.items = items_of(queue, pass.h, V);
+  const int64_t blocks = pass.items.blocks_per_replica * pass.h.replicas;
+  return gs_launch(activate_forward_kernel<T, P, V>, dim3(static_cast<unsigned>(blocks)),
+                   dim3(THREADS), 0, queue.stream, pass);
+}
+
+template <typename T, typename P>
+cudaError_t launch_backward(gs_queue queue, Backward pass, bool sums) {
+  constexpr int V = lanes_of<T>;
+  pass.whole =
+      packs<T, V>(pass.delta) && (!pass.has_product || packs<P, V>(pass.product)) &&
+      (!pass.has_dh || packs<T, V>(pass.dh)) &&
+      (pass.keeps ? packs<T, V>(pass.saved) : pass.phi.kind == GS_IDENTITY || packs<T, V>(pass.h));
+  pass.items = items_of(queue, pass.delta, V);
+  if (!sums) {
+    const int64_t blocks = pass.items.blocks_per_replica * pass.delta.replicas;
+    return gs_launch(activate_backward_kernel<T, P, V>, dim3(static_cast<unsigned>(blocks)),
+                     dim3(THREADS), 0, queue.stream, pass);
+  }
+  const int64_t strips = (pass.delta.cols + STRIP_LANES * V - 1) / (STRIP_LANES * V);
+  const int64_t runs = (pass.delta.rows + STRIP_ROWS - 1) / STRIP_ROWS;
+  pass.items.blocks_per_replica = strips * runs;
+  const int64_t blocks = strips * runs * pass.delta.replicas;
+  return gs_launch(activate_backward_sums_kernel<T, P, V>, dim3(static_cast<unsigned>(blocks)),
+                   dim3(STRIP_LANES, STRIP_WARPS), 0, queue.stream, pass);
+}
+
+/* P: the product's storage, T itself or float. */
+template <typename F> cudaError_t with_product(gs_dtype dtype, bool wide, F f) {
+  if (dtype == GS_F16 && wide) return f(__half{}, float{});
+  return with_storage(dtype, [&](auto type) { return f(type, type); });
+}
+
+} // namespace
+} // namespace gs
+
+cudaError_t gs_launch_activate(gs_queue queue, const gs_tensor *product, const gs_scale *source,
+                               const gs_tensor *addend, gs_activation activation,
+                               const gs_tensor *saved, const gs_tensor *h) {
+  gs::Forward pass{};
+  pass.product = *product;
+  pass.source = source;
+  pass.has_addend = addend != nullptr;
+  if (addend) pass.addend = *addend;
+  pass.phi = activation;
+  pass.keeps = saved != nullptr && gs_activation_needs_saved(activation.kind);
+  if (pass.keeps) pass.saved = *saved;
+  pass.h = *h;
+  return gs::with_product(h->dtype, product->dtype != h->dtype, [&](auto type, auto wide) {
+    return gs::launch_forward<decltype(type), decltype(wide)>(queue, pass);
+  });
+}
+
+cudaError_t gs_launch_activate_backward(gs_queue queue, const gs_tensor *product,
+                                        const gs_scale *source, const gs_tensor *dh,
+                                        gs_activation activation, const gs_tensor *saved,
+                                        const gs_tensor *h, const gs_tensor *delta,
+                                        const gs_tensor *db, gs_scratch scratch) {
+  gs::Backward pass{};
+  pass.has_product = product != nullptr;
+  if (product) pass.product = *product;
+  pass.source = source;
+  pass.has_dh = dh != nullptr;
+  if (dh) pass.dh = *dh;
+  pass.phi = activation;
+  pass.keeps = gs_activation_needs_saved(activation.kind);
+  if (pass.keeps) pass.saved = *saved;
+  pass.h = *h;
+  pass.delta = *delta;
+  if (db) pass.db = *db;
+  pass.partial = scratch.data;
+  pass.counters = scratch.counters;
+  const bool wide = product && product->dtype != delta->dtype;
+  return gs::with_product(delta->dtype, wide, [&](auto type, auto product_type) {
+    return gs::launch_backward<decltype(type), decltype(product_type)>(queue, pass, db != nullptr);
+  });
+}
+
+size_t gs_column_sums_bytes(int64_t rows, int64_t cols, int64_t replicas, gs_dtype dtype) {
+  const size_t runs = static_cast<size_t>((rows + gs::STRIP_ROWS - 1) / gs::STRIP_ROWS);
+  const size_t bytes = dtype == GS_F64 ? sizeof(double) : sizeof(float);
+  return static_cast<size_t>(replicas) * runs * static_cast<size_t>(cols) * bytes;
+}
+
+/* One for each strip; a strip is narrowest in f64. */
+size_t gs_column_sums_counters(int64_t cols, int64_t replicas) {
+  constexpr int64_t narrowest = gs::STRIP_LANES * gs::lanes_of<double>;
+  return static_cast<size_t>(replicas) * static_cast<size_t>((cols + narrowest - 1) / narrowest);
+}
