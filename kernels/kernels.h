@@ -146,6 +146,9 @@ cudaError_t gs_launch_persistent_backward(gs_queue queue, const gs_recurrence *r
                                           const gs_tensor *saved, const gs_tensor *h,
                                           const gs_tensor *delta, gs_scratch scratch);
 size_t gs_persistent_counters(int64_t replicas);
+/* Whether GS_LOOP_AUTO should take it, from shapes and dtype alone. */
+bool gs_persistent_preferred(const gs_recurrence *recurrence, int64_t batch, int64_t replicas,
+                             gs_dtype dtype);
 
 #ifdef __cplusplus
 }

@@ -88,7 +88,7 @@ typedef struct gs_device_info {
   /* cuda only, else empty: what tells one GPU from another */
   char uuid[48];       /* GPU-xxxxxxxx-... */
   char pci[24];        /* domain:bus:device.function */
-  char capability[8];  /* "9.0" */
+  char capability[12]; /* "9.0" */
   char driver[32];     /* version */
   int multiprocessors; /* 0: not a GPU */
 } gs_device_info;

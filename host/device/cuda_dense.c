@@ -1,0 +1,76 @@
+/* Dense layers and plain products: cuBLASLt's product into the result's own memory, then
+ * one pointwise kernel over it. */
+#include "device/cuda_internal.h"
+
+/* In f16 a product can leave the range before the pointwise kernel shifts it: with slots
+ * it is written in f32, to memory of the workspace. */
+gs_tensor gs_cuda_product_place(const gs_tensor *result, void *wide) {
+  gs_tensor place = *result;
+  place.scale = NULL;
+  if (result->dtype != GS_F16 || !result->scale) return place;
+  place.data = wide;
+  place.dtype = GS_F32;
+  place.ld = result->cols;
+  place.stride = result->rows * result->cols;
+  return place;
+}
+
+gs_status gs_cuda_gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool trans_b,
+                       const gs_tensor *b, const gs_tensor *c) {
+  const gs_cuda_product product = {trans_a, trans_b, *a, *b, *c};
+  GS_TRY(gs_cuda_join(device));
+  GS_TRY(gs_cuda_multiply(device, &product, false));
+  GS_TRY(gs_cuda_check(device, gs_launch_product_slots(gs_cuda_main(device), a, b, c),
+                       "launching a product's slots"));
+  return gs_cuda_check(device, gs_launch_product_shift(gs_cuda_main(device), a, b, c),
+                       "launching a product's shift");
+}
+
+gs_status gs_cuda_dense_forward(gs_device *device, const gs_tensor *x, const gs_tensor *w,
+                                const gs_tensor *b, gs_activation activation,
+                                const gs_tensor *saved, const gs_tensor *h) {
+  const gs_tensor *reads[] = {x, w, b};
+  const gs_tensor *writes[] = {saved, h};
+  GS_TRY(gs_cuda_main_touches(device, reads, 3, writes, 2));
+  const gs_cuda_product product = {
+      false, true, *x, *w, gs_cuda_product_place(h, gs_cuda(device)->workspace.product_main)};
+  GS_TRY(gs_cuda_multiply(device, &product, false));
+  const bool done = activation.kind == GS_IDENTITY && !b && !x->scale && !h->scale;
+  if (done) return GS_OK;
+  return gs_cuda_check(
+      device,
+      gs_launch_activate(gs_cuda_main(device), &product.c, x->scale, b, activation, saved, h),
+      "launching a layer's activation");
+}
+
+gs_status gs_cuda_activation_backward(gs_device *device, const gs_tensor *dh,
+                                      gs_activation activation, const gs_tensor *saved,
+                                      const gs_tensor *h, const gs_tensor *delta,
+                                      const gs_tensor *db) {
+  const gs_tensor *reads[] = {dh, saved, h};
+  const gs_tensor *writes[] = {delta, db};
+  GS_TRY(gs_cuda_main_touches(device, reads, 3, writes, 2));
+  return gs_cuda_check(device,
+                       gs_launch_activate_backward(gs_cuda_main(device), NULL, NULL, dh, activation,
+                                                   saved, h, delta, db,
+                                                   gs_cuda(device)->workspace.main),
+                       "launching an activation's backward pass");
+}
+
+gs_status gs_cuda_dense_backward(gs_device *device, const gs_tensor *delta_next,
+                                 const gs_tensor *w_next, gs_activation activation,
+                                 const gs_tensor *saved, const gs_tensor *h, const gs_tensor *delta,
+                                 const gs_tensor *db) {
+  const gs_tensor *reads[] = {delta_next, w_next, saved, h};
+  const gs_tensor *writes[] = {delta, db};
+  GS_TRY(gs_cuda_main_touches(device, reads, 4, writes, 2));
+  const gs_cuda_product product = {
+      false, false, *delta_next, *w_next,
+      gs_cuda_product_place(delta, gs_cuda(device)->workspace.product_main)};
+  GS_TRY(gs_cuda_multiply(device, &product, false));
+  return gs_cuda_check(device,
+                       gs_launch_activate_backward(gs_cuda_main(device), &product.c,
+                                                   delta_next->scale, NULL, activation, saved, h,
+                                                   delta, db, gs_cuda(device)->workspace.main),
+                       "launching a layer's backward pass");
+}

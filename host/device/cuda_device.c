@@ -1,0 +1,143 @@
+/* The CUDA backend: creation, memory, and the table of its operations. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/cuda_internal.h"
+
+/* Left to the driver and other libraries when a cell's memory is predicted. */
+static const size_t RESERVE_BYTES = (size_t)64 << 20;
+
+static void destroy(gs_device *device) {
+  if (!device) return;
+  gs_cuda_device *cuda = gs_cuda(device);
+  cudaDeviceSynchronize();
+  gs_cuda_plans_destroy(device);
+  if (cuda->lt) cublasLtDestroy(cuda->lt);
+  if (cuda->digests) cudaFree(cuda->digests);
+  gs_cuda_streams_close(&cuda->streams);
+  cudaGetLastError();
+  free(cuda);
+}
+
+static void info(gs_device *device, gs_device_info *info) {
+  size_t free_bytes = 0;
+  size_t total_bytes = 0;
+  *info = gs_cuda(device)->info;
+  if (cudaMemGetInfo(&free_bytes, &total_bytes) != cudaSuccess) {
+    cudaGetLastError();
+    free_bytes = 0;
+  }
+  const size_t reserve = free_bytes / 16 < RESERVE_BYTES ? free_bytes / 16 : RESERVE_BYTES;
+  info->memory_bytes = (int64_t)(free_bytes - reserve);
+}
+
+static gs_status device_alloc(gs_device *device, size_t bytes, void **memory) {
+  *memory = NULL;
+  const cudaError_t code = cudaMalloc(memory, bytes ? bytes : GS_ARENA_ALIGNMENT);
+  if (code != cudaErrorMemoryAllocation) return gs_cuda_check(device, code, "allocating memory");
+  cudaGetLastError();
+  return GS_FAIL_NATIVE(&device->error, GS_ERR_MEMORY, (int)code,
+                        "the GPU cannot allocate %zu bytes", bytes);
+}
+
+static void device_free(gs_device *device, void *memory) {
+  if (!memory) return;
+  /* work that uses it may still be enqueued */
+  cudaStreamSynchronize(gs_cuda(device)->streams.side);
+  cudaStreamSynchronize(gs_cuda(device)->streams.main);
+  cudaFree(memory);
+  cudaGetLastError();
+}
+
+static gs_status sync_all(gs_device *device) {
+  GS_TRY(gs_cuda_join(device));
+  return gs_cuda_check(device, cudaStreamSynchronize(gs_cuda(device)->streams.main),
+                       "waiting for the GPU");
+}
+
+static gs_status move(gs_device *device, void *to, const void *from, size_t bytes,
+                      enum cudaMemcpyKind kind) {
+  GS_TRY(gs_cuda_join(device));
+  GS_TRY(gs_cuda_check(device,
+                       cudaMemcpyAsync(to, from, bytes, kind, gs_cuda(device)->streams.main),
+                       "copying between host and GPU"));
+  return sync_all(device);
+}
+
+static gs_status upload(gs_device *device, void *to, const void *from, size_t bytes) {
+  return move(device, to, from, bytes, cudaMemcpyHostToDevice);
+}
+
+static gs_status download(gs_device *device, void *to, const void *from, size_t bytes) {
+  return move(device, to, from, bytes, cudaMemcpyDeviceToHost);
+}
+
+static const gs_device_ops cuda_ops = {
+    .destroy = destroy,
+    .info = info,
+    .alloc = device_alloc,
+    .free = device_free,
+    .upload = upload,
+    .download = download,
+    .workspace_bytes = gs_cuda_workspace_bytes,
+    .set_workspace = gs_cuda_set_workspace,
+    .sync = sync_all,
+    .event_create = gs_cuda_event_create,
+    .event_destroy = gs_cuda_event_destroy,
+    .record = gs_cuda_record,
+    .elapsed = gs_cuda_elapsed,
+    .capture_begin = gs_cuda_capture_begin,
+    .capture_end = gs_cuda_capture_end,
+    .replay = gs_cuda_replay,
+    .graph_destroy = gs_cuda_graph_destroy,
+    .floor = gs_cuda_floor,
+    .fill = gs_cuda_fill,
+    .hash = gs_cuda_hash,
+    .begin_step = gs_cuda_begin_step,
+    .gemm = gs_cuda_gemm,
+    .dense_forward = gs_cuda_dense_forward,
+    .activation_backward = gs_cuda_activation_backward,
+    .dense_backward = gs_cuda_dense_backward,
+    .weight_gradients = gs_cuda_weight_gradients,
+    .loss = gs_cuda_loss,
+    .recurrent_forward = gs_cuda_recurrent_forward,
+    .recurrent_backward = gs_cuda_recurrent_backward,
+    .stats = gs_cuda_stats,
+};
+
+/* Everything that a device of its own needs. */
+static gs_status open_device(gs_cuda_device *cuda) {
+  gs_device *device = &cuda->base;
+  GS_TRY(gs_cuda_streams_open(device));
+  GS_TRY(gs_cuda_check(
+      device, cudaMalloc((void **)&cuda->digests, 2 * GS_CUDA_DIGESTS * sizeof *cuda->digests),
+      "allocating memory"));
+  const cublasStatus_t code = cublasLtCreate(&cuda->lt);
+  if (code == CUBLAS_STATUS_NOT_INITIALIZED) {
+    return GS_FAIL_NATIVE(&device->error, GS_ERR_DEVICE, (int)code,
+                          "cuBLASLt cannot be loaded: is libcublasLt.so.%d where the system looks "
+                          "for libraries?",
+                          CUBLAS_VER_MAJOR);
+  }
+  return gs_cuda_check_lt(device, code, "starting cuBLASLt");
+}
+
+gs_status gs_cuda_device_create(const char *name, gs_device **device, gs_error *error) {
+  gs_cuda_device *cuda = calloc(1, sizeof *cuda);
+  *device = NULL;
+  if (!cuda) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cuda device");
+  cuda->base.ops = &cuda_ops;
+  gs_status status = gs_cuda_probe(name, cuda, error);
+  if (status != GS_OK) {
+    free(cuda);
+    return status;
+  }
+  status = open_device(cuda);
+  if (status != GS_OK) {
+    if (error) *error = cuda->base.error;
+    destroy(&cuda->base);
+    return status;
+  }
+  *device = &cuda->base;
+  return GS_OK;
+}

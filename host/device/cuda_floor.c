@@ -1,0 +1,146 @@
+/* The GPU's own limits, measured: cuBLASLt's largest products, a copy, and a chain of
+ * operations that do next to nothing in a replayed graph. The best of several rounds
+ * counts: a limit is not an average. Operands are normal numbers: products of zeros draw
+ * less power and run faster than any network. */
+#include <math.h>
+
+#include "device/cuda_internal.h"
+
+enum { ROUNDS = 8, CHAIN = 256, LEAST_SIDE = 256, MOST_SIDE = 8192 };
+
+static const size_t MOST_COPY = (size_t)1 << 30;
+
+/* Nanoseconds of what `enqueue` puts on the device, the best of ROUNDS, after one to warm
+ * up. */
+typedef gs_status (*enqueuer)(gs_device *device, void *what);
+static gs_status best_ns(gs_device *device, enqueuer enqueue, void *what, double *best) {
+  gs_event *start = NULL;
+  gs_event *stop = NULL;
+  gs_status status = gs_cuda_event_create(device, &start);
+  if (status == GS_OK) status = gs_cuda_event_create(device, &stop);
+  *best = INFINITY;
+  for (int round = 0; status == GS_OK && round <= ROUNDS; round++) {
+    double ns = 0;
+    status = gs_cuda_record(device, start);
+    if (status == GS_OK) status = enqueue(device, what);
+    if (status == GS_OK) status = gs_cuda_record(device, stop);
+    if (status == GS_OK) status = device->ops->sync(device);
+    if (status == GS_OK) status = gs_cuda_elapsed(device, start, stop, &ns);
+    if (status == GS_OK && round > 0 && ns > 0 && ns < *best) *best = ns;
+  }
+  gs_cuda_event_destroy(device, stop);
+  gs_cuda_event_destroy(device, start);
+  return status;
+}
+
+/* ---- products ---- */
+
+static gs_status multiply(gs_device *device, void *what) {
+  return gs_cuda_multiply(device, what, false);
+}
+
+static gs_tensor square(void *data, int64_t n, gs_dtype dtype) {
+  return (gs_tensor){
+      .data = data, .rows = n, .cols = n, .ld = n, .stride = n * n, .replicas = 1, .dtype = dtype};
+}
+
+/* memory: three squares of n. */
+static gs_status time_products(gs_device *device, gs_dtype dtype, char *memory, int64_t n,
+                               double *ns) {
+  const size_t bytes = (size_t)(n * n) * gs_dtype_bytes(dtype);
+  gs_cuda_product product = {false, true, square(memory, n, dtype),
+                             square(memory + bytes, n, dtype),
+                             square(memory + 2 * bytes, n, dtype)};
+  const gs_fill first = {GS_FILL_NORMAL, 1, 1, 1};
+  const gs_fill second = {GS_FILL_NORMAL, 1 / sqrt((double)n), 1, 2};
+  GS_TRY(gs_cuda_fill(device, &product.a, &first));
+  GS_TRY(gs_cuda_fill(device, &product.b, &second));
+  return best_ns(device, multiply, &product, ns);
+}
+
+/* Squares grow until a product takes long enough to show its rate. */
+static gs_status measure_products(gs_device *device, gs_dtype dtype, char *memory, size_t bytes,
+                                  double *flops_per_s) {
+  const double long_enough_ns = 1e6;
+  const size_t size = gs_dtype_bytes(dtype);
+  *flops_per_s = 0;
+  for (int64_t n = LEAST_SIDE; n <= MOST_SIDE && (size_t)(3 * n * n) * size <= bytes; n *= 2) {
+    double ns = 0;
+    GS_TRY(time_products(device, dtype, memory, n, &ns));
+    *flops_per_s = fmax(*flops_per_s, 2 * (double)n * (double)n * (double)n / ns * 1e9);
+    if (ns >= long_enough_ns) break;
+  }
+  return GS_OK;
+}
+
+/* ---- copies ---- */
+
+typedef struct copying {
+  char *from, *to;
+  size_t bytes;
+} copying;
+
+static gs_status copy(gs_device *device, void *what) {
+  const copying *c = what;
+  return gs_cuda_check(device,
+                       cudaMemcpyAsync(c->to, c->from, c->bytes, cudaMemcpyDeviceToDevice,
+                                       gs_cuda(device)->streams.main),
+                       "copying");
+}
+
+/* ---- launches ---- */
+
+static gs_status replay(gs_device *device, void *graph) { return gs_cuda_replay(device, graph); }
+
+static gs_status measure_launches(gs_device *device, void *memory, double *launch_ns) {
+  gs_graph *graph = NULL;
+  double ns = 0;
+  GS_TRY(gs_cuda_capture_begin(device));
+  gs_status status = GS_OK;
+  for (int i = 0; status == GS_OK && i < CHAIN; i++) {
+    status = gs_cuda_begin_step(device, memory, 1);
+  }
+  const gs_status ended = gs_cuda_capture_end(device, &graph);
+  if (status == GS_OK) status = ended;
+  if (status == GS_OK) status = best_ns(device, replay, graph, &ns);
+  gs_cuda_graph_destroy(device, graph);
+  *launch_ns = ns / CHAIN;
+  return status;
+}
+
+/* ---- all of it ---- */
+
+static gs_status measure_all(gs_device *device, char *memory, size_t bytes, gs_floor *floor) {
+  const gs_cuda_device *cuda = gs_cuda(device);
+  copying halves = {memory, memory + bytes / 2, bytes / 2};
+  double ns = 0;
+  for (int dtype = 0; dtype < GS_DTYPE_COUNT; dtype++) {
+    if (!(cuda->info.dtypes >> dtype & 1u)) continue;
+    GS_TRY(measure_products(device, (gs_dtype)dtype, memory, bytes, &floor->flops_per_s[dtype]));
+  }
+  GS_TRY(best_ns(device, copy, &halves, &ns));
+  floor->copy_bytes_per_s = 2 * (double)halves.bytes / ns * 1e9;
+  return measure_launches(device, memory, &floor->launch_ns);
+}
+
+gs_status gs_cuda_floor(gs_device *device, gs_floor *floor) {
+  gs_device_info info;
+  void *memory = NULL;
+  void *workspace = NULL;
+  const gs_workspace_need need = {
+      .rows = 1, .columns = 1, .weights = 1, .elements = 1, .replicas = 1, .dtype = GS_F32};
+  device->ops->info(device, &info);
+  const size_t share = (size_t)info.memory_bytes / 4;
+  const size_t bytes = (share < 2 * MOST_COPY ? share : 2 * MOST_COPY) / 512 * 512;
+  *floor = (gs_floor){0};
+  gs_status status = device->ops->alloc(device, bytes, &memory);
+  if (status == GS_OK) {
+    status = device->ops->alloc(device, gs_cuda_workspace_bytes(device, &need), &workspace);
+  }
+  if (status == GS_OK) status = gs_cuda_set_workspace(device, workspace, &need);
+  if (status == GS_OK) status = measure_all(device, memory, bytes, floor);
+  gs_cuda_set_workspace(device, NULL, NULL);
+  device->ops->free(device, workspace);
+  device->ops->free(device, memory);
+  return status;
+}
