@@ -74,6 +74,15 @@ __device__ __forceinline__ Place place_of(const Items &items, int64_t item, int 
   return place;
 }
 
+/* A product's element times its factor. One that came in f32 for the sake of range is
+ * rounded to T here, where it would have been had it come in T. */
+template <typename T, typename P>
+__device__ __forceinline__ Compute<T> scaled(P product, Compute<T> factor) {
+  const Compute<T> x = static_cast<Compute<T>>(widen(product)) * factor;
+  if constexpr (sizeof(P) > sizeof(T)) return widen(narrow<T>(x));
+  return x;
+}
+
 /* ---- forward ---- */
 
 template <typename T, typename P, int V>
@@ -96,7 +105,7 @@ __device__ void forward_pack(const Forward &pass, int64_t replica, Place at,
   Pack<T, V> saved;
 #pragma unroll
   for (int i = 0; i < V; i++) {
-    C z = static_cast<C>(widen(product.at[i])) * by_product;
+    C z = scaled<T>(product.at[i], by_product);
     if (pass.has_addend) z = z + widen(addend.at[i]) * by_addend;
     const Slope<C> both = activation(pass.phi, z);
     h.at[i] = narrow<T>(both.h);
@@ -180,7 +189,7 @@ __device__ Pack<T, V> backward_pack(const Backward &pass, int64_t replica, Place
 #pragma unroll
   for (int i = 0; i < V; i++) {
     C eps = 0;
-    if (pass.has_product) eps = static_cast<C>(widen(product.at[i])) * by_product;
+    if (pass.has_product) eps = scaled<T>(product.at[i], by_product);
     if (pass.has_dh) {
       const C part = widen(dh.at[i]) * by_dh;
       eps = pass.has_product ? eps + part : part;

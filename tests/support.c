@@ -10,12 +10,129 @@ void gs_support_ok(gs_status status, const gs_error *error) {
   if (status != GS_OK) fail_msg("%s: %s", gs_status_name(status), error ? error->message : "");
 }
 
+bool gs_support_cuda(void) {
+  const char *backend = getenv("GRADSWEEP_TEST_BACKEND");
+  return backend && strcmp(backend, "cuda") == 0;
+}
+
+bool gs_support_simulated(void) { return getenv("GRADSWEEP_TEST_SIMULATED") != NULL; }
+
 gs_device *gs_support_device(int threads) {
+  enum { SKIPPED = 77 };
   gs_device *device = NULL;
   gs_error error = {0};
-  gs_support_ok(gs_cpu_device_create(threads, &device, &error), &error);
+  if (!gs_support_cuda()) {
+    gs_support_ok(gs_cpu_device_create(threads, &device, &error), &error);
+    return device;
+  }
+  const gs_status status = gs_cuda_device_create("auto", &device, &error);
+  if (status == GS_ERR_NO_DEVICE) {
+    printf("skipped: %s\n", error.message);
+    exit(SKIPPED);
+  }
+  gs_support_ok(status, &error);
   return device;
 }
+
+bool gs_support_has(const gs_device *device, gs_dtype dtype) {
+  gs_device_info info;
+  gs_device *asked = (gs_device *)device;
+  asked->ops->info(asked, &info);
+  return info.dtypes >> dtype & 1u;
+}
+
+/* ---- storage formats ---- */
+
+/* The nearest number with `bits` bits of mantissa (the leading one included) and a least
+ * exponent, ties to even, by one addition and subtraction; infinite past `most`. */
+static double round_to(double value, int bits, int min_exponent, double most) {
+  if (value == 0 || !isfinite(value)) return value;
+  const int exponent = ilogb(value);
+  const int last = (exponent < min_exponent ? min_exponent : exponent) - bits + 1;
+  const double magic = ldexp(1.5, last + 52);
+  volatile double sum = value + magic;
+  const double rounded = sum - magic;
+  if (fabs(rounded) > most) return copysign(INFINITY, value);
+  return rounded == 0 ? copysign(0, value) : rounded;
+}
+
+double gs_support_round(gs_dtype dtype, double value) {
+  switch (dtype) {
+  case GS_F64: return value;
+  case GS_BF16: return round_to(value, 8, -126, 0x1.fep127);
+  case GS_F16: return round_to(value, 11, -14, 65504);
+  case GS_TF32: return round_to(value, 11, -126, 0x1.ffcp127); /* as it is multiplied */
+  default: return (double)(float)value;
+  }
+}
+
+static uint16_t bf16_bits(double value) {
+  const float narrow = (float)gs_support_round(GS_BF16, value);
+  uint32_t bits;
+  memcpy(&bits, &narrow, sizeof bits);
+  return (uint16_t)(bits >> 16);
+}
+
+static double bf16_value(uint16_t stored) {
+  const uint32_t bits = (uint32_t)stored << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return (double)value;
+}
+
+static uint16_t f16_bits(double value) {
+  const double rounded = gs_support_round(GS_F16, value);
+  const unsigned sign = signbit(rounded) ? 0x8000u : 0;
+  const double magnitude = fabs(rounded);
+  if (isnan(rounded)) return (uint16_t)(sign | 0x7e00u);
+  if (isinf(rounded)) return (uint16_t)(sign | 0x7c00u);
+  if (magnitude < 0x1p-14) return (uint16_t)(sign | (unsigned)ldexp(magnitude, 24));
+  const int exponent = ilogb(magnitude);
+  const unsigned fraction = (unsigned)ldexp(magnitude, 10 - exponent) & 0x3ffu;
+  return (uint16_t)(sign | (unsigned)(exponent + 15) << 10 | fraction);
+}
+
+static double f16_value(uint16_t stored) {
+  const int exponent = stored >> 10 & 0x1f;
+  const double fraction = stored & 0x3ff;
+  double magnitude = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+  if (exponent == 0x1f) magnitude = fraction > 0 ? NAN : INFINITY;
+  return stored & 0x8000 ? -magnitude : magnitude;
+}
+
+static double read_element(gs_dtype dtype, const void *row, size_t i) {
+  switch (dtype) {
+  case GS_F64: return ((const double *)row)[i];
+  case GS_BF16: return bf16_value(((const uint16_t *)row)[i]);
+  case GS_F16: return f16_value(((const uint16_t *)row)[i]);
+  default: return (double)((const float *)row)[i];
+  }
+}
+
+static void write_element(gs_dtype dtype, void *row, size_t i, double value) {
+  switch (dtype) {
+  case GS_F64: ((double *)row)[i] = value; return;
+  case GS_BF16: ((uint16_t *)row)[i] = bf16_bits(value); return;
+  case GS_F16: ((uint16_t *)row)[i] = f16_bits(value); return;
+  default: ((float *)row)[i] = (float)gs_support_round(dtype, value); return;
+  }
+}
+
+/* Two roundings to the storage format on the way of a 16-bit result, one of an f32's. */
+double gs_support_tolerance(gs_dtype dtype) {
+  switch (dtype) {
+  case GS_F64: return 1e-12;
+  case GS_BF16: return 1.5e-2;
+  case GS_F16: return 2e-3;
+  default: return 1e-5;
+  }
+}
+
+int gs_support_reach(gs_dtype dtype, int exponent) {
+  return dtype == GS_F16 ? exponent / 6 : exponent;
+}
+
+/* ---- tensors ---- */
 
 /* Bytes from the first element of replica r, row i to the tensor's first. */
 static size_t row_offset(const gs_tensor *tensor, int64_t r, int64_t i) {
@@ -38,46 +155,48 @@ int gs_support_close_device(void **state) {
   return 0;
 }
 
+/* A tensor's memory, from its first element to the end of its last row. */
+static size_t extent_bytes(const gs_tensor *tensor) {
+  return row_offset(tensor, tensor->replicas - 1, tensor->rows - 1) +
+         (size_t)tensor->cols * gs_dtype_bytes(tensor->dtype);
+}
+
 double *gs_support_download(gs_device *device, const gs_tensor *tensor) {
   const size_t cols = (size_t)tensor->cols, replicas = (size_t)tensor->replicas;
+  const size_t bytes = extent_bytes(tensor);
   double *values = calloc(replicas * (size_t)tensor->rows * cols, sizeof *values);
-  float *row = calloc(cols, sizeof *row);
+  unsigned char *memory = malloc(bytes);
   gs_scale *scale = calloc(replicas, sizeof *scale);
   assert_non_null(values);
-  assert_non_null(row);
+  assert_non_null(memory);
   assert_non_null(scale);
   if (tensor->scale)
     gs_support_ok(device->ops->download(device, scale, tensor->scale, replicas * sizeof *scale),
                   &device->error);
+  gs_support_ok(device->ops->download(device, memory, tensor->data, bytes), &device->error);
   double *out = values;
   for (int64_t r = 0; r < tensor->replicas; r++)
-    for (int64_t i = 0; i < tensor->rows; i++, out += cols) {
-      const char *from = (const char *)tensor->data + row_offset(tensor, r, i);
-      const bool wide = tensor->dtype == GS_F64;
-      void *to = wide ? (void *)out : (void *)row;
-      gs_support_ok(device->ops->download(device, to, from, cols * gs_dtype_bytes(tensor->dtype)),
-                    &device->error);
+    for (int64_t i = 0; i < tensor->rows; i++, out += cols)
       for (size_t j = 0; j < cols; j++)
-        out[j] = ldexp(wide ? out[j] : (double)row[j], scale[r].exponent);
-    }
+        out[j] = ldexp(read_element(tensor->dtype, memory + row_offset(tensor, r, i), j),
+                       scale[r].exponent);
   free(scale);
-  free(row);
+  free(memory);
   return values;
 }
 
 void gs_support_upload(gs_device *device, const gs_tensor *tensor, const double *values) {
   const size_t cols = (size_t)tensor->cols;
-  float *row = calloc(cols, sizeof *row);
-  assert_non_null(row);
+  const size_t bytes = extent_bytes(tensor);
+  unsigned char *memory = malloc(bytes);
+  assert_non_null(memory);
+  gs_support_ok(device->ops->download(device, memory, tensor->data, bytes), &device->error);
   for (int64_t r = 0; r < tensor->replicas; r++)
-    for (int64_t i = 0; i < tensor->rows; i++, values += cols) {
-      for (size_t j = 0; j < cols; j++) row[j] = (float)values[j];
-      const void *from = tensor->dtype == GS_F64 ? (const void *)values : (const void *)row;
-      char *to = (char *)tensor->data + row_offset(tensor, r, i);
-      gs_support_ok(device->ops->upload(device, to, from, cols * gs_dtype_bytes(tensor->dtype)),
-                    &device->error);
-    }
-  free(row);
+    for (int64_t i = 0; i < tensor->rows; i++, values += cols)
+      for (size_t j = 0; j < cols; j++)
+        write_element(tensor->dtype, memory + row_offset(tensor, r, i), j, values[j]);
+  gs_support_ok(device->ops->upload(device, tensor->data, memory, bytes), &device->error);
+  free(memory);
 }
 
 const char *gs_support_path(const char *name) {

@@ -16,20 +16,37 @@
 /* Fails the running test with the error's words unless status is GS_OK. */
 void gs_support_ok(gs_status status, const gs_error *error);
 
-/* The CPU device with this many threads (0: all). The caller destroys it. */
+/* The device that tests run on: the CPU with this many threads (0: all), or, with
+ * GRADSWEEP_TEST_BACKEND=cuda, the first GPU. The caller destroys it. Without a GPU the
+ * program ends as skipped. */
 gs_device *gs_support_device(int threads);
+/* Does the test device compute with this dtype? */
+bool gs_support_has(const gs_device *device, gs_dtype dtype);
+/* Is it a GPU, or one that is simulated (GRADSWEEP_TEST_SIMULATED=1)? The latter is slow:
+ * tests with many cases take some of them. */
+bool gs_support_cuda(void);
+bool gs_support_simulated(void);
 
-/* A group's set-up and tear-down: *state is the CPU device with two threads, or
+/* A group's set-up and tear-down: *state is the test device with two threads, or
  * with one, for tests that other processes' threads must not hold up. */
 int gs_support_open_device(void **state);
 int gs_support_open_device_alone(void **state);
 int gs_support_close_device(void **state);
 
-/* True values of a tensor of f64 or f32, [replicas][rows][cols], its exponent
- * slots included (a tensor of one step: one slot per replica). Malloc'd. */
+/* True values of a tensor of any dtype, [replicas][rows][cols], its exponent slots
+ * included (a tensor of one step: one slot per replica). Malloc'd. */
 double *gs_support_download(gs_device *device, const gs_tensor *tensor);
-/* Overwrites a tensor of f64 or f32 without exponent slots. */
+/* Overwrites a tensor's digits, rounded to its dtype. */
 void gs_support_upload(gs_device *device, const gs_tensor *tensor, const double *values);
+
+/* A number as the dtype stores it; tf32: as it is multiplied, so that products of such
+ * numbers are exact. */
+double gs_support_round(gs_dtype dtype, double value);
+
+/* How far a result may be off, relative to its tensor's largest magnitude. */
+double gs_support_tolerance(gs_dtype dtype);
+/* A power of two for test data, within what the dtype can hold: f16 gets a sixth. */
+int gs_support_reach(gs_dtype dtype, int exponent);
 
 /* Path of a file below the source folder, in a static buffer. */
 const char *gs_support_path(const char *name);

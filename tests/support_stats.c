@@ -12,6 +12,16 @@ void *gs_support_alloc(gs_device *device, size_t bytes) {
   return memory;
 }
 
+/* Device memory full of rubbish, and as much of the host's. */
+static void *poisoned(gs_device *device, size_t bytes, void **on_device) {
+  void *memory = malloc(bytes);
+  assert_non_null(memory);
+  memset(memory, 0xa5, bytes);
+  *on_device = gs_support_alloc(device, bytes);
+  gs_support_ok(device->ops->upload(device, *on_device, memory, bytes), &device->error);
+  return memory;
+}
+
 gs_subject gs_subject_make(gs_device *device, gs_dtype dtype, gs_subject_shape s,
                            const double *values, const int32_t *exponents) {
   const size_t stride = (size_t)(s.rows * s.ld);
@@ -25,7 +35,7 @@ gs_subject gs_subject_make(gs_device *device, gs_dtype dtype, gs_subject_shape s
   assert_non_null(poison);
   assert_non_null(made.values);
   for (size_t i = 0; i < count; i++) {
-    made.values[i] = dtype == GS_F64 ? values[i] : (double)(float)values[i];
+    made.values[i] = gs_support_round(dtype, values[i]);
   }
   memset(poison, 0xff, bytes);
   job->steps = s.steps;
@@ -48,10 +58,9 @@ gs_subject gs_subject_make(gs_device *device, gs_dtype dtype, gs_subject_shape s
         device->ops->upload(device, job->tensor.scale, made.scale, entries * sizeof *made.scale),
         &device->error);
   }
-  job->stats = gs_support_alloc(device, entries * sizeof *job->stats);
-  job->histogram = gs_support_alloc(device, entries * (size_t)made.bins * sizeof *job->histogram);
-  memset(job->stats, 0xa5, entries * sizeof *job->stats);
-  memset(job->histogram, 0xa5, entries * (size_t)made.bins * sizeof *job->histogram);
+  made.stats = poisoned(device, entries * sizeof *made.stats, (void **)&job->stats);
+  made.histogram = poisoned(device, entries * (size_t)made.bins * sizeof *made.histogram,
+                            (void **)&job->histogram);
   free(poison);
   return made;
 }
@@ -61,6 +70,8 @@ void gs_subject_drop(gs_device *device, gs_subject *s) {
   device->ops->free(device, s->job.tensor.scale);
   device->ops->free(device, s->job.stats);
   device->ops->free(device, s->job.histogram);
+  free(s->stats);
+  free(s->histogram);
   free(s->values);
   free(s->scale);
 }
@@ -75,7 +86,11 @@ typedef struct expected {
 
 /* The bound as the storage type sees it. */
 static double bound_of(double bound, gs_dtype dtype) {
-  return dtype == GS_F64 ? bound : (double)(float)bound;
+  return dtype == GS_F64 ? bound : (double)(float)bound; /* 16 bits are compared as f32 */
+}
+
+static double least_normal(gs_dtype dtype) {
+  return dtype == GS_F64 ? DBL_MIN : dtype == GS_F16 ? 0x1p-14 : (double)FLT_MIN;
 }
 
 static void count_value(expected *e, const gs_stats_job *job, double x) {
@@ -90,7 +105,7 @@ static void count_value(expected *e, const gs_stats_job *job, double x) {
   } else if (isinf(x)) {
     s->inf++;
   } else if (magnitude > 0) {
-    s->subnormal += magnitude < (dtype == GS_F64 ? DBL_MIN : (double)FLT_MIN);
+    s->subnormal += magnitude < least_normal(dtype);
     if (s->min_abs == 0 || magnitude < s->min_abs) s->min_abs = magnitude;
     if (magnitude > s->max_abs) s->max_abs = magnitude;
     e->sum += (long double)x;
@@ -137,7 +152,7 @@ void gs_support_assert_scaled(gs_scaled got, long double want, int64_t exponent,
 
 static void assert_entry(const gs_subject *s, int64_t step, int64_t replica) {
   const int64_t entry = step * s->job.tensor.replicas + replica;
-  const gs_stats *got = &s->job.stats[entry];
+  const gs_stats *got = &s->stats[entry];
   expected *e = expect(s, step, replica);
   assert_int_equal(got->count, e->stats.count);
   assert_int_equal(got->nan, e->stats.nan);
@@ -155,7 +170,7 @@ static void assert_entry(const gs_subject *s, int64_t step, int64_t replica) {
   gs_support_assert_scaled(got->sum, e->sum, got->exponent, unit * e->sum_abs);
   gs_support_assert_scaled(got->sum_sq, e->sum_sq, 2 * got->exponent, unit * e->sum_sq);
   if (s->job.histogram) {
-    assert_memory_equal(s->job.histogram + entry * s->bins, e->histogram,
+    assert_memory_equal(s->histogram + entry * s->bins, e->histogram,
                         (size_t)s->bins * sizeof *e->histogram);
   }
   free(e);
@@ -167,7 +182,18 @@ void gs_subject_assert(const gs_subject *s) {
   }
 }
 
-void gs_subject_run(gs_device *device, const gs_subject *s) {
-  gs_support_ok(device->ops->stats(device, &s->job, 1), &device->error);
+void gs_subject_fetch(gs_device *device, gs_subject *s) {
+  const size_t entries = (size_t)(s->job.steps * s->job.tensor.replicas);
+  const size_t bytes = entries * (size_t)s->bins * sizeof *s->histogram;
   gs_support_ok(device->ops->sync(device), &device->error);
+  gs_support_ok(device->ops->download(device, s->stats, s->job.stats, entries * sizeof *s->stats),
+                &device->error);
+  if (s->job.histogram)
+    gs_support_ok(device->ops->download(device, s->histogram, s->job.histogram, bytes),
+                  &device->error);
+}
+
+void gs_subject_run(gs_device *device, gs_subject *s) {
+  gs_support_ok(device->ops->stats(device, &s->job, 1), &device->error);
+  gs_subject_fetch(device, s);
 }

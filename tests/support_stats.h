@@ -7,7 +7,9 @@
 
 /* A tensor with statistics: values are [R][rows][cols], row blocks are steps. */
 typedef struct gs_subject {
-  gs_stats_job job;
+  gs_stats_job job; /* its outputs are the device's */
+  gs_stats *stats;  /* what gs_subject_fetch brought of them */
+  uint32_t *histogram;
   double *values;
   gs_scale *scale; /* host copy of the slots, [steps][R]; NULL: none */
   int bins;
@@ -23,7 +25,9 @@ gs_subject gs_subject_make(gs_device *device, gs_dtype dtype, gs_subject_shape s
                            const double *values, const int32_t *exponents);
 void gs_subject_drop(gs_device *device, gs_subject *s);
 
-void gs_subject_run(gs_device *device, const gs_subject *s);
+/* Runs the job alone, and fetches its results. */
+void gs_subject_run(gs_device *device, gs_subject *s);
+void gs_subject_fetch(gs_device *device, gs_subject *s);
 
 /* Counts, extremes and histograms exact, sums within the rounding of float64
  * additions, sums canonical; for every step and replica. */

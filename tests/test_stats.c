@@ -57,7 +57,7 @@ static void test_specials_by_hand(void **state) {
   gs_subject s = gs_subject_make(device, GS_F32, (gs_subject_shape){3, 4, 4, 1, 1}, values, NULL);
   gs_subject_run(device, &s);
   gs_subject_assert(&s);
-  const gs_stats *got = s.job.stats;
+  const gs_stats *got = s.stats;
   assert_int_equal(got->count, 12);
   assert_int_equal(got->nan, 1);
   assert_int_equal(got->inf, 2);
@@ -67,10 +67,10 @@ static void test_specials_by_hand(void **state) {
   assert_true(got->max_abs == (double)FLT_MAX);
   static const int filled[][2] = {{-149, 1}, {-127, 1}, {-126, 1}, {0, 1}, {1, 1}, {127, 2}};
   uint32_t total = 0;
-  for (int i = 0; i < s.bins; i++) total += s.job.histogram[i];
+  for (int i = 0; i < s.bins; i++) total += s.histogram[i];
   assert_int_equal(total, 7);
   for (size_t i = 0; i < sizeof filled / sizeof *filled; i++) {
-    assert_int_equal(s.job.histogram[filled[i][0] + 149], filled[i][1]);
+    assert_int_equal(s.histogram[filled[i][0] + 149], filled[i][1]);
   }
   gs_subject_drop(device, &s);
   check(device, GS_F64, (gs_subject_shape){3, 4, 4, 1, 1}, values, NULL);
@@ -86,7 +86,7 @@ static void test_exponents_by_hand(void **state) {
       gs_subject s = gs_subject_make(device, k ? GS_F64 : GS_F32, (gs_subject_shape){1, 2, 2, 1, 1},
                                      values, &exponents[i]);
       gs_subject_run(device, &s);
-      const gs_stats *got = s.job.stats;
+      const gs_stats *got = s.stats;
       const int64_t e = exponents[i];
       assert_int_equal(got->exponent, e);
       /* 7 2^e is 1.75 2^(e+2) or 3.5 2^(e+1), whichever is even; 25 is 1.5625 2^4 */
@@ -177,7 +177,7 @@ static void test_saturation(void **state) {
       s.job.saturation_high = high;
       gs_subject_run(device, &s);
       gs_subject_assert(&s);
-      assert_int_equal(s.job.stats->saturated, 6);
+      assert_int_equal(s.stats->saturated, 6);
       gs_subject_drop(device, &s);
     }
   }
@@ -201,7 +201,7 @@ static void test_dead_columns(void **state) {
     s.job.dead = true;
     gs_subject_run(device, &s);
     gs_subject_assert(&s);
-    assert_int_equal(s.job.stats->dead, 400 - 3);
+    assert_int_equal(s.stats->dead, 400 - 3);
     gs_subject_drop(device, &s);
   }
 }
@@ -219,8 +219,7 @@ static void test_norms_only(void **state) {
     gs_subject_run(device, &full);
     gs_subject_run(device, &norms);
     gs_subject_assert(&norms);
-    assert_memory_equal(norms.job.stats, full.job.stats,
-                        (size_t)(s.steps * s.replicas) * sizeof(gs_stats));
+    assert_memory_equal(norms.stats, full.stats, (size_t)(s.steps * s.replicas) * sizeof(gs_stats));
     gs_subject_drop(device, &full);
     gs_subject_drop(device, &norms);
     free(values);
@@ -252,20 +251,22 @@ static void test_jobs_together(void **state) {
       free(values);
     }
     gs_support_ok(devices[d]->ops->stats(devices[d], jobs, JOBS), &devices[d]->error);
+    for (size_t i = 0; i < JOBS; i++) gs_subject_fetch(devices[d], &subjects[i]);
     for (size_t i = 0; i < JOBS; i++) {
       const size_t size = (size_t)(shapes[i].steps * shapes[i].replicas) * sizeof(gs_stats);
       gs_subject_assert(&subjects[i]);
       if (d == 0) {
         first[i] = malloc(size);
         assert_non_null(first[i]);
-        memcpy(first[i], subjects[i].job.stats, size);
+        memcpy(first[i], subjects[i].stats, size);
       } else {
-        assert_memory_equal(subjects[i].job.stats, first[i], size);
+        assert_memory_equal(subjects[i].stats, first[i], size);
         free(first[i]);
       }
       gs_subject_drop(devices[d], &subjects[i]);
     }
   }
+  devices[1]->ops->set_workspace(devices[1], NULL, NULL);
   devices[1]->ops->free(devices[1], workspace);
   devices[1]->ops->destroy(devices[1]);
 }
