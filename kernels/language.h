@@ -1,0 +1,83 @@
+// The language that kernels are written in: CUDA C++, less what only a GPU can
+// run. The first include of every file in this folder.
+//
+// nvcc compiles kernels for the GPU. The tests compile the same files with a
+// host compiler and run them on the CPU (tests/cuda_on_cpu/), so kernels keep
+// to these rules:
+//   - shared memory only by GS_SHARED_ARRAY and GS_DYNAMIC_SHARED,
+//   - launches only by gs_launch and gs_launch_cooperative,
+//   - GS_SPIN_PAUSE() in the body of every loop that waits for another block,
+//   - full, explicit masks in warp operations, and no thread that leaves before
+//     a barrier or warp operation that names it,
+//   - no inline PTX, textures, dynamic parallelism or cooperative groups.
+#ifndef GS_KERNELS_LANGUAGE_H
+#define GS_KERNELS_LANGUAGE_H
+
+#ifndef __CUDACC__
+
+#include "cuda_on_cpu.h"
+
+#else
+
+#include <cuda_runtime.h>
+
+#include <utility>
+
+// An array in shared memory, 16-byte aligned: GS_SHARED_ARRAY(float, tile, [32][33]).
+#define GS_SHARED_ARRAY(type, name, ...) __shared__ __align__(16) type name __VA_ARGS__
+
+// The launch's dynamic shared memory as a pointer, 16-byte aligned.
+#define GS_DYNAMIC_SHARED(type, name)                                                              \
+  extern __shared__ __align__(16) unsigned char gs_dynamic_shared[];                               \
+  type *const name = reinterpret_cast<type *>(gs_dynamic_shared)
+
+// In the body of a loop that waits for another block.
+#define GS_SPIN_PAUSE() __nanosleep(32)
+
+// A flag in device memory by which blocks of a cooperative launch tell each
+// other how far they are: what was written before the store is visible after
+// the load that sees its value.
+__device__ __forceinline__ unsigned gs_flag_load(const unsigned *flag) {
+  const unsigned value = *static_cast<const volatile unsigned *>(flag);
+  __threadfence();
+  return value;
+}
+__device__ __forceinline__ void gs_flag_store(unsigned *flag, unsigned value) {
+  __threadfence();
+  *static_cast<volatile unsigned *>(flag) = value;
+}
+
+// Launches a kernel; arguments are converted to the types of its parameters.
+template <class... Parameters, class... Arguments>
+cudaError_t gs_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+                      cudaStream_t stream, Arguments &&...arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
+}
+
+// The same, with all blocks resident at once, so that they may wait for each
+// other; cudaErrorCooperativeLaunchTooLarge when they do not fit.
+template <class... Parameters, class... Arguments>
+cudaError_t gs_launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                                  size_t shared_bytes, cudaStream_t stream,
+                                  Arguments &&...arguments) {
+  cudaLaunchAttribute attribute = {};
+  attribute.id = cudaLaunchAttributeCooperative;
+  attribute.val.cooperative = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  return cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
+}
+
+#endif
+
+#endif

@@ -1,0 +1,29 @@
+// What a launch hands to the runtime.
+#ifndef GS_CUDA_ON_CPU_LAUNCH_H
+#define GS_CUDA_ON_CPU_LAUNCH_H
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+
+namespace gs_sim {
+
+struct Launch {
+  const void *kernel; // identifies the kernel (cudaFuncSetAttribute)
+  dim3 grid;
+  dim3 block;
+  size_t shared_bytes; // dynamic
+  cudaStream_t stream;
+  bool cooperative;
+  void (*call)(const void *closure); // runs the kernel for the current thread
+  const void *closure;               // kernel and arguments; copied byte for byte
+  size_t closure_bytes;
+};
+
+cudaError_t launch(const Launch &launch);
+bool is_device_memory(const void *address);
+[[noreturn]] void refuse_host_pointer(const void *address);
+
+} // namespace gs_sim
+
+#endif

@@ -1,0 +1,72 @@
+// Launches from C++: gs_launch and gs_launch_cooperative, as kernels/language.h
+// has them for CUDA.
+#ifndef GS_CUDA_ON_CPU_LAUNCHER_H
+#define GS_CUDA_ON_CPU_LAUNCHER_H
+
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "launch.h"
+
+namespace gs_sim {
+
+constexpr size_t max_parameter_bytes = 32764; // CUDA's
+
+// A kernel with its arguments, converted to the types of its parameters.
+template <class... Parameters> struct Closure {
+  void (*kernel)(Parameters...);
+  std::tuple<std::decay_t<Parameters>...> arguments;
+  static void call(const void *closure) {
+    const auto *self = static_cast<const Closure *>(closure);
+    std::apply(self->kernel, self->arguments);
+  }
+};
+
+template <class T> void check_argument(const T &argument) {
+  static_assert(std::is_trivially_copyable<T>::value, "arguments of kernels are copied as bytes");
+  if constexpr (std::is_pointer<T>::value)
+    if (argument != nullptr && !is_device_memory(argument)) refuse_host_pointer(argument);
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t launch_with(bool cooperative, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                        size_t shared_bytes, cudaStream_t stream, Arguments &&...arguments) {
+  static_assert((sizeof(std::decay_t<Parameters>) + ... + 0) <= max_parameter_bytes,
+                "a kernel's parameters fill at most 32764 bytes");
+  static_assert(sizeof...(Parameters) == sizeof...(Arguments), "as many arguments as parameters");
+  const Closure<Parameters...> closure = {
+      kernel, std::tuple<std::decay_t<Parameters>...>(
+                  static_cast<std::decay_t<Parameters>>(std::forward<Arguments>(arguments))...)};
+  std::apply([](const auto &...each) { (check_argument(each), ...); }, closure.arguments);
+  Launch launch = {};
+  launch.kernel = reinterpret_cast<const void *>(kernel);
+  launch.grid = grid;
+  launch.block = block;
+  launch.shared_bytes = shared_bytes;
+  launch.stream = stream;
+  launch.cooperative = cooperative;
+  launch.call = Closure<Parameters...>::call;
+  launch.closure = &closure;
+  launch.closure_bytes = sizeof(closure);
+  return gs_sim::launch(launch);
+}
+
+} // namespace gs_sim
+
+template <class... Parameters, class... Arguments>
+cudaError_t gs_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+                      cudaStream_t stream, Arguments &&...arguments) {
+  return gs_sim::launch_with(false, kernel, grid, block, shared_bytes, stream,
+                             std::forward<Arguments>(arguments)...);
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t gs_launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                                  size_t shared_bytes, cudaStream_t stream,
+                                  Arguments &&...arguments) {
+  return gs_sim::launch_with(true, kernel, grid, block, shared_bytes, stream,
+                             std::forward<Arguments>(arguments)...);
+}
+
+#endif

@@ -1,0 +1,30 @@
+// The device that the runtime pretends to have.
+#ifndef GS_CUDA_ON_CPU_PRETENDED_DEVICE_H
+#define GS_CUDA_ON_CPU_PRETENDED_DEVICE_H
+
+#include <cstddef>
+
+#include "environment.h"
+#include "sanitizers.h"
+
+namespace gs_sim {
+
+constexpr int pretended_capability_major = 8;
+constexpr int pretended_capability_minor = 0;
+// Few enough for a fiber each in a cooperative launch; the thread sanitizer has
+// some 8000 contexts in all.
+constexpr size_t pretended_threads_per_multiprocessor = with_tsan ? 512 : 1024;
+constexpr size_t pretended_shared_per_multiprocessor = 164 << 10;
+constexpr int pretended_l2_bytes = 4 << 20;
+constexpr int pretended_clock_khz = 1000000;
+constexpr int pretended_memory_clock_khz = 2000000;
+constexpr int pretended_bus_bits = 256;
+
+inline int pretended_multiprocessors() {
+  static const int count = static_cast<int>(environment_number("GRADSWEEP_SIM_MULTIPROCESSORS", 4));
+  return count;
+}
+
+} // namespace gs_sim
+
+#endif

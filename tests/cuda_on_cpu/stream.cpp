@@ -1,0 +1,188 @@
+#include "stream.h"
+
+#include <algorithm>
+
+#include "die.h"
+#include "environment.h"
+#include "heap.h"
+
+namespace gs_sim {
+namespace {
+
+// Contexts and fibers are few (the thread sanitizer has some 8000), so those of
+// streams that are gone are used again.
+std::vector<Context> spare_contexts;
+std::vector<std::shared_ptr<FiberPool>> spare_fibers;
+
+std::vector<std::shared_ptr<Stream>> live_streams; // oldest first; not the default stream
+
+std::shared_ptr<Stream> default_stream() {
+  static const std::shared_ptr<Stream> stream = stream_create(nullptr);
+  return stream;
+}
+
+template <class T> T take_spare(std::vector<T> &spare) {
+  T taken = spare.back();
+  spare.pop_back();
+  return taken;
+}
+
+void delete_stream(Stream *stream) {
+  const Quiet quiet;
+  if (with_tsan) {
+    spare_contexts.push_back(stream->context);
+    if (stream->fibers.use_count() == 1) spare_fibers.push_back(stream->fibers);
+  }
+  delete stream;
+}
+
+// Makes the stream's logical thread the current one.
+class OnStream {
+public:
+  explicit OnStream(const Stream &stream) : outside_(context_current()) {
+    context_switch(stream.context);
+  }
+  ~OnStream() { context_switch(outside_); }
+  OnStream(const OnStream &) = delete;
+  OnStream &operator=(const OnStream &) = delete;
+
+private:
+  Context outside_;
+};
+
+void execute(Stream &stream, Operation &operation) {
+  const OnStream on(stream);
+  operation.submitted.acquire();
+  if (operation.work) operation.work(stream);
+  if (operation.wait) operation.wait->edge.acquire();
+  if (operation.record) {
+    operation.record->time = std::chrono::steady_clock::now();
+    operation.record->edge.release();
+    operation.record->done = true;
+  }
+  stream.finished.release();
+}
+
+// Runs a stream's next operation, if there is one that need not wait.
+bool step(Stream &stream) {
+  if (stream.pending.empty()) return false;
+  const std::shared_ptr<Operation> operation = stream.pending.front();
+  if (operation->wait && !operation->wait->done) return false;
+  stream.pending.pop_front();
+  execute(stream, *operation);
+  return true;
+}
+
+// Runs a stream to its end, and of other streams only what it waits for.
+void run_on_demand(Stream &stream) {
+  while (!stream.pending.empty()) {
+    if (step(stream)) continue;
+    const std::shared_ptr<Record> record = stream.pending.front()->wait;
+    Stream &other = *record->stream;
+    while (!record->done) {
+      if (step(other)) continue;
+      if (other.pending.empty()) die("a stream waits for an event that nobody records");
+      run_on_demand(*other.pending.front()->wait->stream);
+    }
+  }
+}
+
+// One round over the streams, newest first. Whether anything ran.
+bool run_round(const std::vector<std::shared_ptr<Stream>> &streams) {
+  bool ran = false;
+  for (auto stream = streams.rbegin(); stream != streams.rend(); ++stream)
+    while (step(**stream)) ran = true;
+  return ran;
+}
+
+std::vector<std::shared_ptr<Stream>> everything() {
+  std::vector<std::shared_ptr<Stream>> streams = live_streams;
+  streams.insert(streams.begin(), default_stream());
+  return streams;
+}
+
+void run(Stream &stream) {
+  if (stream.pending.empty()) return;
+  const HeapOpen open;
+  if (lazy_mode() == Lazy::newest_first)
+    while (run_round(everything())) {}
+  run_on_demand(stream);
+}
+
+Lazy mode = static_cast<Lazy>(environment_number("GRADSWEEP_SIM_LAZY", 0) % 3);
+
+} // namespace
+
+Lazy lazy_mode() { return mode; }
+void set_lazy_mode(Lazy lazy) {
+  stream_synchronize_all();
+  mode = lazy;
+}
+
+std::shared_ptr<Stream> stream_create(std::shared_ptr<FiberPool> fibers) {
+  std::shared_ptr<Stream> stream(new Stream, delete_stream);
+  if (with_tsan)
+    stream->context = spare_contexts.empty() ? context_create() : take_spare(spare_contexts);
+  if (fibers)
+    stream->fibers = std::move(fibers);
+  else
+    stream->fibers = spare_fibers.empty() ? std::make_shared<FiberPool>() : take_spare(spare_fibers);
+  return stream;
+}
+
+std::shared_ptr<Stream> stream_of(void *handle) {
+  if (handle == nullptr) return default_stream();
+  for (const std::shared_ptr<Stream> &stream : live_streams)
+    if (stream.get() == handle) return stream;
+  return nullptr;
+}
+
+void *stream_register(const std::shared_ptr<Stream> &stream) {
+  live_streams.push_back(stream);
+  return stream.get();
+}
+
+bool stream_unregister(void *handle) {
+  const auto found =
+      std::find_if(live_streams.begin(), live_streams.end(),
+                   [handle](const std::shared_ptr<Stream> &stream) { return stream.get() == handle; });
+  if (found == live_streams.end()) return false;
+  live_streams.erase(found);
+  return true;
+}
+
+size_t stream_live() { return live_streams.size(); }
+void stream_forget_all() { live_streams.clear(); }
+
+void stream_enqueue(const std::shared_ptr<Stream> &stream, std::shared_ptr<Operation> operation) {
+  operation->submitted.release();
+  stream->pending.push_back(std::move(operation));
+  if (lazy_mode() == Lazy::no) run(*stream);
+}
+
+void stream_synchronize(Stream &stream) {
+  run(stream);
+  stream.finished.acquire();
+}
+
+void stream_synchronize_all() {
+  for (const std::shared_ptr<Stream> &stream : everything()) stream_synchronize(*stream);
+}
+
+void record_synchronize(Record &record) {
+  if (!record.done) {
+    const HeapOpen open;
+    if (lazy_mode() == Lazy::newest_first)
+      while (run_round(everything())) {}
+    run_on_demand(*record.stream);
+  }
+  record.edge.acquire();
+}
+
+void streams_run(const std::vector<std::shared_ptr<Stream>> &streams) {
+  if (lazy_mode() == Lazy::newest_first)
+    while (run_round(streams)) {}
+  for (auto stream = streams.rbegin(); stream != streams.rend(); ++stream) run_on_demand(**stream);
+}
+
+} // namespace gs_sim
