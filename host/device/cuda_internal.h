@@ -58,7 +58,7 @@ typedef struct gs_cuda_device {
   gs_device base; /* first: a gs_device * is a gs_cuda_device * */
   int index;
   gs_device_info info; /* all but memory_bytes */
-  int64_t l2_bytes;
+  size_t total_bytes;  /* of the GPU's memory */
   gs_cuda_streams streams;
   bool capturing;
   gs_cuda_workspace workspace;
@@ -93,7 +93,7 @@ const char *gs_cuda_absence(cudaError_t code);
 /* ---- which GPU (cuda_probe.c) ---- */
 
 /* Finds the device that `name` means and fills what is known about it, index,
- * info and l2_bytes. GS_ERR_NO_DEVICE. */
+ * info and total_bytes. GS_ERR_NO_DEVICE. */
 gs_status gs_cuda_probe(const char *name, gs_cuda_device *device, gs_error *error);
 /* The driver's version by the management library, or the CUDA version it brings. */
 void gs_cuda_driver_version(char *text, size_t size);

@@ -115,7 +115,7 @@ static void describe(gs_cuda_device *device, const struct cudaDeviceProp *p) {
   if (capability >= 80) info->dtypes |= 1u << GS_TF32 | 1u << GS_BF16;
   /* gradients of a window are best read again while they are in the L2 */
   info->window_bytes = p->l2CacheSize / 2;
-  device->l2_bytes = p->l2CacheSize;
+  device->total_bytes = p->totalGlobalMem;
 }
 
 /* Absence, which may make place for the CPU, and failures, which may not. */

@@ -6,10 +6,14 @@
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static int64_t at_least_one(int64_t x) { return x > 0 ? x : 1; }
 
-/* What cuBLASLt's documentation recommends: 32 MiB for Hopper and later, else 4. */
+/* What cuBLASLt's documentation recommends, 32 MiB for Hopper and later and else 4, but
+ * no large part of a small memory. */
 static size_t lt_bytes(const gs_cuda_device *cuda) {
-  return (size_t)(cuda->info.capability[0] >= '9' || cuda->info.capability[1] != '.' ? 32 : 4)
-         << 20;
+  const char *capability = cuda->info.capability; /* "9.0", "12.0" */
+  const bool recent = capability[0] >= '9' || capability[1] != '.';
+  const size_t wanted = (size_t)(recent ? 32 : 4) << 20;
+  const size_t share = cuda->total_bytes / 256 / GS_ARENA_ALIGNMENT * GS_ARENA_ALIGNMENT;
+  return wanted < share ? wanted : share;
 }
 
 static gs_scratch take_scratch(gs_arena *arena, size_t bytes) {

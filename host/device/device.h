@@ -36,6 +36,10 @@
 #include "device/scale.h"
 #include "device/tensor.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A sequence is a tensor whose rows are T blocks (time steps) of B rows, and
  * whose scale slots are T groups of R. This is the view of one block. */
 gs_tensor gs_tensor_step(const gs_tensor *sequence, int64_t steps, int64_t t);
@@ -227,5 +231,9 @@ gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error)
  * GS_ERR_NO_DEVICE, with words, when this build has no CUDA backend, the machine no
  * driver or one that is too old, no GPU, or not that one. */
 gs_status gs_cuda_device_create(const char *name, gs_device **device, gs_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
