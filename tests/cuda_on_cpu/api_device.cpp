@@ -189,7 +189,8 @@ struct ErrorWords {
   const char *words;
 };
 
-#define GS_SIM_ERROR(error, words) {error, #error, words}
+#define GS_SIM_ERROR(error, words)                                                                 \
+  { error, #error, words }
 constexpr ErrorWords error_words[] = {
     GS_SIM_ERROR(cudaSuccess, "no error"),
     GS_SIM_ERROR(cudaErrorInvalidValue, "invalid argument"),

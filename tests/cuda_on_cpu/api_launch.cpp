@@ -41,9 +41,9 @@ cudaError_t check(const Launch &launch) {
   if (launch.shared_bytes > shared_limit(launch.kernel)) return cudaErrorInvalidValue;
   if (!launch.cooperative) return cudaSuccess;
   const uint64_t blocks = uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
-  const auto resident = static_cast<uint64_t>(
-      resident_blocks_per_multiprocessor(threads, launch.shared_bytes) *
-      pretended_multiprocessors());
+  const auto resident =
+      static_cast<uint64_t>(resident_blocks_per_multiprocessor(threads, launch.shared_bytes) *
+                            pretended_multiprocessors());
   return blocks <= resident ? cudaSuccess : cudaErrorCooperativeLaunchTooLarge;
 }
 

@@ -17,6 +17,8 @@ struct WarpCall {
   uint32_t ballot;
   ShuffleValue value;
   ShuffleValue result;
+  WarpCall *first;  // of the lane that came first, which knows
+  uint32_t arrived; // who has come
 };
 
 void open_barrier(Block &block) {
@@ -53,7 +55,7 @@ namespace {
 WarpCall &call_of(Thread *first_lane, unsigned lane) { return *first_lane[lane].call; }
 
 // What can be said against a call, before it waits.
-void check_call(const WarpCall &call, const Warp &warp, Thread *first_lane, unsigned lane) {
+void check_call(const WarpCall &call, const Warp &warp, unsigned lane) {
   const Site &site = call.site;
   if ((call.mask >> lane & 1) == 0)
     die("%s:%d: lane %u is not in its own mask %08x", site.file, site.line, lane, call.mask);
@@ -61,18 +63,24 @@ void check_call(const WarpCall &call, const Warp &warp, Thread *first_lane, unsi
   if (absent != 0)
     die("%s:%d: mask %08x names lane %d, which has exited or lies beyond the block", site.file,
         site.line, call.mask, __builtin_ctz(absent));
-  // Whoever shares a lane with this mask must be at the same call.
-  for (uint32_t waiting = warp.waiting; waiting != 0; waiting &= waiting - 1) {
+}
+
+// The call of the lane that came first to the operation that this lane joins, or
+// NULL. Lanes that wait for each other must be at the same operation; one that
+// does not wait for this lane may still come.
+WarpCall *join(const WarpCall &call, const Warp &warp, Thread *first_lane, unsigned lane) {
+  for (uint32_t waiting = warp.waiting & call.mask; waiting != 0; waiting &= waiting - 1) {
     const auto other = static_cast<unsigned>(__builtin_ctz(waiting));
-    const WarpCall &theirs = call_of(first_lane, other);
-    if ((theirs.mask & call.mask) == 0) continue;
-    if (theirs.mask != call.mask || theirs.kind != call.kind || theirs.site != site)
+    WarpCall &theirs = call_of(first_lane, other);
+    if ((theirs.mask >> lane & 1) == 0) continue;
+    if (theirs.mask != call.mask || theirs.kind != call.kind || theirs.site != call.site)
       die("warp operations diverge: lane %u at %s:%d with mask %08x, lane %u at %s:%d with mask "
           "%08x",
-          lane, site.file, site.line, call.mask, other, theirs.site.file, theirs.site.line,
-          theirs.mask);
-    break; // the others with this mask were compared with it
+          lane, call.site.file, call.site.line, call.mask, other, theirs.site.file,
+          theirs.site.line, theirs.mask);
+    return theirs.first;
   }
+  return nullptr;
 }
 
 // All lanes have arrived: computes what each gets.
@@ -115,10 +123,13 @@ void warp_operation(WarpCall &call) {
   const unsigned lane = thread.number % warp_lanes;
   Thread *first_lane = &thread - lane;
   Warp &warp = thread.block->warps[thread.number / warp_lanes];
-  check_call(call, warp, first_lane, lane);
+  check_call(call, warp, lane);
+  WarpCall *first = join(call, warp, first_lane, lane);
+  call.first = first != nullptr ? first : &call;
+  call.first->arrived |= 1u << lane;
   thread.call = &call;
   warp.waiting |= 1u << lane;
-  if ((warp.waiting & call.mask) == call.mask) {
+  if (call.first->arrived == call.mask) {
     warp.waiting &= ~call.mask;
     complete(call.mask, first_lane);
     if (call.kind == WarpKind::barrier) order_lanes(call.mask, first_lane, thread);
@@ -130,19 +141,19 @@ void warp_operation(WarpCall &call) {
 } // namespace
 
 ShuffleValue warp_shuffle(uint32_t mask, ShuffleValue value, unsigned source, Site site) {
-  WarpCall call{WarpKind::shuffle, mask, site, source, false, 0, value, value};
+  WarpCall call{WarpKind::shuffle, mask, site, source, false, 0, value, value, nullptr, 0};
   warp_operation(call);
   return call.result;
 }
 
 uint32_t warp_ballot(uint32_t mask, bool predicate, Site site) {
-  WarpCall call{WarpKind::ballot, mask, site, 0, predicate, 0, {}, {}};
+  WarpCall call{WarpKind::ballot, mask, site, 0, predicate, 0, {}, {}, nullptr, 0};
   warp_operation(call);
   return call.ballot;
 }
 
 void warp_barrier(uint32_t mask, Site site) {
-  WarpCall call{WarpKind::barrier, mask, site, 0, false, 0, {}, {}};
+  WarpCall call{WarpKind::barrier, mask, site, 0, false, 0, {}, {}, nullptr, 0};
   warp_operation(call);
 }
 

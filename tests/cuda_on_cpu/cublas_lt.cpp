@@ -60,13 +60,13 @@ template <class T> T attribute(cublasLtMatrixLayout_t from, cublasLtMatrixLayout
 }
 
 Description description_of(cublasLtMatmulDesc_t from) {
-  return {static_cast<cublasComputeType_t>(
-              attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_COMPUTE_TYPE)),
-          static_cast<cudaDataType>(attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_SCALE_TYPE)),
-          attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_POINTER_MODE),
-          attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_TRANSA),
-          attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_TRANSB),
-          attribute<uint32_t>(from, CUBLASLT_MATMUL_DESC_EPILOGUE)};
+  return {
+      static_cast<cublasComputeType_t>(attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_COMPUTE_TYPE)),
+      static_cast<cudaDataType>(attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_SCALE_TYPE)),
+      attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_POINTER_MODE),
+      attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_TRANSA),
+      attribute<int32_t>(from, CUBLASLT_MATMUL_DESC_TRANSB),
+      attribute<uint32_t>(from, CUBLASLT_MATMUL_DESC_EPILOGUE)};
 }
 
 struct Layout {
@@ -79,13 +79,10 @@ Layout layout_of(cublasLtMatrixLayout_t from) {
   Layout layout{};
   layout.matrix.type =
       static_cast<cudaDataType>(attribute<uint32_t>(from, CUBLASLT_MATRIX_LAYOUT_TYPE));
-  layout.matrix.rows =
-      static_cast<int64_t>(attribute<uint64_t>(from, CUBLASLT_MATRIX_LAYOUT_ROWS));
-  layout.matrix.cols =
-      static_cast<int64_t>(attribute<uint64_t>(from, CUBLASLT_MATRIX_LAYOUT_COLS));
+  layout.matrix.rows = static_cast<int64_t>(attribute<uint64_t>(from, CUBLASLT_MATRIX_LAYOUT_ROWS));
+  layout.matrix.cols = static_cast<int64_t>(attribute<uint64_t>(from, CUBLASLT_MATRIX_LAYOUT_COLS));
   layout.matrix.ld = attribute<int64_t>(from, CUBLASLT_MATRIX_LAYOUT_LD);
-  layout.matrix.stride =
-      attribute<int64_t>(from, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET);
+  layout.matrix.stride = attribute<int64_t>(from, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET);
   layout.batch = attribute<int32_t>(from, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT);
   layout.order = attribute<int32_t>(from, CUBLASLT_MATRIX_LAYOUT_ORDER);
   return layout;
@@ -245,11 +242,12 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
-    cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
-    cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
-    cublasLtMatmulPreference_t preference, int wanted, cublasLtMatmulHeuristicResult_t results[],
-    int *count) {
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                              cublasLtMatmulPreference_t preference, int wanted,
+                                              cublasLtMatmulHeuristicResult_t results[],
+                                              int *count) {
   const Entered entered;
   *count = 0;
   if (call_begins(CallKind::ordinary) != cudaSuccess) return CUBLAS_STATUS_INTERNAL_ERROR;

@@ -54,9 +54,8 @@ bool all_joined(const Capture &capture) {
 
 void remove(Capture &capture) {
   for (const std::shared_ptr<Stream> &stream : capture.members) stream->capture = nullptr;
-  active.erase(std::find_if(active.begin(), active.end(), [&capture](const auto &other) {
-    return other.get() == &capture;
-  }));
+  active.erase(std::find_if(active.begin(), active.end(),
+                            [&capture](const auto &other) { return other.get() == &capture; }));
 }
 
 Capture *capture_numbered(unsigned long number) {

@@ -17,9 +17,9 @@ constexpr size_t no_node = ~size_t{0};
 // A captured operation: work, or the recording of an event, or a wait for one.
 struct Node {
   Work work;
-  size_t branch;                // the captured stream, counted from the origin's 0
-  size_t previous = no_node;    // the node before it in its branch
-  size_t waits_for = no_node;   // the recording that it waits for
+  size_t branch;              // the captured stream, counted from the origin's 0
+  size_t previous = no_node;  // the node before it in its branch
+  size_t waits_for = no_node; // the recording that it waits for
   bool records = false;
 };
 

@@ -177,19 +177,28 @@ void begin_block(Block &block, uint64_t number) {
   block.shared.begin(launch.shared_bytes);
 }
 
-[[noreturn]] void die_waiting(size_t block_count) {
+[[noreturn]] void die_waiting(Thread &thread) {
+  const State state = thread.state;
+  const Site site = state == State::spinning ? Site{} : waits_at(thread);
+  enter(thread);
+  blockIdx = thread.block->index;
+  if (state == State::spinning)
+    die("deadlock: waits in GS_SPIN_PAUSE for what no thread will do%s",
+        running->cooperative ? "" : " (blocks of an ordinary launch need not run together)");
+  die("deadlock: waits at %s:%d for threads that will not come", site.file, site.line);
+}
+
+// Names a thread that spins, if there is one, or else one that waits.
+[[noreturn]] void die_of_deadlock(size_t block_count) {
+  Thread *waiting = nullptr;
   for (size_t b = 0; b < block_count; b++)
-    for (Thread &thread : blocks[b].threads) {
-      if (thread.state == State::exited || thread.number >= blocks[b].thread_count) continue;
-      enter(thread);
-      blockIdx = blocks[b].index;
-      if (thread.state == State::spinning)
-        die("deadlock: waits in GS_SPIN_PAUSE for what no thread will do%s",
-            running->cooperative ? "" : " (blocks of an ordinary launch need not run together)");
-      const Site site = waits_at(thread);
-      die("deadlock: waits at %s:%d for threads that will not come", site.file, site.line);
+    for (unsigned i = 0; i < blocks[b].thread_count; i++) {
+      Thread &thread = blocks[b].threads[i];
+      if (thread.state == State::exited) continue;
+      if (waiting == nullptr || thread.state == State::spinning) waiting = &thread;
+      if (thread.state == State::spinning) die_waiting(thread);
     }
-  die("deadlock");
+  die_waiting(*waiting);
 }
 
 // Runs blocks 0 .. count - 1 of `blocks` until all have ended.
@@ -214,7 +223,7 @@ void run_together(size_t count, size_t first_slot) {
     if (alive == 0) break;
     idle = progress == last_progress ? idle + threads : 0;
     last_progress = progress;
-    if (!ran || idle > spin_limit) die_waiting(count);
+    if (!ran || idle > spin_limit) die_of_deadlock(count);
   }
 }
 

@@ -97,8 +97,8 @@ size_t free_from(size_t from, size_t bytes) {
 // Addresses are used in turn, so that freed ones stay fenced for long.
 unsigned char *take_pages(size_t bytes) {
   if (range == nullptr) {
-    void *reserved = mmap(nullptr, address_bytes, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *reserved =
+        mmap(nullptr, address_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reserved == MAP_FAILED) die("no addresses for device memory");
     range = static_cast<unsigned char *>(reserved);
   }
@@ -122,8 +122,8 @@ void check_surroundings(unsigned char *memory, const Allocation &allocation) {
 } // namespace
 
 size_t heap_total_bytes() {
-  static const auto total = static_cast<size_t>(
-      environment_number("GRADSWEEP_SIM_MEMORY", 256l << 20));
+  static const auto total =
+      static_cast<size_t>(environment_number("GRADSWEEP_SIM_MEMORY", 256l << 20));
   return total;
 }
 

@@ -35,7 +35,8 @@ Entered::Entered() {
   __tsan_ignore_thread_begin();
 #endif
   if (depth++ == 0)
-    while (entered.exchange(true, std::memory_order_acquire)) {}
+    while (entered.exchange(true, std::memory_order_acquire)) {
+    }
   faults_explain();
   leaks_check_at_exit();
 }

@@ -32,8 +32,8 @@ void check(int status, void *) {
   bool any = false;
   for (const Kind &kind : kinds) {
     if (counts.*kind.live == 0) continue;
-    std::fprintf(stderr, "%s %ld %s", any ? "," : "CUDA on the CPU: never freed:",
-                 counts.*kind.live, kind.name);
+    std::fprintf(stderr, "%s %ld %s",
+                 any ? "," : "CUDA on the CPU: never freed:", counts.*kind.live, kind.name);
     any = true;
   }
   if (any) std::fputc('\n', stderr);

@@ -4,6 +4,7 @@
 
 #include "die.h"
 #include "environment.h"
+#include "grid.h"
 #include "heap.h"
 
 namespace gs_sim {
@@ -87,12 +88,14 @@ void run_on_demand(Stream &stream) {
   }
 }
 
-// One round over the streams, newest first. Whether anything ran.
-bool run_round(const std::vector<std::shared_ptr<Stream>> &streams) {
-  bool ran = false;
-  for (auto stream = streams.rbegin(); stream != streams.rend(); ++stream)
-    while (step(**stream)) ran = true;
-  return ran;
+// Runs what can run, one operation at a time, always the newest stream's first.
+void run_newest_first(const std::vector<std::shared_ptr<Stream>> &streams) {
+  const auto step_newest = [&streams] {
+    return std::any_of(streams.rbegin(), streams.rend(),
+                       [](const std::shared_ptr<Stream> &stream) { return step(*stream); });
+  };
+  while (step_newest()) {
+  }
 }
 
 std::vector<std::shared_ptr<Stream>> everything() {
@@ -104,8 +107,7 @@ std::vector<std::shared_ptr<Stream>> everything() {
 void run(Stream &stream) {
   if (stream.pending.empty()) return;
   const HeapOpen open;
-  if (lazy_mode() == Lazy::newest_first)
-    while (run_round(everything())) {}
+  if (lazy_mode() == Lazy::newest_first) run_newest_first(everything());
   run_on_demand(stream);
 }
 
@@ -126,7 +128,8 @@ std::shared_ptr<Stream> stream_create(std::shared_ptr<FiberPool> fibers) {
   if (fibers)
     stream->fibers = std::move(fibers);
   else
-    stream->fibers = spare_fibers.empty() ? std::make_shared<FiberPool>() : take_spare(spare_fibers);
+    stream->fibers =
+        spare_fibers.empty() ? std::make_shared<FiberPool>() : take_spare(spare_fibers);
   return stream;
 }
 
@@ -143,9 +146,9 @@ void *stream_register(const std::shared_ptr<Stream> &stream) {
 }
 
 bool stream_unregister(void *handle) {
-  const auto found =
-      std::find_if(live_streams.begin(), live_streams.end(),
-                   [handle](const std::shared_ptr<Stream> &stream) { return stream.get() == handle; });
+  const auto found = std::find_if(
+      live_streams.begin(), live_streams.end(),
+      [handle](const std::shared_ptr<Stream> &stream) { return stream.get() == handle; });
   if (found == live_streams.end()) return false;
   live_streams.erase(found);
   return true;
@@ -172,17 +175,17 @@ void stream_synchronize_all() {
 void record_synchronize(Record &record) {
   if (!record.done) {
     const HeapOpen open;
-    if (lazy_mode() == Lazy::newest_first)
-      while (run_round(everything())) {}
+    if (lazy_mode() == Lazy::newest_first) run_newest_first(everything());
     run_on_demand(*record.stream);
   }
   record.edge.acquire();
 }
 
 void streams_run(const std::vector<std::shared_ptr<Stream>> &streams) {
-  if (lazy_mode() == Lazy::newest_first)
-    while (run_round(streams)) {}
-  for (auto stream = streams.rbegin(); stream != streams.rend(); ++stream) run_on_demand(**stream);
+  const bool newest = lazy_mode() == Lazy::no ? thread_order() != Order::backward
+                                              : lazy_mode() == Lazy::newest_first;
+  if (newest) run_newest_first(streams);
+  for (const std::shared_ptr<Stream> &stream : streams) run_on_demand(*stream);
 }
 
 } // namespace gs_sim

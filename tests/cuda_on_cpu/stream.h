@@ -78,7 +78,8 @@ void stream_synchronize(Stream &stream);
 void stream_synchronize_all();
 // Runs what a record needs; the host comes after it.
 void record_synchronize(Record &record);
-// Runs these streams to their end, in the order that the mode says.
+// Runs these streams, the branches of a graph, to their end, in the order that
+// the lazy mode says, or else the order of threads.
 void streams_run(const std::vector<std::shared_ptr<Stream>> &streams);
 
 } // namespace gs_sim

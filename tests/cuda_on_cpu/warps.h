@@ -40,8 +40,7 @@ inline void __threadfence() { gs_sim::fence(); }
 inline void __threadfence_block() { gs_sim::fence(); }
 inline void __threadfence_system() { gs_sim::fence(); }
 
-template <class T>
-T __shfl_sync(unsigned mask, T value, int source, int width = 32, GS_SIM_HERE) {
+template <class T> T __shfl_sync(unsigned mask, T value, int source, int width = 32, GS_SIM_HERE) {
   const int lane = gs_sim::group_of(width) + (source & (width - 1));
   return gs_sim::shuffle(mask, value, lane, {file, line});
 }
