@@ -103,9 +103,13 @@ class SweepFiles(ProgramTest):
         self.assert_refused(sweep_with(backend=["cpu", "cuda"]), "--backend")
 
     def test_a_device_that_is_not_there(self):
-        self.assert_refused(sweep_with(device="7"), "7", code=69)
-        done = self.program("run", "mlp", "--backend", "cuda", "--out", self.out)
-        self.assert_one_line(done, 69, "CUDA")
+        self.assert_refused(sweep_with(device="7"), "7", "CUDA", code=69)
+        self.assert_refused(sweep_with(device="7", backend="cpu"), "7", code=69)
+        for arguments in (["run", "mlp", "--out", self.out], ["run", "mlp", "--dry-run"], ["info"]):
+            self.assert_one_line(self.program(*arguments, "--backend", "cuda"), 69, "CUDA")
+            self.assert_one_line(self.program(*arguments, "--device", "GPU-0123"), 69, "GPU-0123", "CUDA")
+            self.assert_one_line(self.program(*arguments, "--device", "0000:1b:00.0"), 69, "CUDA")
+            self.assert_one_line(self.program(*arguments, "--backend=cpu", "--device=1"), 69, "cpu")
         self.assert_nothing_written()
 
 
@@ -117,7 +121,11 @@ class CommandLine(ProgramTest):
     def test_commands(self):
         self.assert_usage(words=["--help"])
         self.assert_usage("rum", words=["rum", "run"])
-        self.assert_usage("info", "x")
+        self.assert_usage("info", "x", words=["x"])
+        self.assert_usage("info", "--backend", words=["--backend", "value"])
+        self.assert_usage("info", "--backend", "gpu", words=["--backend", "gpu"])
+        self.assert_usage("info", "--devise=0", words=["--devise"])
+        self.assert_usage("info", "--help=x", words=["--help=x"])
         self.assert_usage("worker")
         self.assert_usage("run", words=["--help"])
         self.assert_usage("run", "--depth", "3")

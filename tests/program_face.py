@@ -58,6 +58,16 @@ class Words(ProgramTest):
         for word in ("backend    cpu", "threads", "libraries", "FLOP/s (f32)", "B/s (copy)"):
             self.assertIn(word, done.stdout)
 
+    def test_info_of_a_device(self):
+        facts = lambda done: [l for l in done.stdout.splitlines() if not re.match("limits|memory", l)]
+        for options in (["--backend", "cpu"], ["--backend=auto", "--device=0"], ["--device", "auto"]):
+            done = self.program("info", *options)
+            self.assert_code(done, 0)
+            self.assertEqual(facts(done), facts(self.program("info")))
+        done = self.program("info", "--help")
+        self.assert_code(done, 0)
+        self.assertTrue(done.stdout.startswith("Usage: gradsweep info"))
+
     def test_list_and_filter(self):
         done = self.program("run", *SMALL, "--list")
         lines = done.stdout.splitlines()

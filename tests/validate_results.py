@@ -166,7 +166,8 @@ def test(program):
         sweep.write_text(json.dumps(SWEEP))
         out = pathlib.Path(scratch, "out")
         subprocess.run([program, "run", sweep, "--out", out, "--quiet", "--max-points", "30"],
-                       check=True, stdout=subprocess.DEVNULL, timeout=300)
+                       check=True, stdout=subprocess.DEVNULL, timeout=300,
+                       env=dict(os.environ, CUDA_VISIBLE_DEVICES=""))  # the sweep is the CPU's
         document = json.loads((out / "results.json").read_text(), parse_constant=refuse_constant)
     problems = problems_of(document)
     print("\n".join(problems))

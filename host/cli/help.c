@@ -14,7 +14,7 @@ void gs_version_print(FILE *stream) {
 void gs_help_print(FILE *stream) {
   (void)fputs(
       "Usage: gradsweep run SWEEP.json|mlp|rnn [options]   measure a sweep of deep networks\n"
-      "       gradsweep info                               the device, its libraries and limits\n"
+      "       gradsweep info [options]                     the device, its libraries and limits\n"
       "       gradsweep --version\n"
       "\n"
       "Measures how gradients vanish and explode with depth and sequence length, and\n"
@@ -24,6 +24,15 @@ void gs_help_print(FILE *stream) {
       "crashed; 64 wrong usage; 65 bad input data; 69 the asked-for device is not\n"
       "there; 70, 71 internal or device error; 74 output error; 128+n signal n.\n",
       stream);
+}
+
+void gs_help_info_print(FILE *stream) {
+  (void)fputs("Usage: gradsweep info [--backend auto|cpu|cuda] [--device NAME]\n"
+              "\n"
+              "Shows this build, the device that a run with the same options would use, and\n"
+              "the device's limits, measured now. auto is the first GPU where there is one,\n"
+              "else the CPU; a GPU's name is its index, its UUID or its PCI address.\n",
+              stream);
 }
 
 /* What a parameter means; the defaults are those of gs_config_default. */

@@ -204,8 +204,14 @@ static gs_status take_words(gs_run_arguments *arguments, char **words, int count
                  gs_quote(words[0], quoted));
 }
 
-static gs_status check_together(const gs_run_arguments *arguments, gs_error *error) {
+gs_status gs_backend_parse(const char *value, gs_backend *backend, gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
+  if (gs_backend_find(value, backend)) return GS_OK;
+  return GS_FAIL(error, GS_ERR_USAGE, "--backend: %s is none of auto, cpu, cuda",
+                 gs_quote(value, quoted));
+}
+
+static gs_status check_together(const gs_run_arguments *arguments, gs_error *error) {
   gs_backend backend;
   if (arguments->resume && arguments->overwrite) {
     return GS_FAIL(error, GS_ERR_USAGE, "--resume and --overwrite exclude each other");
@@ -219,11 +225,7 @@ static gs_status check_together(const gs_run_arguments *arguments, gs_error *err
   if (arguments->folder && !arguments->folder[0]) {
     return GS_FAIL(error, GS_ERR_USAGE, "--out needs the name of a folder");
   }
-  if (arguments->backend && !gs_backend_find(arguments->backend, &backend)) {
-    return GS_FAIL(error, GS_ERR_USAGE, "--backend: %s is none of auto, cpu, cuda",
-                   gs_quote(arguments->backend, quoted));
-  }
-  return GS_OK;
+  return arguments->backend ? gs_backend_parse(arguments->backend, &backend, error) : GS_OK;
 }
 
 static gs_status parse_options(const known_options *known, int argc, char **argv,

@@ -34,4 +34,7 @@ gs_status gs_run_arguments_parse(int argc, char **argv, gs_run_arguments *argume
                                  gs_error *error);
 void gs_run_arguments_clear(gs_run_arguments *arguments);
 
+/* The value of --backend. Errors: GS_ERR_USAGE. */
+gs_status gs_backend_parse(const char *value, gs_backend *backend, gs_error *error);
+
 #endif

@@ -10,15 +10,15 @@
 #include "cli/commands.h"
 #include "sweep/worker.h"
 
-static gs_status parse(int argc, char **argv, gs_worker_setup *setup, long *parent,
+static gs_status parse(int argc, char **argv, gs_device_choice *choice, long *parent,
                        gs_error *error) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const char *value = argv[i + 1];
-    if (strcmp(argv[i], "--backend") == 0 && gs_backend_find(value, &setup->backend)) continue;
+    if (strcmp(argv[i], "--backend") == 0 && gs_backend_find(value, &choice->backend)) continue;
     if (strcmp(argv[i], "--device") == 0) {
-      setup->device = value;
+      choice->device = value;
     } else if (strcmp(argv[i], "--threads") == 0) {
-      setup->threads = (int)strtol(value, NULL, 10);
+      choice->threads = (int)strtol(value, NULL, 10);
     } else if (strcmp(argv[i], "--parent") == 0) {
       *parent = strtol(value, NULL, 10);
     } else {
@@ -30,9 +30,9 @@ static gs_status parse(int argc, char **argv, gs_worker_setup *setup, long *pare
 }
 
 gs_status gs_command_worker(int argc, char **argv, int *code, gs_error *error) {
-  gs_worker_setup setup = {GS_BACKEND_AUTO, "auto", 0};
+  gs_device_choice choice = {GS_BACKEND_AUTO, "auto", 0};
   long parent = 0;
-  GS_TRY(parse(argc, argv, &setup, &parent, error));
+  GS_TRY(parse(argc, argv, &choice, &parent, error));
   /* Never outlive the run, even one that is killed; it may be gone already. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "gradsweep"); /* /proc/self/exe made it "exe" in ps and top */
@@ -44,5 +44,5 @@ gs_status gs_command_worker(int argc, char **argv, int *code, gs_error *error) {
     return GS_FAIL(error, GS_ERR_INTERNAL, "a worker cannot set up its streams");
   }
   *code = 0;
-  return gs_worker_serve(&setup, STDIN_FILENO, answers, error);
+  return gs_worker_serve(&choice, STDIN_FILENO, answers, error);
 }

@@ -17,19 +17,6 @@ typedef struct worker_state {
   int output;
 } worker_state;
 
-gs_status gs_device_open(const gs_worker_setup *setup, gs_device **device, gs_error *error) {
-  if (gs_fault_absent()) return GS_FAIL(error, GS_ERR_NO_DEVICE, "the device is not there");
-  if (setup->backend == GS_BACKEND_CUDA) {
-    return GS_FAIL(error, GS_ERR_NO_DEVICE, "this build of gradsweep has no CUDA backend");
-  }
-  if (strcmp(setup->device, "auto") != 0 && strcmp(setup->device, "0") != 0) {
-    return GS_FAIL(error, GS_ERR_NO_DEVICE,
-                   "there is no device '%s': the cpu backend has one, \"auto\" or \"0\"",
-                   setup->device);
-  }
-  return gs_cpu_device_create(setup->threads, device, error);
-}
-
 /* ---- answers ---- */
 
 /* Writes a tree as one line and frees it. NULL is "out of memory". */
@@ -247,9 +234,9 @@ static gs_status serve(const worker_state *server, int input, gs_error *error) {
   return status;
 }
 
-gs_status gs_worker_serve(const gs_worker_setup *setup, int input, int output, gs_error *error) {
+gs_status gs_worker_serve(const gs_device_choice *choice, int input, int output, gs_error *error) {
   worker_state server = {.output = output};
-  if (gs_device_open(setup, &server.device, error) != GS_OK) {
+  if (gs_device_open(choice, &server.device, error) != GS_OK) {
     return answer(&server, describe_failure(error), error); /* the parent's to report */
   }
   server.about = describe_device(server.device);
