@@ -85,6 +85,14 @@ class Workers(ProgramTest):
         self.assertIn("killed by signal 9", done.stdout)
         self.assert_heals()
 
+    def test_a_new_worker_stays_with_the_device(self):
+        process = self.start_small(fault="crash:0,slow:*")
+        self.wait_for_lines(2)
+        (worker,) = self.children_of(process.pid)
+        words = pathlib.Path(f"/proc/{worker}/cmdline").read_text().split("\0")
+        self.assertEqual(words[words.index("--backend") + 1], "cpu")  # it was auto at first
+        self.assert_code(self.finish(process), 2)
+
     def test_absent_device(self):
         self.assert_one_line(self.run_small(fault="absent"), 69, "not there")
         self.assert_nothing_written()
@@ -281,7 +289,8 @@ class Journals(ProgramTest):
         self.assert_refused(self.run_small("--resume"), 65, "another build")
 
     def test_another_device(self):
-        for key, value in (("name", "abacus"), ("threads", 77), ("libraries", "none")):
+        for key, value in (("name", "abacus"), ("threads", 77), ("libraries", "none"),
+                           ("uuid", "GPU-0123"), ("driver", "580.65")):
             self.edit_header(lambda header, k=key, v=value: header["device"].update({k: v}))
             self.assert_refused(self.run_small("--resume"), 65, "another device")
 

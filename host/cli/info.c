@@ -1,44 +1,23 @@
 /* gradsweep info: this build, the device a run would use, and its limits. */
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/run_options.h"
+#include "sweep/device_facts.h"
 #include "sweep/interrupt.h"
 #include "sweep/place.h"
 #include "sweep/session.h"
-#include "sweep/text.h"
-
-static const char *text_of(const cJSON *object, const char *key) {
-  const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-  return text ? text : "unknown";
-}
-
-static double number_of(const cJSON *object, const char *key) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-  return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
 
 static gs_status show(gs_session *session, gs_error *error) {
-  char texts[4][GS_NUMBER_BYTES];
   gs_floor floor;
   cJSON *tree = NULL;
   GS_TRY(gs_session_floor(session, &tree, error));
   if (session->interrupted) return GS_OK;
-  (void)gs_session_read_floor(tree, &floor); /* has been checked */
+  (void)gs_floor_from_json(tree, &floor); /* has been checked */
   cJSON_Delete(tree);
-  const cJSON *device = session->device;
   gs_version_print(stdout);
-  printf("backend    %s\n", text_of(device, "backend"));
-  printf("device     %s\n", text_of(device, "name"));
-  if (number_of(device, "threads") > 0) printf("threads    %.0f\n", number_of(device, "threads"));
-  printf("memory     %s for a cell\n", gs_text_bytes(number_of(device, "memory_bytes"), texts[0]));
-  printf("libraries  %s\n", text_of(device, "libraries"));
-  printf("limits     %s (f32), %s (f64), %s (copy), measured now\n",
-         gs_text_rate(floor.flops_per_s[GS_F32], "FLOP/s", texts[1]),
-         gs_text_rate(floor.flops_per_s[GS_F64], "FLOP/s", texts[2]),
-         gs_text_rate(floor.copy_bytes_per_s, "B/s", texts[3]));
+  gs_device_facts_print(stdout, session->device, &floor);
   return GS_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "measure/cost.h"
+#include "sweep/device_facts.h"
 #include "sweep/estimate.h"
 #include "sweep/interrupt.h"
 #include "sweep/session.h"
@@ -85,7 +86,7 @@ static gs_status run(dry_run *dry, gs_error *error) {
   if (dry->session.interrupted) return GS_OK;
   GS_TRY(gs_session_floor(&dry->session, &floor, error));
   if (dry->session.interrupted) return GS_OK;
-  (void)gs_session_read_floor(floor, &dry->floor); /* has been checked */
+  (void)gs_floor_from_json(floor, &dry->floor); /* has been checked */
   cJSON_Delete(floor);
   dry->limit_bytes = device_bytes(dry->session.device);
   if (dry->options->memory_limit_bytes > 0) {

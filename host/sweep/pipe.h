@@ -2,10 +2,10 @@
  * worker process. One request is one line of JSON, and so is one answer.
  *
  * The worker speaks first, a hello (or why there is none):
- *   {"hello": 1, "device": {"backend", "name", "threads", "memory_bytes", "libraries"}}
+ *   {"hello": 1, "device": {..}}, the device as in device_facts.h
  *   {"error": "words", "status": "no device"}
  * and then answers each request with one line:
- *   {"request": "floor"}                      -> gs_floor as an object, or {"error"}
+ *   {"request": "floor"}                      -> the floor as in device_facts.h, or {"error"}
  *   {"request": "predict", "params": {..}}    -> {"predicted_bytes": n}, or {"error"}
  *   {"request": "cell", "cell": index in the sweep, "id", "name", "params",
  *    "options": gs_measure_options, "floor": {..} or null, "memory_limit_bytes": n}

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "sweep/build.h"
+#include "sweep/device_facts.h"
 #include "sweep/estimate.h"
 #include "sweep/interrupt.h"
 #include "sweep/results.h"
@@ -117,8 +118,8 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
     if (!cJSON_Compare(a, b, true)) different = facts[i].words;
   }
   const cJSON *device = cJSON_GetObjectItemCaseSensitive(old, "device");
-  if (!different && !gs_session_same_device(device, run->session.device)) {
-    different = "another device, library or number of threads";
+  if (!different && !gs_device_facts_same(device, run->session.device)) {
+    different = "another device, driver, library or number of threads";
   }
   if (!different) return GS_OK;
   return GS_FAIL(error, GS_ERR_DATA, "cannot resume: %s/%s is of %s", run->options->folder,
@@ -216,7 +217,7 @@ static gs_status run_cells(run_state *run, gs_error *error) {
   const gs_cell_terms terms = {run->options->measure, run->floor, run->options->timeout_s,
                                run->options->memory_limit_bytes};
   gs_floor numbers;
-  const bool has_floor = run->floor && gs_session_read_floor(run->floor, &numbers);
+  const bool has_floor = run->floor && gs_floor_from_json(run->floor, &numbers);
   const gs_floor *floor = has_floor ? &numbers : NULL;
   gs_outcome *outcomes = run->report->outcomes;
   int64_t done = 0;

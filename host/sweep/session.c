@@ -6,16 +6,32 @@
 #include <string.h>
 #include <time.h>
 
+#include "sweep/device_facts.h"
+
 /* For everything but cells. */
 static const double plain_timeout_s = 300;
 
+static const cJSON *get(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
 /* ---- workers ---- */
+
+/* A GPU that has fallen off its bus must be waited for by name: "auto" would
+ * find the CPU, and an index another GPU. */
+static void stay_with_device(gs_session *session) {
+  const char *backend = cJSON_GetStringValue(get(session->device, "backend"));
+  const char *uuid = cJSON_GetStringValue(get(session->device, "uuid"));
+  if (backend) (void)gs_backend_find(backend, &session->options.backend);
+  if (uuid) session->options.device = uuid;
+}
 
 gs_status gs_session_open(gs_session *session, const gs_process_options *options, gs_error *error) {
   memset(session, 0, sizeof *session);
   session->options = *options;
   const gs_status status = gs_process_start(options, &session->process, &session->device, error);
   session->interrupted = status == GS_OK && !session->process;
+  stay_with_device(session);
   return status;
 }
 
@@ -23,18 +39,6 @@ void gs_session_close(gs_session *session) {
   gs_process_stop(session->process, session->interrupted);
   cJSON_Delete(session->device);
   memset(session, 0, sizeof *session);
-}
-
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-bool gs_session_same_device(const cJSON *a, const cJSON *b) {
-  static const char *const keys[] = {"backend", "name", "threads", "libraries"};
-  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    if (!cJSON_Compare(get(a, keys[i]), get(b, keys[i]), true)) return false;
-  }
-  return true;
 }
 
 static void drop_worker(gs_session *session) {
@@ -56,7 +60,7 @@ static gs_status replace_worker(gs_session *session, gs_error *error) {
   }
   if (status != GS_OK) return status;
   session->interrupted = !session->process;
-  const bool same = session->interrupted || gs_session_same_device(session->device, device);
+  const bool same = session->interrupted || gs_device_facts_same(session->device, device);
   cJSON_Delete(device);
   return same ? GS_OK : GS_FAIL(error, GS_ERR_DEVICE, "a new worker found another device");
 }
@@ -109,7 +113,7 @@ static cJSON *make_request(const char *kind) {
 gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error) {
   gs_floor numbers;
   GS_TRY(ask_plainly(session, make_request("floor"), floor, error));
-  if (session->interrupted || gs_session_read_floor(*floor, &numbers)) return GS_OK;
+  if (session->interrupted || gs_floor_from_json(*floor, &numbers)) return GS_OK;
   cJSON_Delete(*floor);
   *floor = NULL;
   return GS_FAIL(error, GS_ERR_DEVICE, "the machine's limits could not be measured");
@@ -119,12 +123,6 @@ static bool positive(const cJSON *object, const char *key, double *value) {
   const cJSON *item = get(object, key);
   *value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
   return isfinite(*value) && *value > 0;
-}
-
-bool gs_session_read_floor(const cJSON *tree, gs_floor *floor) {
-  return positive(tree, "flops_per_s_f32", &floor->flops_per_s[GS_F32]) &&
-         positive(tree, "flops_per_s_f64", &floor->flops_per_s[GS_F64]) &&
-         positive(tree, "copy_bytes_per_s", &floor->copy_bytes_per_s);
 }
 
 gs_status gs_session_predict(gs_session *session, const gs_config *config, double *bytes,

@@ -16,20 +16,15 @@ typedef struct gs_session {
   bool interrupted;    /* the interrupt descriptor became readable; nothing more runs */
 } gs_session;
 
-/* Starts the first worker. Check `interrupted` after every call. The caller
+/* Starts the first worker. Those that replace it open the device that it found,
+ * whatever "auto" would find by then. Check `interrupted` after every call. The caller
  * closes the session, also after a failure. Errors: of gs_process_start. */
 gs_status gs_session_open(gs_session *session, const gs_process_options *options, gs_error *error);
 void gs_session_close(gs_session *session);
 
-/* Whether two descriptions are of the same device, driven by the same libraries
- * with as many threads. */
-bool gs_session_same_device(const cJSON *a, const cJSON *b);
-
-/* The floor, as the worker measured it; the tree is the caller's. Errors:
- * GS_ERR_DEVICE. */
+/* The floor, as the worker measured it: a tree for gs_floor_from_json, the
+ * caller's. Errors: GS_ERR_DEVICE. */
 gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error);
-/* The numbers of such a tree; false when it is not one. */
-bool gs_session_read_floor(const cJSON *tree, gs_floor *floor);
 
 /* What the network of a cell will take. Errors: whatever stands against it. */
 gs_status gs_session_predict(gs_session *session, const gs_config *config, double *bytes,

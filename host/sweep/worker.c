@@ -6,6 +6,7 @@
 
 #include "measure/measure.h"
 #include "net/network.h"
+#include "sweep/device_facts.h"
 #include "sweep/fault.h"
 #include "sweep/pipe.h"
 #include "sweep/record.h"
@@ -41,22 +42,6 @@ static cJSON *describe_failure(const gs_error *failure) {
   return NULL;
 }
 
-static cJSON *describe_device(gs_device *device) {
-  gs_device_info info;
-  memset(&info, 0, sizeof info);
-  device->ops->info(device, &info);
-  cJSON *about = cJSON_CreateObject();
-  if (about && gs_json_add_string(about, "backend", info.backend) &&
-      gs_json_add_string(about, "name", info.name) &&
-      gs_json_add_int(about, "threads", info.threads) &&
-      gs_json_add_int(about, "memory_bytes", info.memory_bytes) &&
-      gs_json_add_string(about, "libraries", info.libraries)) {
-    return about;
-  }
-  cJSON_Delete(about);
-  return NULL;
-}
-
 static cJSON *hello(const worker_state *server) {
   cJSON *tree = cJSON_CreateObject();
   if (tree && gs_json_add_int(tree, "hello", GS_WORKER_PROTOCOL) &&
@@ -72,14 +57,7 @@ static cJSON *measure_floor(const worker_state *server) {
   gs_error failure;
   if (gs_floor_measure(server->device, &floor, &failure) != GS_OK)
     return describe_failure(&failure);
-  cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_number(tree, "flops_per_s_f32", floor.flops_per_s[GS_F32]) &&
-      gs_json_add_number(tree, "flops_per_s_f64", floor.flops_per_s[GS_F64]) &&
-      gs_json_add_number(tree, "copy_bytes_per_s", floor.copy_bytes_per_s)) {
-    return tree;
-  }
-  cJSON_Delete(tree);
-  return NULL;
+  return gs_floor_to_json(&floor);
 }
 
 static cJSON *predict(const worker_state *server, const cJSON *request) {
@@ -145,9 +123,7 @@ static bool read_cell_request(const cJSON *request, cell_request *cell) {
   cell->cell = (int64_t)index;
   cell->options.max_points = (int64_t)max_points;
   if (!cell->has_floor) return complete;
-  return complete && get_number(floor, "flops_per_s_f32", &cell->floor.flops_per_s[GS_F32]) &&
-         get_number(floor, "flops_per_s_f64", &cell->floor.flops_per_s[GS_F64]) &&
-         get_number(floor, "copy_bytes_per_s", &cell->floor.copy_bytes_per_s);
+  return complete && gs_floor_from_json(floor, &cell->floor);
 }
 
 /* Measures the cell; *skip is set with the words in *failure when it would take
@@ -239,7 +215,7 @@ gs_status gs_worker_serve(const gs_device_choice *choice, int input, int output,
   if (gs_device_open(choice, &server.device, error) != GS_OK) {
     return answer(&server, describe_failure(error), error); /* the parent's to report */
   }
-  server.about = describe_device(server.device);
+  server.about = gs_device_facts(server.device);
   const gs_status status =
       server.about ? serve(&server, input, error)
                    : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the device's description");

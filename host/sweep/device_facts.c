@@ -1,0 +1,170 @@
+/* Facts about a device. See device_facts.h. */
+#include "sweep/device_facts.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "net/config.h"
+#include "sweep/text.h"
+
+/* f32 and f64 first: the two that every device has. */
+static const gs_dtype dtypes_in_order[] = {GS_F32, GS_F64, GS_TF32, GS_BF16, GS_F16};
+enum { DTYPES = sizeof dtypes_in_order / sizeof *dtypes_in_order };
+
+static const cJSON *get(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+/* ---- what it is ---- */
+
+static cJSON *dtypes_to_json(uint32_t dtypes) {
+  cJSON *list = cJSON_CreateArray();
+  for (int i = 0; list && i < DTYPES; i++) {
+    const gs_dtype dtype = dtypes_in_order[i];
+    if (!(dtypes >> dtype & 1u)) continue;
+    if (!gs_json_append(list, cJSON_CreateString(gs_dtype_name(dtype)))) {
+      cJSON_Delete(list);
+      return NULL;
+    }
+  }
+  return list;
+}
+
+static bool add_if_there(cJSON *object, const char *key, const char *text) {
+  return !text[0] || gs_json_add_string(object, key, text);
+}
+
+cJSON *gs_device_facts(gs_device *device) {
+  gs_device_info info;
+  memset(&info, 0, sizeof info);
+  device->ops->info(device, &info);
+  cJSON *facts = cJSON_CreateObject();
+  if (facts && gs_json_add_string(facts, "backend", info.backend) &&
+      gs_json_add_string(facts, "name", info.name) && add_if_there(facts, "uuid", info.uuid) &&
+      add_if_there(facts, "pci", info.pci) && add_if_there(facts, "capability", info.capability) &&
+      (info.multiprocessors == 0 ||
+       gs_json_add_int(facts, "multiprocessors", info.multiprocessors)) &&
+      add_if_there(facts, "driver", info.driver) &&
+      gs_json_add_int(facts, "threads", info.threads) &&
+      gs_json_add_int(facts, "memory_bytes", info.memory_bytes) &&
+      gs_json_add(facts, "dtypes", dtypes_to_json(info.dtypes)) &&
+      gs_json_add_bool(facts, "graphs", info.graphs) &&
+      gs_json_add_bool(facts, "persistent", info.persistent) &&
+      gs_json_add_string(facts, "libraries", info.libraries)) {
+    return facts;
+  }
+  cJSON_Delete(facts);
+  return NULL;
+}
+
+bool gs_device_facts_same(const cJSON *a, const cJSON *b) {
+  static const char *const keys[] = {"backend", "name", "uuid", "driver", "threads", "libraries"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const cJSON *of_a = get(a, keys[i]);
+    const cJSON *of_b = get(b, keys[i]);
+    if ((of_a || of_b) && !cJSON_Compare(of_a, of_b, true)) return false;
+  }
+  return true;
+}
+
+/* ---- how fast it is ---- */
+
+enum { KEY_BYTES = 32 };
+
+static const char *rate_key(gs_dtype dtype, char key[KEY_BYTES]) {
+  snprintf(key, KEY_BYTES, "flops_per_s_%s", gs_dtype_name(dtype));
+  return key;
+}
+
+cJSON *gs_floor_to_json(const gs_floor *floor) {
+  char key[KEY_BYTES];
+  cJSON *tree = cJSON_CreateObject();
+  bool added = tree != NULL;
+  for (int i = 0; added && i < DTYPES; i++) {
+    const double rate = floor->flops_per_s[dtypes_in_order[i]];
+    added = gs_json_add_number(tree, rate_key(dtypes_in_order[i], key), rate > 0 ? rate : NAN);
+  }
+  if (added && gs_json_add_number(tree, "copy_bytes_per_s", floor->copy_bytes_per_s) &&
+      gs_json_add_number(tree, "launch_ns", floor->launch_ns)) {
+    return tree;
+  }
+  cJSON_Delete(tree);
+  return NULL;
+}
+
+/* A rate that is there, or 0 for null. */
+static bool read_rate(const cJSON *tree, const char *key, double *rate) {
+  const cJSON *item = get(tree, key);
+  *rate = cJSON_IsNumber(item) ? item->valuedouble : 0;
+  return cJSON_IsNull(item) || (isfinite(*rate) && *rate > 0);
+}
+
+bool gs_floor_from_json(const cJSON *tree, gs_floor *floor) {
+  char key[KEY_BYTES];
+  for (int i = 0; i < DTYPES; i++) {
+    const gs_dtype dtype = dtypes_in_order[i];
+    if (!read_rate(tree, rate_key(dtype, key), &floor->flops_per_s[dtype])) return false;
+  }
+  const cJSON *launch = get(tree, "launch_ns");
+  floor->launch_ns = cJSON_IsNumber(launch) ? launch->valuedouble : NAN;
+  return read_rate(tree, "copy_bytes_per_s", &floor->copy_bytes_per_s) &&
+         floor->copy_bytes_per_s > 0 && floor->flops_per_s[GS_F32] > 0 &&
+         isfinite(floor->launch_ns) && floor->launch_ns >= 0;
+}
+
+/* ---- for people ---- */
+
+static void print_text(FILE *stream, const char *heading, const cJSON *value) {
+  if (cJSON_IsString(value)) (void)fprintf(stream, "%-11s%s\n", heading, value->valuestring);
+}
+
+static void print_number(FILE *stream, const char *heading, const cJSON *value) {
+  if (!cJSON_IsNumber(value) || !(value->valuedouble > 0)) return;
+  (void)fprintf(stream, "%-11s%.0f\n", heading, value->valuedouble);
+}
+
+/* What only a GPU has, or has more of than every processor. */
+static void print_gpu(FILE *stream, const cJSON *device) {
+  const char *separator = "";
+  const cJSON *dtype = NULL;
+  print_text(stream, "uuid", get(device, "uuid"));
+  print_text(stream, "pci", get(device, "pci"));
+  print_text(stream, "capability", get(device, "capability"));
+  print_number(stream, "processors", get(device, "multiprocessors"));
+  print_text(stream, "driver", get(device, "driver"));
+  (void)fprintf(stream, "%-11s", "dtypes");
+  cJSON_ArrayForEach(dtype, get(device, "dtypes")) {
+    (void)fprintf(stream, "%s%s", separator, dtype->valuestring);
+    separator = ", ";
+  }
+  (void)fprintf(stream, "\n%-11sgraphs: %s, persistent loops: %s\n", "has",
+                cJSON_IsTrue(get(device, "graphs")) ? "yes" : "no",
+                cJSON_IsTrue(get(device, "persistent")) ? "yes" : "no");
+}
+
+static void print_floor(FILE *stream, const gs_floor *floor) {
+  char text[GS_NUMBER_BYTES];
+  (void)fprintf(stream, "%-11s", "limits");
+  for (int i = 0; i < DTYPES; i++) {
+    const gs_dtype dtype = dtypes_in_order[i];
+    const double rate = floor->flops_per_s[dtype];
+    if (!(rate > 0)) continue;
+    (void)fprintf(stream, "%s (%s), ", gs_text_rate(rate, "FLOP/s", text), gs_dtype_name(dtype));
+  }
+  (void)fprintf(stream, "%s (copy), ", gs_text_rate(floor->copy_bytes_per_s, "B/s", text));
+  if (floor->launch_ns > 0) (void)fprintf(stream, "%.2f us (launch), ", floor->launch_ns / 1e3);
+  (void)fputs("measured now\n", stream);
+}
+
+void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *floor) {
+  char text[GS_NUMBER_BYTES];
+  const cJSON *bytes = get(device, "memory_bytes");
+  print_text(stream, "backend", get(device, "backend"));
+  print_text(stream, "device", get(device, "name"));
+  if (get(device, "multiprocessors")) print_gpu(stream, device);
+  print_number(stream, "threads", get(device, "threads"));
+  (void)fprintf(stream, "%-11s%s for a cell\n", "memory",
+                gs_text_bytes(cJSON_IsNumber(bytes) ? bytes->valuedouble : NAN, text));
+  print_text(stream, "libraries", get(device, "libraries"));
+  print_floor(stream, floor);
+}

@@ -1,0 +1,30 @@
+/* Facts about a device, as JSON and for people: what it is, and how fast it was
+ * measured to be. The worker writes them; the parent, which opens no device, and
+ * the readers of results and journals have them from there. The fields are those
+ * of results/README.md, context.device and context.floor. */
+#ifndef GS_SWEEP_DEVICE_FACTS_H
+#define GS_SWEEP_DEVICE_FACTS_H
+
+#include <stdio.h>
+
+#include "base/json.h"
+#include "device/device.h"
+
+/* What ops->info says. A text that is empty and a number that means "no GPU" are
+ * left out. NULL when out of memory; the caller owns it. */
+cJSON *gs_device_facts(gs_device *device);
+
+/* Whether two descriptions are of the same device, driven by the same driver and
+ * libraries with as many threads. */
+bool gs_device_facts_same(const cJSON *a, const cJSON *b);
+
+/* The floor; a rate that the device does not have is null. */
+cJSON *gs_floor_to_json(const gs_floor *floor);
+/* The way back; false when it is not such a tree: a rate is missing or no
+ * number > 0, or f32's or the copy's is null. */
+bool gs_floor_from_json(const cJSON *tree, gs_floor *floor);
+
+/* Both as lines. Write errors show in the stream. */
+void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *floor);
+
+#endif

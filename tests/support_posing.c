@@ -1,0 +1,298 @@
+/* A CPU that poses as a GPU. See support_posing.h. Captured operations are
+ * counted and not run; a replay moves the clock and computes nothing. */
+#include "support_posing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct gs_event {
+  double ns;
+};
+struct gs_graph {
+  int64_t operations;
+};
+
+static gs_posing *posing(gs_device *device) { return (gs_posing *)device; }
+static gs_device *cpu(gs_device *device) { return posing(device)->cpu; }
+
+static gs_status pass_on(gs_device *device, gs_status status) {
+  if (status != GS_OK) device->error = cpu(device)->error;
+  return status;
+}
+
+/* Notes an operation; *runs is false while capturing. */
+static gs_status enqueue(gs_device *device, bool *runs) {
+  gs_posing *p = posing(device);
+  *runs = !p->capturing;
+  if (p->capturing) {
+    p->captured++;
+    return GS_OK;
+  }
+  p->run++;
+  p->clock_ns += p->operation_ns;
+  if (!device->lost && p->run != p->fail_at) return GS_OK;
+  device->lost = device->lost || p->lose;
+  return GS_FAIL(&device->error, GS_ERR_DEVICE, "the failure that was asked for");
+}
+
+/* ---- memory and time ---- */
+
+static void destroy(gs_device *device) {
+  assert_int_equal(posing(device)->live_graphs, 0);
+  assert_int_equal(posing(device)->live_events, 0);
+  cpu(device)->ops->destroy(cpu(device));
+  free(device);
+}
+
+static void info(gs_device *device, gs_device_info *about) { *about = posing(device)->info; }
+
+static gs_status alloc(gs_device *device, size_t bytes, void **memory) {
+  return pass_on(device, cpu(device)->ops->alloc(cpu(device), bytes, memory));
+}
+
+static void release(gs_device *device, void *memory) {
+  cpu(device)->ops->free(cpu(device), memory);
+}
+
+static gs_status upload(gs_device *device, void *to, const void *from, size_t bytes) {
+  return pass_on(device, cpu(device)->ops->upload(cpu(device), to, from, bytes));
+}
+
+static gs_status download(gs_device *device, void *to, const void *from, size_t bytes) {
+  return pass_on(device, cpu(device)->ops->download(cpu(device), to, from, bytes));
+}
+
+static size_t workspace_bytes(gs_device *device, const gs_workspace_need *need) {
+  return cpu(device)->ops->workspace_bytes(cpu(device), need);
+}
+
+static gs_status set_workspace(gs_device *device, void *memory, const gs_workspace_need *need) {
+  return pass_on(device, cpu(device)->ops->set_workspace(cpu(device), memory, need));
+}
+
+static gs_status sync_all(gs_device *device) {
+  if (!device->lost) return GS_OK;
+  return GS_FAIL(&device->error, GS_ERR_DEVICE, "the device is lost");
+}
+
+static gs_status event_create(gs_device *device, gs_event **event) {
+  *event = calloc(1, sizeof **event);
+  assert_non_null(*event);
+  posing(device)->live_events++;
+  return GS_OK;
+}
+
+static void event_destroy(gs_device *device, gs_event *event) {
+  posing(device)->live_events--;
+  free(event);
+}
+
+static gs_status record(gs_device *device, gs_event *event) {
+  event->ns = posing(device)->clock_ns;
+  return GS_OK;
+}
+
+static gs_status elapsed(gs_device *device, const gs_event *from, const gs_event *to, double *ns) {
+  (void)device;
+  *ns = to->ns - from->ns;
+  return GS_OK;
+}
+
+static gs_status capture_begin(gs_device *device) {
+  gs_posing *p = posing(device);
+  if (!p->info.graphs) {
+    return GS_FAIL(&device->error, GS_ERR_UNSUPPORTED, "this device has no graphs");
+  }
+  assert_false(p->capturing);
+  p->capturing = true;
+  p->captured = 0;
+  return GS_OK;
+}
+
+static gs_status capture_end(gs_device *device, gs_graph **graph) {
+  gs_posing *p = posing(device);
+  assert_true(p->capturing);
+  p->capturing = false;
+  p->captures++;
+  *graph = calloc(1, sizeof **graph);
+  assert_non_null(*graph);
+  (*graph)->operations = p->captured;
+  p->live_graphs++;
+  return GS_OK;
+}
+
+static gs_status replay(gs_device *device, gs_graph *graph) {
+  posing(device)->replays++;
+  posing(device)->clock_ns += posing(device)->replayed_ns * (double)graph->operations;
+  return GS_OK;
+}
+
+static void graph_destroy(gs_device *device, gs_graph *graph) {
+  posing(device)->live_graphs--;
+  free(graph);
+}
+
+static gs_status measure_floor(gs_device *device, gs_floor *floor) {
+  *floor = posing(device)->floor;
+  return GS_OK;
+}
+
+/* ---- operations ---- */
+
+static gs_status fill(gs_device *device, const gs_tensor *tensor, const gs_fill *how) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  return runs ? pass_on(device, cpu(device)->ops->fill(cpu(device), tensor, how)) : GS_OK;
+}
+
+static gs_status hash(gs_device *device, const gs_tensor *tensor, uint32_t id, uint64_t *hashes) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  return runs ? pass_on(device, cpu(device)->ops->hash(cpu(device), tensor, id, hashes)) : GS_OK;
+}
+
+static gs_status begin_step(gs_device *device, gs_scale *slots, int64_t count) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  return runs ? pass_on(device, cpu(device)->ops->begin_step(cpu(device), slots, count)) : GS_OK;
+}
+
+static gs_status gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool trans_b,
+                      const gs_tensor *b, const gs_tensor *c) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  return runs ? pass_on(device, cpu(device)->ops->gemm(cpu(device), trans_a, a, trans_b, b, c))
+              : GS_OK;
+}
+
+static gs_status dense_forward(gs_device *device, const gs_tensor *x, const gs_tensor *w,
+                               const gs_tensor *b, gs_activation phi, const gs_tensor *saved,
+                               const gs_tensor *h) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  if (!runs) return GS_OK;
+  return pass_on(device, cpu(device)->ops->dense_forward(cpu(device), x, w, b, phi, saved, h));
+}
+
+static gs_status activation_backward(gs_device *device, const gs_tensor *dh, gs_activation phi,
+                                     const gs_tensor *saved, const gs_tensor *h,
+                                     const gs_tensor *delta, const gs_tensor *db) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  if (!runs) return GS_OK;
+  return pass_on(device,
+                 cpu(device)->ops->activation_backward(cpu(device), dh, phi, saved, h, delta, db));
+}
+
+static gs_status dense_backward(gs_device *device, const gs_tensor *next, const gs_tensor *w,
+                                gs_activation phi, const gs_tensor *saved, const gs_tensor *h,
+                                const gs_tensor *delta, const gs_tensor *db) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  if (!runs) return GS_OK;
+  return pass_on(device,
+                 cpu(device)->ops->dense_backward(cpu(device), next, w, phi, saved, h, delta, db));
+}
+
+static gs_status weight_gradients(gs_device *device, const gs_gradient_job *jobs, int64_t count) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  return runs ? pass_on(device, cpu(device)->ops->weight_gradients(cpu(device), jobs, count))
+              : GS_OK;
+}
+
+static gs_status loss(gs_device *device, gs_device_loss kind, const gs_tensor *h,
+                      const gs_tensor *target, int64_t steps, const gs_tensor *dh,
+                      gs_scaled *value) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  if (!runs) return GS_OK;
+  return pass_on(device, cpu(device)->ops->loss(cpu(device), kind, h, target, steps, dh, value));
+}
+
+static gs_status recurrent_forward(gs_device *device, const gs_recurrence *recurrence,
+                                   const gs_tensor *projection, const gs_tensor *saved,
+                                   const gs_tensor *h) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  if (!runs) return GS_OK;
+  return pass_on(
+      device, cpu(device)->ops->recurrent_forward(cpu(device), recurrence, projection, saved, h));
+}
+
+static gs_status recurrent_backward(gs_device *device, const gs_recurrence *recurrence,
+                                    const gs_tensor *dh, int64_t dh_steps, const gs_tensor *saved,
+                                    const gs_tensor *h, const gs_tensor *delta) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  if (!runs) return GS_OK;
+  return pass_on(device, cpu(device)->ops->recurrent_backward(cpu(device), recurrence, dh, dh_steps,
+                                                              saved, h, delta));
+}
+
+static gs_status stats(gs_device *device, const gs_stats_job *jobs, int64_t count) {
+  bool runs;
+  GS_TRY(enqueue(device, &runs));
+  return runs ? pass_on(device, cpu(device)->ops->stats(cpu(device), jobs, count)) : GS_OK;
+}
+
+static const gs_device_ops posing_ops = {
+    .destroy = destroy,
+    .info = info,
+    .alloc = alloc,
+    .free = release,
+    .upload = upload,
+    .download = download,
+    .workspace_bytes = workspace_bytes,
+    .set_workspace = set_workspace,
+    .sync = sync_all,
+    .event_create = event_create,
+    .event_destroy = event_destroy,
+    .record = record,
+    .elapsed = elapsed,
+    .capture_begin = capture_begin,
+    .capture_end = capture_end,
+    .replay = replay,
+    .graph_destroy = graph_destroy,
+    .floor = measure_floor,
+    .fill = fill,
+    .hash = hash,
+    .begin_step = begin_step,
+    .gemm = gemm,
+    .dense_forward = dense_forward,
+    .activation_backward = activation_backward,
+    .dense_backward = dense_backward,
+    .weight_gradients = weight_gradients,
+    .loss = loss,
+    .recurrent_forward = recurrent_forward,
+    .recurrent_backward = recurrent_backward,
+    .stats = stats,
+};
+
+gs_posing *gs_support_posing(void) {
+  gs_posing *made = calloc(1, sizeof *made);
+  assert_non_null(made);
+  made->cpu = gs_support_device(1);
+  made->base.ops = &posing_ops;
+  made->info = (gs_device_info){.backend = "cuda",
+                                .name = "Pretender 100",
+                                .memory_bytes = INT64_C(1) << 30,
+                                .dtypes = (1u << GS_DTYPE_COUNT) - 1,
+                                .libraries = "none 1.2.3",
+                                .graphs = true,
+                                .persistent = true,
+                                .uuid = "GPU-01234567-89ab-cdef-0123-456789abcdef",
+                                .pci = "0000:1b:00.0",
+                                .capability = "9.0",
+                                .driver = "580.65.06",
+                                .multiprocessors = 132};
+  made->floor = (gs_floor){
+      .flops_per_s =
+          {[GS_F64] = 1e12, [GS_F32] = 2e12, [GS_TF32] = 4e12, [GS_BF16] = 8e12, [GS_F16] = 16e12},
+      .copy_bytes_per_s = 1e12,
+      .launch_ns = 1300};
+  made->operation_ns = 10e3;
+  made->replayed_ns = 2e3;
+  return made;
+}

@@ -1,0 +1,32 @@
+/* A device that computes as the CPU does and poses as a GPU: it has graphs, a
+ * name, a driver, memory that the host must not read in place, and a clock of its
+ * own, so that what is above the device interface can be tested for GPUs where
+ * there are none. */
+#ifndef GS_TESTS_SUPPORT_POSING_H
+#define GS_TESTS_SUPPORT_POSING_H
+
+#include "support.h"
+
+typedef struct gs_posing {
+  gs_device base; /* first: a gs_posing * is a gs_device * */
+  gs_device *cpu;
+  /* What it says of itself; a test may change it. */
+  gs_device_info info;
+  gs_floor floor;
+  /* Its clock moves by so much for an operation, run or replayed. */
+  double operation_ns, replayed_ns;
+  double clock_ns;
+  /* What happened. */
+  int64_t run, captured; /* operations */
+  int64_t captures, replays;
+  int64_t live_graphs, live_events;
+  bool capturing;
+  /* The operation that makes `run` this number fails, for good if `lose` is set. */
+  int64_t fail_at;
+  bool lose;
+} gs_posing;
+
+/* Destroyed by base.ops->destroy. Its persistent loops are claimed only. */
+gs_posing *gs_support_posing(void);
+
+#endif
