@@ -157,7 +157,8 @@ class CommandLine(ProgramTest):
         for option, value in (("--depth", "0"), ("--depth", "-5"), ("--depth", "1,"), ("--depth", ""),
                               ("--depth", "x"), ("--activation", "tan"), ("--init", "scaled:std=1"),
                               ("--init", "normal:std"), ("--seed", "-1"), ("--batch", "1e30"),
-                              ("--stats", "most"), ("--hidden", "4")):
+                              ("--stats", "most"), ("--hidden", "4"),
+                              ("--launch", "fast"), ("--loop", "steps")):
             self.assert_usage("run", "mlp", option, value, words=[option])
 
 

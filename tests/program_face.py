@@ -137,6 +137,28 @@ class Output(ProgramTest):
         self.assert_code(self.run_small("--stats=norms", "--range=native", "--overwrite"), 0)
         self.results()
 
+    def test_what_this_device_cannot(self):
+        """Skipped with a reason, in a dry run, too; and `eager` is what the CPU does anyway."""
+        cells = ["rnn", "--seq-len=3", "--hidden=4", "--loop=steps,persistent",
+                 "--launch=eager,graph", "--dtype=f32,bf16"]
+        done = self.program("run", *cells, "--out", self.out, "--time-limit=0.001")
+        self.assert_code(done, 0)
+        skipped = set()
+        for cell in self.results()["cells"]:
+            params = cell["params"]
+            can = (params["loop"], params["launch"], params["dtype"]) == ("steps", "eager", "f32")
+            self.assertEqual(cell["status"], "ok" if can else "skipped")
+            if can:
+                self.assertEqual(cell["timing"]["launch"], "eager")
+            else:
+                self.assertRegex(cell["error"], "bf16|persistent|graph")
+                skipped.add(cell["error"])
+        self.assertEqual(len(skipped), 3)
+        dry = self.program("run", *cells, "--dry-run")
+        self.assert_code(dry, 0)
+        self.assertEqual(len(re.findall("^.* skipped  rnn/.*: .*(?:bf16|persistent|graph)", dry.stdout, re.M)), 7)
+        self.assertRegex(dry.stdout, r"8 cells, 7 of them skipped; at most .* of .*; about [0-9.]+ s")
+
     def test_default_folder(self):
         for _ in range(2):
             self.assert_code(self.program("run", *SMALL, "--filter=L1/"), 0)

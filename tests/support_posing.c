@@ -27,7 +27,8 @@ static gs_status enqueue(gs_device *device, bool *runs) {
   *runs = !p->capturing;
   if (p->capturing) {
     p->captured++;
-    return GS_OK;
+    if (p->captured != p->fail_captured_at) return GS_OK;
+    return GS_FAIL(&device->error, GS_ERR_DEVICE, "a failure inside the capture");
   }
   p->run++;
   p->clock_ns += p->operation_ns;
@@ -101,7 +102,7 @@ static gs_status elapsed(gs_device *device, const gs_event *from, const gs_event
 
 static gs_status capture_begin(gs_device *device) {
   gs_posing *p = posing(device);
-  if (!p->info.graphs) {
+  if (!p->info.graphs || p->no_capture) {
     return GS_FAIL(&device->error, GS_ERR_UNSUPPORTED, "this device has no graphs");
   }
   assert_false(p->capturing);
@@ -115,6 +116,9 @@ static gs_status capture_end(gs_device *device, gs_graph **graph) {
   assert_true(p->capturing);
   p->capturing = false;
   p->captures++;
+  if (p->captured == p->fail_captured_at) {
+    return GS_FAIL(&device->error, GS_ERR_DEVICE, "the capture is spoilt");
+  }
   *graph = calloc(1, sizeof **graph);
   assert_non_null(*graph);
   (*graph)->operations = p->captured;

@@ -20,10 +20,11 @@ typedef struct gs_posing {
   int64_t run, captured; /* operations */
   int64_t captures, replays;
   int64_t live_graphs, live_events;
-  bool capturing;
+  bool capturing, no_capture; /* the latter: graphs are claimed only */
   /* The operation that makes `run` this number fails, for good if `lose` is set. */
   int64_t fail_at;
   bool lose;
+  int64_t fail_captured_at; /* the same for `captured` */
 } gs_posing;
 
 /* Destroyed by base.ops->destroy. Its persistent loops are claimed only. */

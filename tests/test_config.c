@@ -32,6 +32,8 @@ static void defaults_are_documented_and_valid(void **state) {
   assert_int_equal(mlp.range, GS_RANGE_EXTENDED);
   assert_int_equal(mlp.stats, GS_STATS_FULL);
   assert_int_equal(mlp.dtype, GS_F32);
+  assert_int_equal(mlp.launch, GS_LAUNCH_AUTO);
+  assert_int_equal(mlp.loop, GS_LOOP_AUTO);
   assert_string_equal(mlp.device, "auto");
   gs_config rnn = made(GS_RNN);
   assert_int_equal(gs_config_check(&rnn, &error), GS_OK);
@@ -39,6 +41,7 @@ static void defaults_are_documented_and_valid(void **state) {
   assert_int_equal(rnn.input, 128);
   assert_int_equal(rnn.seq_len, 100);
   assert_true(rnn.tied);
+  assert_int_equal(rnn.loop, GS_LOOP_AUTO);
   assert_int_equal(rnn.input_init.kind, GS_INIT_SCALED);
   assert_true(rnn.input_init.sigma_w2 == 1.0);
   assert_null(rnn.widths);
@@ -279,11 +282,17 @@ static void small_enumerations_lead_back(void **state) {
   assert_true(gs_range_find("native", &range) && range == GS_RANGE_NATIVE);
   gs_stats_level stats = GS_STATS_OFF;
   assert_true(gs_stats_level_find("norms", &stats) && stats == GS_STATS_NORMS);
+  gs_launch launch = GS_LAUNCH_AUTO;
+  assert_true(gs_launch_find("eager", &launch) && launch == GS_LAUNCH_EAGER);
+  gs_loop loop = GS_LOOP_AUTO;
+  assert_true(gs_loop_find("persistent", &loop) && loop == GS_LOOP_PERSISTENT);
   gs_backend backend = GS_BACKEND_AUTO;
   assert_true(gs_backend_find("cuda", &backend) && backend == GS_BACKEND_CUDA);
   gs_fan fan = GS_FAN_IN;
   assert_true(gs_fan_find("out", &fan) && fan == GS_FAN_OUT);
   assert_false(gs_fan_find("outer", &fan));
+  assert_false(gs_loop_find("persist", &loop));
+  assert_false(gs_launch_find("persistent", &launch));
   assert_false(gs_model_find("", &model));
   assert_string_equal(gs_loss_name((gs_loss)99), "unknown");
 }

@@ -76,6 +76,7 @@ static gs_config draw_config(uint64_t *state) {
     c.input_init = draw_init(state, c.input == c.hidden);
     c.tied = draw_int(state, 2) == 0;
     c.loss_at = (gs_loss_at)draw_int(state, 2);
+    c.loop = (gs_loop)draw_int(state, 3);
   }
   c.batch = 1 + draw_int(state, 1000);
   c.replicas = 1 + draw_int(state, GS_MAX_REPLICAS);
@@ -87,6 +88,7 @@ static gs_config draw_config(uint64_t *state) {
   c.dtype = (gs_dtype)draw_int(state, GS_DTYPE_COUNT);
   c.range = (gs_range)draw_int(state, 2);
   c.stats = (gs_stats_level)draw_int(state, 3);
+  c.launch = (gs_launch)draw_int(state, 3);
   c.backend = (gs_backend)draw_int(state, 3);
   snprintf(c.device, sizeof c.device, "GPU-%d", (int)draw_int(state, 1000));
   return c;
@@ -128,6 +130,8 @@ static void assert_same(const gs_config *a, const gs_config *b) {
   assert_int_equal(a->dtype, b->dtype);
   assert_int_equal(a->range, b->range);
   assert_int_equal(a->stats, b->stats);
+  assert_int_equal(a->launch, b->launch);
+  assert_int_equal(a->loop, b->loop);
   assert_int_equal(a->backend, b->backend);
   assert_string_equal(a->device, b->device);
 }
@@ -178,7 +182,8 @@ static void canonical_is_complete_and_ordered(void **unused) {
       "\"replicas\":1,\"seed\":\"1\",\"activation\":\"tanh\",\"init\":{\"name\":\"he_normal\","
       "\"fan\":\"in\",\"slope\":0},\"input_init\":{\"name\":\"scaled\",\"sigma_w2\":1},"
       "\"tied\":true,\"bias_std\":0,\"loss\":\"linear\",\"loss_at\":\"last\","
-      "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"backend\":\"auto\","
+      "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"launch\":\"auto\","
+      "\"loop\":\"auto\",\"backend\":\"auto\","
       "\"device\":\"auto\"}");
   free(line);
   gs_config_clear(&config);
@@ -190,15 +195,17 @@ static void canonical_is_complete_and_ordered(void **unused) {
       line, "{\"model\":\"mlp\",\"widths\":[3,2],\"batch\":32,\"replicas\":1,\"seed\":\"1\","
             "\"activation\":\"leaky_relu\",\"slope\":0.1,\"output_activation\":\"identity\","
             "\"init\":{\"name\":\"normal\",\"std\":0.3},\"bias_std\":0,\"loss\":\"linear\","
-            "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"backend\":\"auto\","
+            "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"launch\":\"auto\","
+            "\"backend\":\"auto\","
             "\"device\":\"auto\"}");
   free(line);
   gs_config_clear(&config);
 }
 
-/* Each of these differs from the defaults in one parameter: no two ids and no
- * two names may be equal. */
+/* Each of these differs from the defaults of an mlp or an rnn in one parameter: no
+ * two ids and no two names may be equal. */
 static const char *const variants[] = {
+    "",
     "\"depth\": 11",
     "\"width\": 127",
     "\"widths\": [127, 128]",
@@ -229,18 +236,38 @@ static const char *const variants[] = {
     "\"backend\": \"cpu\"",
     "\"device\": \"0\"",
     "\"seed\": \"18446744073709551615\"",
+    "\"launch\": \"graph\"",
+    "\"launch\": \"eager\"",
+    "\"dtype\": \"bf16\"",
 };
-enum { VARIANTS = sizeof variants / sizeof *variants };
+static const char *const rnn_variants[] = {
+    "",
+    "\"loop\": \"steps\"",
+    "\"loop\": \"persistent\"",
+    "\"launch\": \"eager\"",
+    "\"tied\": false",
+    "\"loss_at\": \"every\"",
+    "\"input_init\": \"normal\"",
+    "\"hidden\": 127",
+    "\"input\": 127",
+    "\"seq_len\": 99",
+};
+enum {
+  MLP_VARIANTS = sizeof variants / sizeof *variants,
+  VARIANTS = MLP_VARIANTS + sizeof rnn_variants / sizeof *rnn_variants
+};
 
 static void every_parameter_changes_id_and_name(void **unused) {
   (void)unused;
   gs_error error = {0};
-  static char ids[VARIANTS + 1][GS_CELL_ID_BYTES];
-  static char names[VARIANTS + 1][GS_CELL_NAME_BYTES];
-  for (int i = 0; i <= VARIANTS; i++) {
+  static char ids[VARIANTS][GS_CELL_ID_BYTES];
+  static char names[VARIANTS][GS_CELL_NAME_BYTES];
+  for (int i = 0; i < VARIANTS; i++) {
     char text[256];
-    snprintf(text, sizeof text, "{\"model\": \"mlp\"%s%s}", i < VARIANTS ? ", " : "",
-             i < VARIANTS ? variants[i] : "");
+    const bool mlp = i < MLP_VARIANTS;
+    const char *variant = mlp ? variants[i] : rnn_variants[i - MLP_VARIANTS];
+    snprintf(text, sizeof text, "{\"model\": \"%s\"%s%s}", mlp ? "mlp" : "rnn",
+             *variant ? ", " : "", variant);
     gs_config config = parsed(text);
     ok(gs_config_id(&config, ids[i], &error), &error);
     ok(gs_config_describe(&config, names[i], &error), &error);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "measure/measure.h"
+#include "support_posing.h"
 
 static gs_config config_of(gs_model model) {
   gs_config config;
@@ -237,6 +238,36 @@ static void test_refused(void **state) {
   gs_config_clear(&config);
 }
 
+/* What the device cannot do is skipped: its words, or ours where it need not be
+ * asked. That a loop does not fit shows when the first step is enqueued. */
+static void test_ways_the_device_lacks(void **state) {
+  gs_config config = config_of(GS_RNN);
+  gs_posing *gpu = gs_support_posing();
+  config.hidden = config.input = config.seq_len = 4;
+  config.loop = GS_LOOP_PERSISTENT;
+  assert_refused(*state, &config, "skipped", "loop persistent");
+  cJSON *record = measure(&gpu->base, &config);
+  assert_string_equal(string(record, "status"), "skipped");
+  assert_string_equal(string(record, "error"), "the cpu backend has no persistent kernels");
+  assert_non_null(find(record, "weights_hash")); /* as far as it got */
+  assert_null(find(record, "layers"));
+  cJSON_Delete(record);
+  config.loop = GS_LOOP_STEPS;
+  config.launch = GS_LAUNCH_GRAPH;
+  assert_refused(*state, &config, "skipped", "launch graph");
+  cJSON_Delete(measure(&gpu->base, &config));
+  gpu->info.graphs = false;
+  record = measure(&gpu->base, &config);
+  assert_string_equal(string(record, "status"), "skipped");
+  cJSON_Delete(record);
+  config.launch = GS_LAUNCH_EAGER;
+  record = measure(*state, &config);
+  assert_ok(record);
+  cJSON_Delete(record);
+  gs_config_clear(&config);
+  gpu->base.ops->destroy(&gpu->base);
+}
+
 /* What a wide input takes grows with its width, not with the width's square. */
 static void test_wide_input(void **state) {
   gs_config config = config_of(GS_RNN);
@@ -312,6 +343,7 @@ int main(void) {
       cmocka_unit_test(test_repeats),
       cmocka_unit_test(test_levels_and_timing),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_ways_the_device_lacks),
       cmocka_unit_test(test_wide_input),
       cmocka_unit_test(test_native_overflow),
       cmocka_unit_test(test_native_underflow),

@@ -98,7 +98,8 @@ static void values_keep_every_bit(void **state) {
       " \"bias_std\": 0.1, \"activation\": {\"name\": \"leaky_relu\", \"slope\": 0.2},"
       " \"init\": {\"name\": \"he_uniform\", \"fan\": \"out\", \"slope\": 5e-324},"
       " \"loss\": \"mse\", \"loss_at\": \"every\", \"dtype\": \"f64\", \"range\": \"native\","
-      " \"stats\": \"norms\", \"backend\": \"cpu\", \"device\": \"0\"}]}");
+      " \"stats\": \"norms\", \"launch\": \"eager\", \"loop\": \"steps\","
+      " \"backend\": \"cpu\", \"device\": \"0\"}]}");
   const gs_config *c = &sweep.cells[0].config;
   assert_true(c->seed == UINT64_MAX);
   assert_int_equal(c->seq_len, 3);
@@ -111,6 +112,8 @@ static void values_keep_every_bit(void **state) {
   assert_int_equal(c->dtype, GS_F64);
   assert_int_equal(c->range, GS_RANGE_NATIVE);
   assert_int_equal(c->stats, GS_STATS_NORMS);
+  assert_int_equal(c->launch, GS_LAUNCH_EAGER);
+  assert_int_equal(c->loop, GS_LOOP_STEPS);
   assert_int_equal(c->backend, GS_BACKEND_CPU);
   assert_string_equal(c->device, "0");
   gs_sweep_clear(&sweep);
@@ -200,6 +203,14 @@ static void rnn_options(void **state) {
   assert_true(sweep.cells[0].config.tied);
   assert_false(sweep.cells[1].config.tied);
   assert_int_equal(sweep.cells[2].config.seq_len, 20);
+  gs_sweep_clear(&sweep);
+  const char *ways[] = {"--loop", "auto,steps,persistent", "--launch=graph,eager"};
+  ok(gs_sweep_from_options("rnn", (char *const *)(uintptr_t)ways, 3, &sweep, &error), &error);
+  assert_int_equal(sweep.count, 6);
+  assert_int_equal(sweep.cells[5].config.loop, GS_LOOP_PERSISTENT);
+  assert_int_equal(sweep.cells[5].config.launch, GS_LAUNCH_EAGER);
+  assert_string_equal(sweep.cells[5].name,
+                      "rnn/tanh/xavier_normal/T100/n128/B32/R1/launch=eager/loop=persistent");
   gs_sweep_clear(&sweep);
   ok(gs_sweep_from_options("rnn", NULL, 0, &sweep, &error), &error);
   assert_int_equal(sweep.count, 1);

@@ -98,6 +98,7 @@ static void keys(void **state) {
   refuse_block("mlp", "\"colour\": 3", "$.blocks[1]: ", "known: model, depth");
   refuse_block("rnn", "\"depth\": 3", "$.blocks[1].depth: ", "no parameter of an rnn");
   refuse_block("mlp", "\"seq_len\": 3", "$.blocks[1].seq_len: ", "no parameter of an mlp");
+  refuse_block("mlp", "\"loop\": \"steps\"", "$.blocks[1].loop: ", "no parameter of an mlp");
   refuse_block("mlp", "\"Depth\": 3", "$.blocks[1]: ", "did you mean \"depth\"?");
   refuse_block("mlp", "\"widths\": [3, 2], \"width\": 2", "$.blocks[1].widths: ", "without");
   refuse_block("mlp", "\"slope\": 0.1", "$.blocks[1].slope: ", "only leaky_relu");
@@ -161,6 +162,11 @@ static void values(void **state) {
   refuse_block("mlp", "\"bias_std\": -0.5", "$.blocks[1].bias_std: ", "at least 0");
   refuse_block("mlp", "\"loss\": \"mae\"", "$.blocks[1].loss: ", "did you mean \"mse\"?");
   refuse_block("mlp", "\"dtype\": \"fp32\"", "$.blocks[1].dtype: ", "unknown dtype");
+  refuse_block("mlp", "\"launch\": \"grpah\"", "$.blocks[1].launch: ", "mean \"graph\"?");
+  refuse_block("mlp", "\"launch\": true", "$.blocks[1].launch: ", "must be a name, not true");
+  refuse_block("rnn", "\"loop\": [\"auto\", \"step\"]",
+               "$.blocks[1].loop[1]: ", "did you mean \"steps\"?");
+  refuse_block("rnn", "\"loop\": \"fused\"", "$.blocks[1].loop: ", "auto, steps, persistent");
   refuse_block("mlp", "\"device\": 0", "$.blocks[1].device: ", "as text, not 0");
   refuse_block("mlp", "\"device\": \"\"", "$.blocks[1].device: ", "device");
   refuse_block("mlp", "\"init\": \"identity\", \"widths\": [3, 4]", "$.blocks[1]: ", "4 x 3");
@@ -251,6 +257,9 @@ static void options(void **state) {
   refuse_options("mlp", "--dpeth", "3", "--dpeth: unknown option (did you mean --depth?)");
   refuse_options("rnn", "--seqlen", "3", "did you mean --seq-len?");
   refuse_options("mlp", "--seq-len=3", NULL, "--seq-len: is no option of an mlp");
+  refuse_options("mlp", "--loop=steps", NULL, "--loop: is no option of an mlp");
+  refuse_options("rnn", "--loop", "step", "did you mean \"steps\"?");
+  refuse_options("mlp", "--launch", "", "--launch: a value is empty");
   refuse_options("mlp", "--model=rnn", NULL, "--model: unknown option");
   refuse_options("mlp", "--depth", NULL, "--depth: needs a value");
   refuse_options("mlp", "--depth=", NULL, "--depth: a value is empty");

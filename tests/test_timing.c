@@ -8,6 +8,7 @@
 
 #include "measure/cost.h"
 #include "measure/timing.h"
+#include "support_posing.h"
 #include "support_sanitizer.h"
 
 static gs_config mlp_config(int64_t depth, int64_t width, int64_t batch) {
@@ -124,6 +125,7 @@ static void test_loop_runs(void **state) {
   gs_timing *timing = timing_of(network, false, 5, 1e9);
   /* such a step takes far less than 0.2 ms, though the first one of all takes longer */
   if (!GS_SANITIZED) assert_true(timing->steps_per_sample >= 2);
+  assert_int_equal(timing->launch, GS_LAUNCH_EAGER); /* the CPU has no graphs */
   free(timing);
   const double start = now_s();
   timing = timing_of(network, false, 0.2, -1); /* a spread never reached */
@@ -173,6 +175,88 @@ static void test_stop_rules(void **state) {
   gs_config_clear(&config);
 }
 
+/* ---- launching ---- */
+
+/* Operations of a step, its opening included: 6 layers are 6 products forward, the
+ * loss, the last activation backward, 5 products, 6 weight gradients. */
+enum { LAYERS = 6, OPERATIONS = 20 };
+
+/* Times a network on a device that is a GPU for all one can see. */
+static gs_timing *time_posing(gs_posing *gpu, gs_launch launch, gs_status expected,
+                              gs_error *error) {
+  gs_config config = mlp_config(LAYERS, 8, 2);
+  config.launch = launch;
+  gs_network *network = create(&gpu->base, &config);
+  gs_timing *timing = calloc(1, sizeof *timing);
+  assert_non_null(timing);
+  gpu->run = 0;
+  const gs_status status = gs_timing_measure(network, false, 0.1, 0.01, timing, error);
+  if (status != expected) fail_msg("%s: %s", gs_status_name(status), error->message);
+  assert_int_equal(gpu->live_events, 0);
+  assert_int_equal(gpu->live_graphs, 0);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+  return timing;
+}
+
+static void assert_all_samples(const gs_timing *timing, double ns) {
+  assert_true(timing->count >= 5);
+  for (int64_t i = 0; i < timing->count; i++) assert_equal(timing->samples_ns[i], ns);
+}
+
+/* A graph: one step as it is, which a backend may need, one captured, then only
+ * replays. */
+static void test_graph(void **state) {
+  (void)state;
+  for (int asked = GS_LAUNCH_AUTO; asked <= GS_LAUNCH_GRAPH; asked++) {
+    gs_posing *gpu = gs_support_posing();
+    gs_error error = {0};
+    gs_timing *timing = time_posing(gpu, (gs_launch)asked, GS_OK, &error);
+    assert_int_equal(timing->launch, GS_LAUNCH_GRAPH);
+    assert_int_equal(gpu->captures, 1);
+    assert_int_equal(gpu->captured, OPERATIONS);
+    assert_int_equal(gpu->run, OPERATIONS);
+    assert_true(gpu->replays >= timing->count * timing->steps_per_sample);
+    assert_all_samples(timing, OPERATIONS * gpu->replayed_ns);
+    free(timing);
+    gpu->base.ops->destroy(&gpu->base);
+  }
+}
+
+static void test_eager(void **state) {
+  (void)state;
+  for (int graphs = 0; graphs < 2; graphs++) { /* asked for, and for lack of graphs */
+    gs_posing *gpu = gs_support_posing();
+    gs_error error = {0};
+    gpu->info.graphs = graphs;
+    gs_timing *timing = time_posing(gpu, graphs ? GS_LAUNCH_EAGER : GS_LAUNCH_AUTO, GS_OK, &error);
+    assert_int_equal(timing->launch, GS_LAUNCH_EAGER);
+    assert_int_equal(gpu->captures, 0);
+    assert_int_equal(gpu->replays, 0);
+    assert_all_samples(timing, OPERATIONS * gpu->operation_ns);
+    free(timing);
+    gpu->base.ops->destroy(&gpu->base);
+  }
+}
+
+/* The reason is the failing operation's, not that of the capture it spoils; a
+ * device that says it has graphs and has none is found out. */
+static void test_capture_fails(void **state) {
+  (void)state;
+  gs_posing *gpu = gs_support_posing();
+  gs_error error = {0};
+  gpu->fail_captured_at = 3;
+  free(time_posing(gpu, GS_LAUNCH_AUTO, GS_ERR_DEVICE, &error));
+  assert_string_equal(error.message, "a failure inside the capture");
+  gpu->base.ops->destroy(&gpu->base);
+  gpu = gs_support_posing();
+  gpu->no_capture = true;
+  free(time_posing(gpu, GS_LAUNCH_GRAPH, GS_ERR_UNSUPPORTED, &error));
+  gpu->base.ops->destroy(&gpu->base);
+}
+
+/* ---- the record ---- */
+
 static double field(const cJSON *json, const char *key) {
   const cJSON *found = cJSON_GetObjectItemCaseSensitive(json, key);
   if (!found || !cJSON_IsNumber(found)) fail_msg("there is no number %s", key);
@@ -190,6 +274,7 @@ static void test_record(void **state) {
   assert_non_null(timing);
   timing->count = 5;
   timing->steps_per_sample = 7;
+  timing->launch = GS_LAUNCH_GRAPH;
   for (int i = 0; i < 5; i++) timing->samples_ns[i] = 1e5 + 1e3 * (double)((i * 2) % 5);
   for (int wide = 0; wide < 2; wide++) {
     config.dtype = wide ? GS_F64 : GS_F32;
@@ -198,6 +283,7 @@ static void test_record(void **state) {
     const double flops_ns = cost.flops / (wide ? 2.0 : 4.0), copy_ns = bytes;
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "samples_ns")), 5);
     assert_equal(field(json, "steps_per_sample"), 7);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "launch")), "graph");
     assert_equal(field(json, "median_ns"), 102e3);
     assert_equal(field(json, "p5_ns"), 100.2e3);
     assert_equal(field(json, "p95_ns"), 103.8e3);
@@ -233,8 +319,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_mlp_flops),  cmocka_unit_test(test_rnn_flops),
       cmocka_unit_test(test_bytes),      cmocka_unit_test(test_loop_runs),
-      cmocka_unit_test(test_stop_rules), cmocka_unit_test(test_record),
-      cmocka_unit_test(test_floor),
+      cmocka_unit_test(test_stop_rules), cmocka_unit_test(test_graph),
+      cmocka_unit_test(test_eager),      cmocka_unit_test(test_capture_fails),
+      cmocka_unit_test(test_record),     cmocka_unit_test(test_floor),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device_alone, gs_support_close_device);
 }

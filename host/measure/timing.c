@@ -19,7 +19,7 @@ gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error) 
 
 /* ---- one sample ---- */
 
-/* What is timed: a network's step, as a captured graph where the device can. */
+/* What is timed: a network's step. */
 typedef struct subject {
   gs_network *network;
   gs_device *device;
@@ -49,16 +49,25 @@ static gs_status sample(subject *s, int64_t steps, double *ns, gs_error *error) 
   return GS_OK;
 }
 
+/* Captures the step, once it has been run: a backend may choose its algorithms
+ * when it sees shapes for the first time, and not while capturing. */
+static gs_status capture_step(subject *s, gs_launch launch, gs_error *error) {
+  const gs_device_ops *ops = s->device->ops;
+  gs_device_info info;
+  ops->info(s->device, &info);
+  if (launch == GS_LAUNCH_EAGER || (launch == GS_LAUNCH_AUTO && !info.graphs)) return GS_OK;
+  GS_TRY(gs_network_step(s->network, s->with_statistics, error));
+  GS_TRY(from_device(s, ops->capture_begin(s->device), error));
+  const gs_status status = gs_network_step(s->network, s->with_statistics, error);
+  const gs_status ended = ops->capture_end(s->device, &s->graph);
+  return status != GS_OK ? status : from_device(s, ended, error); /* the first is the news */
+}
+
 static gs_status open_subject(subject *s, gs_error *error) {
   const gs_device_ops *ops = s->device->ops;
   GS_TRY(from_device(s, ops->event_create(s->device, &s->start), error));
   GS_TRY(from_device(s, ops->event_create(s->device, &s->stop), error));
-  const gs_status captures = ops->capture_begin(s->device);
-  if (captures == GS_ERR_UNSUPPORTED) return GS_OK;
-  GS_TRY(from_device(s, captures, error));
-  const gs_status status = gs_network_step(s->network, s->with_statistics, error);
-  const gs_status ended = from_device(s, ops->capture_end(s->device, &s->graph), error);
-  return status != GS_OK ? status : ended;
+  return capture_step(s, gs_network_config(s->network)->launch, error);
 }
 
 static void close_subject(subject *s) {
@@ -113,6 +122,7 @@ gs_status gs_timing_measure(gs_network *network, bool with_statistics, double ti
   timing->count = 0;
   timing->steps_per_sample = 1;
   gs_status status = open_subject(&s, error);
+  timing->launch = s.graph ? GS_LAUNCH_GRAPH : GS_LAUNCH_EAGER;
   if (status == GS_OK) status = collect(&s, time_limit_s * 1e9, spread, timing, error);
   close_subject(&s);
   return status;
@@ -141,7 +151,8 @@ gs_status gs_timing_json(const gs_timing *timing, const gs_config *config, const
   *json = NULL;
   GS_TRY(gs_sample_of(timing->samples_ns, count, &s, error));
   *json = cJSON_CreateObject();
-  if (*json && gs_json_add(*json, "samples_ns", gs_json_numbers(timing->samples_ns, count)) &&
+  if (*json && gs_json_add_string(*json, "launch", gs_launch_name(timing->launch)) &&
+      gs_json_add(*json, "samples_ns", gs_json_numbers(timing->samples_ns, count)) &&
       gs_json_add_int(*json, "steps_per_sample", timing->steps_per_sample) &&
       gs_json_add_number(*json, "median_ns", s.p50) && gs_json_add_number(*json, "p5_ns", s.p05) &&
       gs_json_add_number(*json, "p95_ns", s.p95) &&

@@ -32,6 +32,8 @@ gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error) 
                         .dtype = GS_F32,
                         .range = GS_RANGE_EXTENDED,
                         .stats = GS_STATS_FULL,
+                        .launch = GS_LAUNCH_AUTO,
+                        .loop = GS_LOOP_AUTO,
                         .backend = GS_BACKEND_AUTO,
                         .device = "auto"};
   if (model == GS_MLP) return gs_config_set_widths(config, DEFAULT_DEPTH, DEFAULT_WIDTH, error);

@@ -4,7 +4,7 @@
 #define GS_NET_CONFIG_H
 
 #include "base/status.h"
-#include "device/types.h"
+#include "device/device.h"
 
 typedef enum gs_model { GS_MLP, GS_RNN } gs_model;
 
@@ -46,6 +46,9 @@ typedef enum gs_loss { GS_LOSS_LINEAR, GS_LOSS_MSE } gs_loss;
 typedef enum gs_loss_at { GS_LOSS_LAST, GS_LOSS_EVERY } gs_loss_at;
 typedef enum gs_range { GS_RANGE_EXTENDED, GS_RANGE_NATIVE } gs_range;
 typedef enum gs_stats_level { GS_STATS_OFF, GS_STATS_NORMS, GS_STATS_FULL } gs_stats_level;
+/* How the timed step is enqueued: its operations one by one, or once captured as a
+ * graph and replayed. Auto: a graph where the device has them. */
+typedef enum gs_launch { GS_LAUNCH_AUTO, GS_LAUNCH_GRAPH, GS_LAUNCH_EAGER } gs_launch;
 typedef enum gs_backend { GS_BACKEND_AUTO, GS_BACKEND_CPU, GS_BACKEND_CUDA } gs_backend;
 
 enum {
@@ -90,6 +93,8 @@ typedef struct gs_config {
   gs_dtype dtype;
   gs_range range;
   gs_stats_level stats;
+  gs_launch launch;
+  gs_loop loop; /* rnn (device.h); mlp: GS_LOOP_AUTO */
   gs_backend backend;
   char device[GS_DEVICE_NAME_BYTES]; /* "auto", or index, UUID, PCI address */
 } gs_config;
@@ -100,7 +105,8 @@ gs_init gs_init_default(gs_init_kind kind);
 /* The documented defaults for a model (README, "Parameters"): mlp depth 10,
  * width 128; rnn hidden 128, input 128, seq_len 100, input_init scaled with
  * sigma_w2 1, tied; batch 32, replicas 1, seed 1, tanh, xavier_normal, no
- * biases, linear loss at the last step, f32, extended, full statistics.
+ * biases, linear loss at the last step, f32, extended, full statistics; the
+ * device chooses how it is launched and looped.
  * Allocates widths for mlp. Errors: GS_ERR_MEMORY. */
 gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error);
 
@@ -131,6 +137,8 @@ const char *gs_loss_name(gs_loss loss);
 const char *gs_loss_at_name(gs_loss_at loss_at);
 const char *gs_range_name(gs_range range);
 const char *gs_stats_level_name(gs_stats_level level);
+const char *gs_launch_name(gs_launch launch);
+const char *gs_loop_name(gs_loop loop);
 const char *gs_backend_name(gs_backend backend);
 const char *gs_fan_name(gs_fan fan);
 bool gs_model_find(const char *name, gs_model *model);
@@ -141,6 +149,8 @@ bool gs_loss_find(const char *name, gs_loss *loss);
 bool gs_loss_at_find(const char *name, gs_loss_at *loss_at);
 bool gs_range_find(const char *name, gs_range *range);
 bool gs_stats_level_find(const char *name, gs_stats_level *level);
+bool gs_launch_find(const char *name, gs_launch *launch);
+bool gs_loop_find(const char *name, gs_loop *loop);
 bool gs_backend_find(const char *name, gs_backend *backend);
 bool gs_fan_find(const char *name, gs_fan *fan);
 

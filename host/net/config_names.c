@@ -48,6 +48,10 @@ static const char *const range_list[] = {
     [GS_RANGE_EXTENDED] = "extended", [GS_RANGE_NATIVE] = "native"};
 static const char *const stats_list[] = {
     [GS_STATS_OFF] = "off", [GS_STATS_NORMS] = "norms", [GS_STATS_FULL] = "full"};
+static const char *const launch_list[] = {
+    [GS_LAUNCH_AUTO] = "auto", [GS_LAUNCH_GRAPH] = "graph", [GS_LAUNCH_EAGER] = "eager"};
+static const char *const loop_list[] = {
+    [GS_LOOP_AUTO] = "auto", [GS_LOOP_STEPS] = "steps", [GS_LOOP_PERSISTENT] = "persistent"};
 static const char *const backend_list[] = {
     [GS_BACKEND_AUTO] = "auto", [GS_BACKEND_CPU] = "cpu", [GS_BACKEND_CUDA] = "cuda"};
 static const char *const fan_list[] = {[GS_FAN_IN] = "in", [GS_FAN_OUT] = "out"};
@@ -61,6 +65,8 @@ static const name_table losses = {loss_list, 2};
 static const name_table loss_ats = {loss_at_list, 2};
 static const name_table ranges = {range_list, 2};
 static const name_table stats_levels = {stats_list, 3};
+static const name_table launches = {launch_list, 3};
+static const name_table loops = {loop_list, 3};
 static const name_table backends = {backend_list, 3};
 static const name_table fans = {fan_list, 2};
 
@@ -73,6 +79,8 @@ const char *gs_loss_name(gs_loss loss) { return name_of(losses, (int)loss); }
 const char *gs_loss_at_name(gs_loss_at loss_at) { return name_of(loss_ats, (int)loss_at); }
 const char *gs_range_name(gs_range range) { return name_of(ranges, (int)range); }
 const char *gs_stats_level_name(gs_stats_level level) { return name_of(stats_levels, (int)level); }
+const char *gs_launch_name(gs_launch launch) { return name_of(launches, (int)launch); }
+const char *gs_loop_name(gs_loop loop) { return name_of(loops, (int)loop); }
 const char *gs_backend_name(gs_backend backend) { return name_of(backends, (int)backend); }
 const char *gs_fan_name(gs_fan fan) { return name_of(fans, (int)fan); }
 
@@ -121,6 +129,18 @@ bool gs_range_find(const char *name, gs_range *range) {
 bool gs_stats_level_find(const char *name, gs_stats_level *level) {
   const int value = value_of(stats_levels, name);
   if (value >= 0) *level = (gs_stats_level)value;
+  return value >= 0;
+}
+
+bool gs_launch_find(const char *name, gs_launch *launch) {
+  const int value = value_of(launches, name);
+  if (value >= 0) *launch = (gs_launch)value;
+  return value >= 0;
+}
+
+bool gs_loop_find(const char *name, gs_loop *loop) {
+  const int value = value_of(loops, name);
+  if (value >= 0) *loop = (gs_loop)value;
   return value >= 0;
 }
 

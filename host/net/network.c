@@ -150,17 +150,30 @@ static gs_status allocate_and_fill(gs_network *network) {
   return network->config.model == GS_MLP ? gs_mlp_fill(network) : gs_rnn_fill(network);
 }
 
-gs_status gs_network_create(gs_device *device, const gs_config *config,
-                            const gs_network_options *options, gs_network **network,
-                            gs_error *error) {
+gs_status gs_network_check(gs_device *device, const gs_config *config, gs_error *error) {
   gs_device_info info;
-  *network = NULL;
-  GS_TRY(gs_config_check(config, error));
   device->ops->info(device, &info);
   if (!(info.dtypes >> config->dtype & 1u)) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "dtype %s is not supported by the %s backend",
                    gs_dtype_name(config->dtype), info.backend);
   }
+  if (config->loop == GS_LOOP_PERSISTENT && !info.persistent) {
+    return GS_FAIL(error, GS_ERR_UNSUPPORTED, "loop persistent: the %s backend has none here",
+                   info.backend);
+  }
+  if (config->launch == GS_LAUNCH_GRAPH && !info.graphs) {
+    return GS_FAIL(error, GS_ERR_UNSUPPORTED, "launch graph: the %s backend has no graphs",
+                   info.backend);
+  }
+  return GS_OK;
+}
+
+gs_status gs_network_create(gs_device *device, const gs_config *config,
+                            const gs_network_options *options, gs_network **network,
+                            gs_error *error) {
+  *network = NULL;
+  GS_TRY(gs_config_check(config, error));
+  GS_TRY(gs_network_check(device, config, error));
   gs_network *made = NULL;
   gs_status status = network_new(device, config, options, &made, error);
   if (status == GS_OK) status = from_device(made, allocate_and_fill(made), error);

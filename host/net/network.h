@@ -56,9 +56,14 @@ gs_status gs_network_predict(gs_device *device, const gs_config *config,
                              const gs_network_options *options, gs_network_memory *memory,
                              gs_error *error);
 
+/* Whether the device can run such a network: its dtype, its loop and its way of
+ * launching. Whether a persistent loop can have these shapes shows only when it is
+ * enqueued. Errors: GS_ERR_UNSUPPORTED with words. */
+gs_status gs_network_check(gs_device *device, const gs_config *config, gs_error *error);
+
 /* Allocates (one block) and initialises weights and data from the seed. The
- * device must outlive the network. Errors: GS_ERR_MEMORY, GS_ERR_UNSUPPORTED
- * (dtype), GS_ERR_DEVICE. */
+ * device must outlive the network. Errors: GS_ERR_MEMORY, GS_ERR_DEVICE, of
+ * gs_config_check and gs_network_check. */
 gs_status gs_network_create(gs_device *device, const gs_config *config,
                             const gs_network_options *options, gs_network **network,
                             gs_error *error);

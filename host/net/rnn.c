@@ -118,7 +118,7 @@ static gs_recurrence recurrence_of(const gs_network *network) {
   const gs_config *config = &network->config;
   const int64_t n = config->hidden;
   return (gs_recurrence){.steps = config->seq_len,
-                         .loop = GS_LOOP_AUTO,
+                         .loop = config->loop,
                          .activation = config->activation,
                          .w = matrix_of(&network->rnn.W, n, 1),
                          .w_step = config->tied ? 0 : n * n};

@@ -19,6 +19,8 @@ static const char *loss_at_at(int i) { return gs_loss_at_name((gs_loss_at)i); }
 static const char *dtype_at(int i) { return gs_dtype_name((gs_dtype)i); }
 static const char *range_at(int i) { return gs_range_name((gs_range)i); }
 static const char *stats_at(int i) { return gs_stats_level_name((gs_stats_level)i); }
+static const char *launch_at(int i) { return gs_launch_name((gs_launch)i); }
+static const char *loop_at(int i) { return gs_loop_name((gs_loop)i); }
 static const char *backend_at(int i) { return gs_backend_name((gs_backend)i); }
 
 gs_status gs_param_model(const cJSON *value, const gs_place *place, gs_model *model,
@@ -46,6 +48,20 @@ static gs_status set_real(const gs_param *param, const cJSON *value, const gs_pl
   double *field = field_of(config, param);
   return gs_value_real(value, place, field, error);
 }
+
+/* One of an enumeration's names; the field is any enumeration. */
+static gs_status set_choice(const gs_param *param, const cJSON *value, const gs_place *place,
+                            gs_config *config, gs_error *error) {
+  int choice = 0;
+  GS_TRY(gs_value_choice(value, place, param->name_at, &choice, error));
+  memcpy(field_of(config, param), &choice, sizeof choice);
+  return GS_OK;
+}
+_Static_assert(sizeof(gs_loss) == sizeof(int) && sizeof(gs_loss_at) == sizeof(int) &&
+                   sizeof(gs_dtype) == sizeof(int) && sizeof(gs_range) == sizeof(int) &&
+                   sizeof(gs_stats_level) == sizeof(int) && sizeof(gs_launch) == sizeof(int) &&
+                   sizeof(gs_loop) == sizeof(int) && sizeof(gs_backend) == sizeof(int),
+               "set_choice stores an int");
 
 /* Does the blank-separated list `takes` hold the key? */
 static bool takes_key(const char *takes, const char *key) {
@@ -212,60 +228,6 @@ static gs_status set_tied(const gs_param *param, const cJSON *value, const gs_pl
   return GS_OK;
 }
 
-static gs_status set_loss(const gs_param *param, const cJSON *value, const gs_place *place,
-                          gs_config *config, gs_error *error) {
-  (void)param;
-  int choice = 0;
-  GS_TRY(gs_value_choice(value, place, loss_at, &choice, error));
-  config->loss = (gs_loss)choice;
-  return GS_OK;
-}
-
-static gs_status set_loss_at(const gs_param *param, const cJSON *value, const gs_place *place,
-                             gs_config *config, gs_error *error) {
-  (void)param;
-  int choice = 0;
-  GS_TRY(gs_value_choice(value, place, loss_at_at, &choice, error));
-  config->loss_at = (gs_loss_at)choice;
-  return GS_OK;
-}
-
-static gs_status set_dtype(const gs_param *param, const cJSON *value, const gs_place *place,
-                           gs_config *config, gs_error *error) {
-  (void)param;
-  int choice = 0;
-  GS_TRY(gs_value_choice(value, place, dtype_at, &choice, error));
-  config->dtype = (gs_dtype)choice;
-  return GS_OK;
-}
-
-static gs_status set_range(const gs_param *param, const cJSON *value, const gs_place *place,
-                           gs_config *config, gs_error *error) {
-  (void)param;
-  int choice = 0;
-  GS_TRY(gs_value_choice(value, place, range_at, &choice, error));
-  config->range = (gs_range)choice;
-  return GS_OK;
-}
-
-static gs_status set_stats(const gs_param *param, const cJSON *value, const gs_place *place,
-                           gs_config *config, gs_error *error) {
-  (void)param;
-  int choice = 0;
-  GS_TRY(gs_value_choice(value, place, stats_at, &choice, error));
-  config->stats = (gs_stats_level)choice;
-  return GS_OK;
-}
-
-static gs_status set_backend(const gs_param *param, const cJSON *value, const gs_place *place,
-                             gs_config *config, gs_error *error) {
-  (void)param;
-  int choice = 0;
-  GS_TRY(gs_value_choice(value, place, backend_at, &choice, error));
-  config->backend = (gs_backend)choice;
-  return GS_OK;
-}
-
 static gs_status set_device(const gs_param *param, const cJSON *value, const gs_place *place,
                             gs_config *config, gs_error *error) {
   (void)param;
@@ -287,30 +249,32 @@ static gs_status set_device(const gs_param *param, const cJSON *value, const gs_
 #define FIELD(name) offsetof(gs_config, name)
 
 const gs_param gs_params[GS_PARAM_COUNT] = {
-    {"model", GS_PARAM_WORD, true, true, NULL, 0, 0},
-    {"depth", GS_PARAM_NUMBER, true, false, set_size, FIELD(depth), GS_MAX_DEPTH},
-    {"width", GS_PARAM_NUMBER, true, false, set_size, FIELD(width), GS_MAX_SIZE},
-    {"widths", GS_PARAM_SIZES, true, false, set_widths, 0, GS_MAX_DEPTH},
-    {"hidden", GS_PARAM_NUMBER, false, true, set_size, FIELD(hidden), GS_MAX_SIZE},
-    {"input", GS_PARAM_NUMBER, false, true, set_size, FIELD(input), GS_MAX_SIZE},
-    {"seq_len", GS_PARAM_NUMBER, false, true, set_size, FIELD(seq_len), GS_MAX_DEPTH},
-    {"batch", GS_PARAM_NUMBER, true, true, set_size, FIELD(batch), GS_MAX_SIZE},
-    {"replicas", GS_PARAM_NUMBER, true, true, set_size, FIELD(replicas), GS_MAX_REPLICAS},
-    {"seed", GS_PARAM_WORD, true, true, set_seed, 0, 0},
-    {"activation", GS_PARAM_NAMED, true, true, set_activation, 0, 0},
-    {"slope", GS_PARAM_NUMBER, true, true, set_real, FIELD(activation.slope), 0},
-    {"output_activation", GS_PARAM_WORD, true, false, set_output_activation, 0, 0},
-    {"init", GS_PARAM_NAMED, true, true, set_init, FIELD(init), 0},
-    {"input_init", GS_PARAM_NAMED, false, true, set_init, FIELD(input_init), 0},
-    {"tied", GS_PARAM_FLAG, false, true, set_tied, 0, 0},
-    {"bias_std", GS_PARAM_NUMBER, true, true, set_real, FIELD(bias_std), 0},
-    {"loss", GS_PARAM_WORD, true, true, set_loss, 0, 0},
-    {"loss_at", GS_PARAM_WORD, false, true, set_loss_at, 0, 0},
-    {"dtype", GS_PARAM_WORD, true, true, set_dtype, 0, 0},
-    {"range", GS_PARAM_WORD, true, true, set_range, 0, 0},
-    {"stats", GS_PARAM_WORD, true, true, set_stats, 0, 0},
-    {"backend", GS_PARAM_WORD, true, true, set_backend, 0, 0},
-    {"device", GS_PARAM_WORD, true, true, set_device, 0, 0},
+    {"model", GS_PARAM_WORD, true, true, NULL, 0, 0, NULL},
+    {"depth", GS_PARAM_NUMBER, true, false, set_size, FIELD(depth), GS_MAX_DEPTH, NULL},
+    {"width", GS_PARAM_NUMBER, true, false, set_size, FIELD(width), GS_MAX_SIZE, NULL},
+    {"widths", GS_PARAM_SIZES, true, false, set_widths, 0, GS_MAX_DEPTH, NULL},
+    {"hidden", GS_PARAM_NUMBER, false, true, set_size, FIELD(hidden), GS_MAX_SIZE, NULL},
+    {"input", GS_PARAM_NUMBER, false, true, set_size, FIELD(input), GS_MAX_SIZE, NULL},
+    {"seq_len", GS_PARAM_NUMBER, false, true, set_size, FIELD(seq_len), GS_MAX_DEPTH, NULL},
+    {"batch", GS_PARAM_NUMBER, true, true, set_size, FIELD(batch), GS_MAX_SIZE, NULL},
+    {"replicas", GS_PARAM_NUMBER, true, true, set_size, FIELD(replicas), GS_MAX_REPLICAS, NULL},
+    {"seed", GS_PARAM_WORD, true, true, set_seed, 0, 0, NULL},
+    {"activation", GS_PARAM_NAMED, true, true, set_activation, 0, 0, NULL},
+    {"slope", GS_PARAM_NUMBER, true, true, set_real, FIELD(activation.slope), 0, NULL},
+    {"output_activation", GS_PARAM_WORD, true, false, set_output_activation, 0, 0, NULL},
+    {"init", GS_PARAM_NAMED, true, true, set_init, FIELD(init), 0, NULL},
+    {"input_init", GS_PARAM_NAMED, false, true, set_init, FIELD(input_init), 0, NULL},
+    {"tied", GS_PARAM_FLAG, false, true, set_tied, 0, 0, NULL},
+    {"bias_std", GS_PARAM_NUMBER, true, true, set_real, FIELD(bias_std), 0, NULL},
+    {"loss", GS_PARAM_WORD, true, true, set_choice, FIELD(loss), 0, loss_at},
+    {"loss_at", GS_PARAM_WORD, false, true, set_choice, FIELD(loss_at), 0, loss_at_at},
+    {"dtype", GS_PARAM_WORD, true, true, set_choice, FIELD(dtype), 0, dtype_at},
+    {"range", GS_PARAM_WORD, true, true, set_choice, FIELD(range), 0, range_at},
+    {"stats", GS_PARAM_WORD, true, true, set_choice, FIELD(stats), 0, stats_at},
+    {"launch", GS_PARAM_WORD, true, true, set_choice, FIELD(launch), 0, launch_at},
+    {"loop", GS_PARAM_WORD, false, true, set_choice, FIELD(loop), 0, loop_at},
+    {"backend", GS_PARAM_WORD, true, true, set_choice, FIELD(backend), 0, backend_at},
+    {"device", GS_PARAM_WORD, true, true, set_device, 0, 0, NULL},
 };
 
 int gs_param_find(const char *key) {

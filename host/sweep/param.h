@@ -24,12 +24,13 @@ struct gs_param {
   /* Checks one value (no list) and stores it. NULL for `model`. */
   gs_status (*set)(const gs_param *param, const cJSON *value, const gs_place *place,
                    gs_config *config, gs_error *error);
-  size_t offset; /* of the field, for setters that serve several parameters */
-  int64_t max;   /* largest size */
+  size_t offset;               /* of the field, for setters that serve several parameters */
+  int64_t max;                 /* largest size */
+  const char *(*name_at)(int); /* names of a choice, "unknown" past the last */
 };
 
 /* All parameters, in canonical order. */
-enum { GS_PARAM_COUNT = 24 };
+enum { GS_PARAM_COUNT = 26 };
 extern const gs_param gs_params[GS_PARAM_COUNT];
 
 /* The index of a key in gs_params, or -1. */

@@ -68,7 +68,10 @@ static cJSON *predict(const worker_state *server, const cJSON *request) {
   const cJSON *params = cJSON_GetObjectItemCaseSensitive(request, "params");
   gs_status status = gs_config_from_json(params, "params", &config, &failure);
   if (status == GS_OK) {
-    status = gs_network_predict(server->device, &config, NULL, &memory, &failure);
+    status = gs_network_check(server->device, &config, &failure);
+    if (status == GS_OK) {
+      status = gs_network_predict(server->device, &config, NULL, &memory, &failure);
+    }
     gs_config_clear(&config);
   }
   if (status != GS_OK) return describe_failure(&failure);
