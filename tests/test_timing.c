@@ -92,6 +92,31 @@ static void test_bytes(void **state) {
   gs_config_clear(&config);
 }
 
+/* The longest chain of products: replicas and widths do not lengthen it. */
+static void test_launches(void **state) {
+  (void)state;
+  static const int64_t lengths[] = {1, 2, 100, 10000};
+  static const gs_loop in_one[] = {GS_LOOP_AUTO, GS_LOOP_PERSISTENT};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    const double L = (double)lengths[i];
+    gs_config config = mlp_config(lengths[i], 5, 3);
+    assert_equal(gs_cost_of(&config).launches, 2 * L);
+    config.replicas = 7;
+    assert_equal(gs_cost_of(&config).launches, 2 * L);
+    gs_config_clear(&config);
+    gs_error error = {0};
+    gs_support_ok(gs_config_default(GS_RNN, &config, &error), &error);
+    config.seq_len = lengths[i];
+    config.loop = GS_LOOP_STEPS;
+    assert_equal(gs_cost_of(&config).launches, 2 * L + 1);
+    for (int k = 0; k < 2; k++) {
+      config.loop = in_one[k];
+      assert_equal(gs_cost_of(&config).launches, L > 1 ? 4 : 3);
+    }
+    gs_config_clear(&config);
+  }
+}
+
 /* ---- timing ---- */
 
 static double now_s(void) {
@@ -293,6 +318,7 @@ static void test_record(void **state) {
     assert_equal(field(json, "bytes_per_s"), bytes / 102e-6);
     assert_equal(field(json, "fraction_of_flops"), flops_ns / 102e3);
     assert_equal(field(json, "fraction_of_copy"), copy_ns / 102e3);
+    assert_true(field(json, "fraction_of_launches") == 0); /* nothing is launched */
     assert_equal(field(json, "floor_ns"), fmax(flops_ns, copy_ns));
     assert_equal(field(json, "fraction_of_floor"), fmax(flops_ns, copy_ns) / 102e3);
     cJSON_Delete(json);
@@ -305,6 +331,44 @@ static void test_record(void **state) {
   gs_config_clear(&config);
 }
 
+/* Each dtype has its own peak; one without any has no fraction of it, and a floor
+ * of what is left; launches make the floor of what is small. */
+static void test_floors(void **state) {
+  (void)state;
+  gs_config config = mlp_config(3, 20, 10);
+  const gs_cost cost = gs_cost_of(&config); /* 6 launches */
+  const double copy_ns = cost.bytes;        /* at 1e9 B/s */
+  gs_timing *timing = calloc(1, sizeof *timing);
+  assert_non_null(timing);
+  timing->count = timing->steps_per_sample = 1;
+  timing->samples_ns[0] = 1e6;
+  for (int d = 0; d < GS_DTYPE_COUNT; d++) {
+    for (int launched = 0; launched < 2; launched++) {
+      gs_floor floor = {.copy_bytes_per_s = 1e9, .launch_ns = launched ? 1e5 : 0};
+      gs_error error = {0};
+      cJSON *json = NULL;
+      for (int e = 0; e < GS_DTYPE_COUNT; e++) floor.flops_per_s[e] = 1e8 * (e + 1);
+      floor.flops_per_s[GS_BF16] = 0;
+      config.dtype = (gs_dtype)d;
+      gs_support_ok(gs_timing_json(timing, &config, &floor, &json, &error), &error);
+      const double flops_ns = d == GS_BF16 ? 0 : cost.flops / (1e8 * (d + 1)) * 1e9;
+      const double bytes_ns = copy_ns * (double)gs_dtype_bytes((gs_dtype)d) / 4;
+      const double floor_ns = fmax(flops_ns, fmax(bytes_ns, launched ? 6e5 : 0));
+      if (d == GS_BF16) {
+        assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "fraction_of_flops")));
+      } else {
+        assert_equal(field(json, "fraction_of_flops"), flops_ns / 1e6);
+      }
+      assert_equal(field(json, "fraction_of_launches"), launched ? 0.6 : 0);
+      assert_equal(field(json, "floor_ns"), floor_ns);
+      assert_equal(field(json, "fraction_of_floor"), floor_ns / 1e6);
+      cJSON_Delete(json);
+    }
+  }
+  free(timing);
+  gs_config_clear(&config);
+}
+
 /* The machine can do something, and multiplying is faster than copying. */
 static void test_floor(void **state) {
   gs_floor floor = {0};
@@ -312,16 +376,18 @@ static void test_floor(void **state) {
   gs_support_ok(gs_floor_measure(*state, &floor, &error), &error);
   assert_true(floor.flops_per_s[GS_F32] > 1e8 && floor.flops_per_s[GS_F32] < 1e15);
   assert_true(floor.flops_per_s[GS_F64] > 1e8 && floor.flops_per_s[GS_F64] < 1e15);
+  assert_true(floor.launch_ns == 0);
   assert_true(floor.copy_bytes_per_s > 1e7 && floor.copy_bytes_per_s < 1e13);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_mlp_flops),  cmocka_unit_test(test_rnn_flops),
-      cmocka_unit_test(test_bytes),      cmocka_unit_test(test_loop_runs),
-      cmocka_unit_test(test_stop_rules), cmocka_unit_test(test_graph),
-      cmocka_unit_test(test_eager),      cmocka_unit_test(test_capture_fails),
-      cmocka_unit_test(test_record),     cmocka_unit_test(test_floor),
+      cmocka_unit_test(test_mlp_flops),     cmocka_unit_test(test_rnn_flops),
+      cmocka_unit_test(test_bytes),         cmocka_unit_test(test_launches),
+      cmocka_unit_test(test_loop_runs),     cmocka_unit_test(test_stop_rules),
+      cmocka_unit_test(test_graph),         cmocka_unit_test(test_eager),
+      cmocka_unit_test(test_capture_fails), cmocka_unit_test(test_record),
+      cmocka_unit_test(test_floors),        cmocka_unit_test(test_floor),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device_alone, gs_support_close_device);
 }

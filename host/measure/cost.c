@@ -7,8 +7,21 @@
  *
  * Bytes, unfused, per layer: read h below, W; write h (and phi' where it is
  * kept); read delta above, W, phi' or h; write delta; read delta and h below,
- * write dW. With a equal widths that is at least 7 B n + 3 n^2 elements. */
+ * write dW. With a equal widths that is at least 7 B n + 3 n^2 elements.
+ *
+ * Launches. Products that need the one before cannot run beside it, whatever the
+ * device: each waits for the last to end and the next to begin, which on a GPU
+ * takes a time of its own (gs_floor.launch_ns). The chain of an mlp is z^1 .. z^L
+ * forward, delta^{L-1} .. delta^1 backward, and dW^1: 2 L products; the other dW
+ * can run beside the deltas, and what is pointwise can be part of a product. The
+ * chain of an rnn is U x for all steps, z_1 .. z_T, delta_{T-1} .. delta_1, and
+ * dW: 2 T + 1. That is what `loop: steps` launches. In a persistent loop a step
+ * waits at a barrier inside one kernel, which costs something else that is not
+ * measured; and with `loop: auto` nobody above the device knows. A least time must
+ * hold however the device does it, so there a loop counts as one launch each way. */
 #include "measure/cost.h"
+
+#include <math.h>
 
 #include "device/device.h"
 
@@ -31,6 +44,7 @@ static gs_cost mlp_cost(const gs_config *config) {
     cost.flops += (l > 1 ? 6 : 4) * B * n_in * n_out;
     cost.bytes += layer_elements(B, n_in, n_out, gs_activation_needs_saved(phi));
   }
+  cost.launches = 2 * (double)config->depth;
   return cost;
 }
 
@@ -48,6 +62,9 @@ static gs_cost rnn_cost(const gs_config *config) {
   gs_cost cost = {0};
   cost.flops = (6 * T - 2) * B * n * n + 4 * T * B * n * n_in;
   cost.bytes = T * (states + 2 * B * n_in) + 3 * weights;
+  const double forward = config->loop == GS_LOOP_STEPS ? T : 1;
+  const double backward = config->loop == GS_LOOP_STEPS ? T - 1 : fmin(T - 1, 1);
+  cost.launches = 1 + forward + backward + 1;
   return cost;
 }
 

@@ -5,9 +5,10 @@
 #include "net/config.h"
 
 typedef struct gs_cost {
-  double flops;   /* multiply-adds count two; products only */
-  double bytes;   /* least traffic between memory and processor, nothing fused */
-  double samples; /* batch x replicas */
+  double flops;    /* multiply-adds count two; products only */
+  double bytes;    /* least traffic between memory and processor, nothing fused */
+  double launches; /* fewest operations that must wait for each other */
+  double samples;  /* batch x replicas */
 } gs_cost;
 
 /* One step: forward, loss, backward, without statistics. */

@@ -134,11 +134,14 @@ static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dty
                       const gs_floor *floor) {
   if (!floor) return true;
   const double peak = floor->flops_per_s[dtype];
-  const double arithmetic_ns = cost->flops / peak * 1e9;
+  /* a peak that was not measured says nothing: fmax passes over NaN */
+  const double arithmetic_ns = peak > 0 ? cost->flops / peak * 1e9 : (double)NAN;
   const double traffic_ns = cost->bytes / floor->copy_bytes_per_s * 1e9;
-  const double floor_ns = fmax(arithmetic_ns, traffic_ns);
+  const double launches_ns = cost->launches * floor->launch_ns;
+  const double floor_ns = fmax(fmax(arithmetic_ns, traffic_ns), launches_ns);
   return gs_json_add_number(json, "fraction_of_flops", arithmetic_ns / median_ns) &&
          gs_json_add_number(json, "fraction_of_copy", traffic_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_launches", launches_ns / median_ns) &&
          gs_json_add_number(json, "floor_ns", floor_ns) &&
          gs_json_add_number(json, "fraction_of_floor", floor_ns / median_ns);
 }
