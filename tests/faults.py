@@ -57,6 +57,14 @@ class Workers(ProgramTest):
     def test_garbage(self):
         self.assert_costs_one_cell("garbage:4", 4, "crashed", "no record")
 
+    def test_lost_device(self):
+        self.assert_costs_one_cell("lost:2", 2, "failed", "the device is lost")
+
+    def test_a_device_lost_again_and_again(self):
+        self.assert_code(self.run_small(fault="lost:0,lost:1,lost:4,crash:5"), 2)
+        self.assertEqual(self.statuses(), ["failed", "failed", "ok", "ok", "failed", "crashed"])
+        self.assert_heals()
+
     def test_printing_library(self):
         done = self.run_small(fault="print:*")
         self.assert_code(done, 0)

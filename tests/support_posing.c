@@ -54,6 +54,9 @@ static gs_status alloc(gs_device *device, size_t bytes, void **memory) {
 
 static void release(gs_device *device, void *memory) {
   cpu(device)->ops->free(cpu(device), memory);
+  if (!posing(device)->lose_at_free) return;
+  device->lost = true;
+  (void)GS_FAIL(&device->error, GS_ERR_DEVICE, "lost at last");
 }
 
 static gs_status upload(gs_device *device, void *to, const void *from, size_t bytes) {

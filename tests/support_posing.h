@@ -23,7 +23,7 @@ typedef struct gs_posing {
   bool capturing, no_capture; /* the latter: graphs are claimed only */
   /* The operation that makes `run` this number fails, for good if `lose` is set. */
   int64_t fail_at;
-  bool lose;
+  bool lose, lose_at_free;
   int64_t fail_captured_at; /* the same for `captured` */
 } gs_posing;
 

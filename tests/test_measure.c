@@ -268,6 +268,50 @@ static void test_ways_the_device_lacks(void **state) {
   gpu->base.ops->destroy(&gpu->base);
 }
 
+/* A device that fails costs the cell; one that is lost for good costs it whatever
+ * the failing call was taken for, and also after the last number was there. */
+static void test_lost_device(void **state) {
+  (void)state;
+  gs_config config = config_of(GS_MLP);
+  set_widths(&config, 2, 4);
+  gs_posing *gpu = gs_support_posing();
+  cJSON *record = measure(&gpu->base, &config);
+  assert_string_equal(string(record, "status"), "ok");
+  cJSON_Delete(record);
+  const int64_t whole = gpu->run;
+  for (int lose = 0; lose < 2; lose++) {
+    for (int64_t at = 1; at <= whole; at += 3) {
+      gpu->run = 0;
+      gpu->fail_at = at;
+      gpu->lose = lose;
+      gpu->base.lost = false;
+      record = measure(&gpu->base, &config);
+      assert_string_equal(string(record, "status"), "failed");
+      assert_string_equal(string(record, "error"), "the failure that was asked for");
+      assert_int_equal(gpu->base.lost, lose);
+      cJSON_Delete(record);
+    }
+  }
+  gpu->fail_at = 0;
+  gpu->base.lost = false;
+  gpu->lose_at_free = true;
+  const gs_measure_options options = gs_measure_defaults();
+  gs_error error = {0};
+  gs_support_ok(gs_measure_cell(&gpu->base, &config, &options, NULL, &record, &error), &error);
+  assert_string_equal(string(record, "status"), "failed");
+  assert_string_equal(string(record, "error"), "lost at last");
+  assert_null(find(record, "timing")); /* a failed cell has none */
+  cJSON_Delete(record);
+  gpu->base.lost = true;
+  config.launch = GS_LAUNCH_GRAPH; /* a reason to skip counts for nothing then */
+  gpu->info.graphs = false;
+  record = measure(&gpu->base, &config);
+  assert_string_equal(string(record, "status"), "failed");
+  cJSON_Delete(record);
+  gs_config_clear(&config);
+  gpu->base.ops->destroy(&gpu->base);
+}
+
 /* What a wide input takes grows with its width, not with the width's square. */
 static void test_wide_input(void **state) {
   gs_config config = config_of(GS_RNN);
@@ -344,6 +388,7 @@ int main(void) {
       cmocka_unit_test(test_levels_and_timing),
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_ways_the_device_lacks),
+      cmocka_unit_test(test_lost_device),
       cmocka_unit_test(test_wide_input),
       cmocka_unit_test(test_native_overflow),
       cmocka_unit_test(test_native_underflow),

@@ -167,7 +167,8 @@ static gs_status measure_into(cJSON *record, gs_device *device, const gs_config 
   return status;
 }
 
-static const char *cell_status(gs_status status) {
+static const char *cell_status(const gs_device *device, gs_status status) {
+  if (device->lost) return "failed";
   switch (status) {
   case GS_OK: return "ok";
   case GS_ERR_MEMORY:
@@ -197,7 +198,12 @@ gs_status gs_measure_cell(gs_device *device, const gs_config *config,
   }
   gs_status status = add_backend(body, device, &own);
   if (status == GS_OK) status = measure_into(body, device, config, options, floor, &own);
-  if (!replace(body, "status", cJSON_CreateString(cell_status(status))) ||
+  if (status == GS_OK && device->lost) { /* on the way out: what was measured is in doubt */
+    status = GS_ERR_DEVICE;
+    own = device->error;
+    cJSON_DeleteItemFromObjectCaseSensitive(body, "timing");
+  }
+  if (!replace(body, "status", cJSON_CreateString(cell_status(device, status))) ||
       !replace(body, "error",
                status == GS_OK ? cJSON_CreateNull() : cJSON_CreateString(own.message))) {
     cJSON_Delete(body);

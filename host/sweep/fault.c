@@ -52,6 +52,12 @@ bool gs_fault_at_cell(int64_t cell, int output) {
   return false;
 }
 
+void gs_fault_at_device(int64_t cell, gs_device *device) {
+  if (!asked("lost", cell)) return;
+  device->lost = true;
+  (void)GS_FAIL(&device->error, GS_ERR_DEVICE, "the device is lost: a fault that was asked for");
+}
+
 bool gs_fault_absent(void) {
   const char *value = getenv(GS_FAULT_VARIABLE);
   return value && strcmp(value, "absent") == 0;

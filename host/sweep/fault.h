@@ -9,6 +9,7 @@
  *   garbage:3  answer with something that is not JSON
  *   print:3    write to the standard output, as a careless library does
  *   slow:3     take 0.2 s longer
+ *   lost:3     lose the device for good while measuring cell 3
  *   *          in place of a number: every cell
  *
  * "absent" (alone) makes the device missing. Without the variable nothing
@@ -16,14 +17,16 @@
 #ifndef GS_SWEEP_FAULT_H
 #define GS_SWEEP_FAULT_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "device/device.h"
 
 #define GS_FAULT_VARIABLE "GRADSWEEP_FAULT"
 
 /* Does what the variable asks for at this cell, on the way to its answer.
  * Returns true when a broken answer has been written to `output` already. */
 bool gs_fault_at_cell(int64_t cell, int output);
+
+/* Marks the device lost, with words, if the variable asks for it at this cell. */
+void gs_fault_at_device(int64_t cell, gs_device *device);
 
 /* Whether the device is to be missing. */
 bool gs_fault_absent(void);

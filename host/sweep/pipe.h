@@ -9,7 +9,9 @@
  *   {"request": "predict", "params": {..}}    -> {"predicted_bytes": n}, or {"error"}
  *   {"request": "cell", "cell": index in the sweep, "id", "name", "params",
  *    "options": gs_measure_options, "floor": {..} or null, "memory_limit_bytes": n}
- *                                             -> the cell's record */
+ *                                             -> the cell's record
+ * A worker whose device is lost ends after its answer: an error, or a record with
+ * the status "failed". */
 #ifndef GS_SWEEP_PIPE_H
 #define GS_SWEEP_PIPE_H
 

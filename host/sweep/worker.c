@@ -161,6 +161,7 @@ static gs_status answer_cell(const worker_state *server, const cJSON *request, g
     return GS_FAIL(error, GS_ERR_INTERNAL, "an incomplete request for a cell");
   }
   if (gs_fault_at_cell(cell.cell, server->output)) return GS_OK;
+  gs_fault_at_device(cell.cell, server->device);
   gs_error failure;
   memset(&failure, 0, sizeof failure);
   cJSON *measured = NULL;
@@ -201,11 +202,11 @@ static gs_status serve(const worker_state *server, int input, gs_error *error) {
   gs_lines lines;
   memset(&lines, 0, sizeof lines);
   gs_status status = answer(server, hello(server), error);
-  while (status == GS_OK && !lines.end) {
+  while (status == GS_OK && !lines.end && !server->device->lost) {
     status = gs_lines_read(&lines, input, error);
     size_t length = 0;
     char *line = NULL;
-    while (status == GS_OK && (line = gs_lines_take(&lines, &length))) {
+    while (status == GS_OK && !server->device->lost && (line = gs_lines_take(&lines, &length))) {
       status = answer_line(server, line, length, error);
     }
   }

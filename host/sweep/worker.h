@@ -7,7 +7,8 @@
 #include "sweep/device_open.h"
 
 /* Says hello, or in its place why the device cannot be opened, and answers
- * requests until the input ends. Errors: GS_ERR_OUTPUT (nobody reads the
+ * requests until the input ends, or until an answer after which the device is
+ * lost: the parent starts another worker. Errors: GS_ERR_OUTPUT (nobody reads the
  * answers); GS_ERR_DATA and GS_ERR_INTERNAL (a request that cannot be
  * understood); GS_ERR_MEMORY. */
 gs_status gs_worker_serve(const gs_device_choice *choice, int input, int output, gs_error *error);
