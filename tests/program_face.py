@@ -88,6 +88,18 @@ class Words(ProgramTest):
         self.assertRegex(done.stdout, r"\d B|KiB|MiB")
         self.assert_nothing_written()
 
+    def test_dry_run_of_every_dtype(self):
+        done = self.program("run", *SMALL, "--dtype=f64,f32,tf32,bf16,f16", "--dry-run")
+        self.assert_code(done, 0)
+        self.assertEqual(done.stdout.count("mlp/"), 5 * SMALL_COUNT)
+        for dtype in ("tf32", "bf16", "f16"):
+            self.assertEqual(len(re.findall(
+                f"skipped  mlp/.*/dtype={dtype}: dtype {dtype} is not supported", done.stdout)), SMALL_COUNT)
+        self.assertRegex(done.stdout, r"limits, \S+ .FLOP/s \(f64\), \S+ .FLOP/s \(f32\) and \S+ .B/s,")
+        self.assertIn(f"{5 * SMALL_COUNT} cells, {3 * SMALL_COUNT} of them skipped", done.stdout)
+        only = self.program("run", *SMALL, "--dtype=bf16", "--dry-run")
+        self.assertRegex(only.stdout, r"measured limits, \S+ .B/s, and")
+
     def test_dry_run_predicts_what_a_run_records(self):
         done = self.program("run", "mlp", "--depth=7", "--width=300", "--dry-run")
         self.assert_code(self.program("run", "mlp", "--depth=7", "--width=300", "--time-limit=0",
@@ -158,6 +170,17 @@ class Output(ProgramTest):
         self.assert_code(dry, 0)
         self.assertEqual(len(re.findall("^.* skipped  rnn/.*: .*(?:bf16|persistent|graph)", dry.stdout, re.M)), 7)
         self.assertRegex(dry.stdout, r"8 cells, 7 of them skipped; at most .* of .*; about [0-9.]+ s")
+
+    def test_dtypes_this_device_lacks(self):
+        done = self.run_small("--dtype=f32,bf16,f16,tf32", "--filter=/tanh/.*L1/")
+        self.assert_code(done, 0)
+        cells = {c["params"]["dtype"]: c for c in self.results()["cells"]}
+        self.assertEqual({d: c["status"] for d, c in cells.items()},
+                         {"f32": "ok", "bf16": "skipped", "f16": "skipped", "tf32": "skipped"})
+        for dtype in ("bf16", "f16", "tf32"):
+            self.assertIn(f"dtype {dtype}", cells[dtype]["error"])
+            self.assertRegex(done.stdout, rf"{dtype} +skipped: dtype {dtype} is not")
+        self.assertIn("1 ok, 3 skipped", done.stdout)
 
     def test_default_folder(self):
         for _ in range(2):

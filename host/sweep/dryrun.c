@@ -21,6 +21,7 @@ typedef struct dry_run {
   double most_bytes;
   double seconds;
   int64_t too_large;
+  uint32_t dtypes; /* of the cells that can run, bit per gs_dtype */
 } dry_run;
 
 static double device_bytes(const cJSON *device) {
@@ -36,6 +37,7 @@ static void print_cell(dry_run *dry, const gs_cell *cell, double bytes, const ch
   if (fits) {
     dry->seconds += seconds;
     dry->most_bytes = fmax(dry->most_bytes, bytes);
+    dry->dtypes |= 1u << cell->config.dtype;
   } else {
     dry->too_large++;
   }
@@ -59,8 +61,25 @@ static gs_status print_cells(dry_run *dry, gs_error *error) {
   return GS_OK;
 }
 
+/* The rates behind the times: of the dtypes that the cells have, and of a copy. */
+static void print_limits(const dry_run *dry) {
+  char text[GS_NUMBER_BYTES];
+  const char *separator = "";
+  (void)fprintf(dry->stream, "time at %.0f%% of the measured limits, ", GS_ESTIMATE_SHARE * 100);
+  for (int d = 0; d < GS_DTYPE_COUNT; d++) {
+    const double rate = dry->floor.flops_per_s[d];
+    if (!(dry->dtypes >> d & 1u) || !(rate > 0)) continue;
+    (void)fprintf(dry->stream, "%s%s (%s)", separator, gs_text_rate(rate, "FLOP/s", text),
+                  gs_dtype_name((gs_dtype)d));
+    separator = ", ";
+  }
+  (void)fprintf(dry->stream, "%s%s, and with --time-limit %g s per cell\n",
+                *separator ? " and " : "", gs_text_rate(dry->floor.copy_bytes_per_s, "B/s", text),
+                dry->options->measure.time_limit_s);
+}
+
 static void print_totals(const dry_run *dry) {
-  char texts[5][GS_NUMBER_BYTES];
+  char texts[3][GS_NUMBER_BYTES];
   (void)fprintf(dry->stream, "%lld cells", (long long)dry->sweep->count);
   if (dry->too_large) {
     (void)fprintf(dry->stream, ", %lld of them skipped", (long long)dry->too_large);
@@ -68,13 +87,7 @@ static void print_totals(const dry_run *dry) {
   (void)fprintf(dry->stream, "; at most %s of %s; about %s\n",
                 gs_text_bytes(dry->most_bytes, texts[0]), gs_text_bytes(dry->limit_bytes, texts[1]),
                 gs_text_seconds(dry->seconds, texts[2]));
-  (void)fprintf(
-      dry->stream,
-      "time at %.0f%% of the measured limits, %s (f32) and %s, and with --time-limit %g s "
-      "per cell\n",
-      GS_ESTIMATE_SHARE * 100, gs_text_rate(dry->floor.flops_per_s[GS_F32], "FLOP/s", texts[3]),
-      gs_text_rate(dry->floor.copy_bytes_per_s, "B/s", texts[4]),
-      dry->options->measure.time_limit_s);
+  print_limits(dry);
 }
 
 static gs_status run(dry_run *dry, gs_error *error) {
