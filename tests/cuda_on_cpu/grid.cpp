@@ -33,8 +33,9 @@ const Launch *running;
 FiberPool *lanes;
 SyncPoint *begun; // after what the launch comes after
 SyncPoint *ended; // by every thread
-std::deque<Block> blocks;
-std::vector<Fiber *> free_fibers;
+// Never destroyed: fibers and shared memory live as long as the process.
+std::deque<Block> &blocks = *new std::deque<Block>;
+std::vector<Fiber *> &free_fibers = *new std::vector<Fiber *>;
 
 // One turn through the threads of a block, in an order of its own.
 struct Turn {

@@ -326,7 +326,7 @@ __global__ void bits_kernel(int *out) {
   out[2] = static_cast<int>(__umulhi(0x80000000u, 6u));
   out[3] = __float_as_int(__int_as_float(0x7fc00001));
   out[4] = __double_as_longlong(1.0) == 0x3ff0000000000000ll;
-  out[5] = min(3, -2) + max(7u, 9u) == 7 && fmaf(2, 3, 4) == 10;
+  out[5] = min(3, -2) == -2 && max(7u, 9u) == 9 && fmaf(2, 3, 4) == 10;
 }
 
 void bits() {
