@@ -279,8 +279,9 @@ static const gs_device_ops posing_ops = {
 
 gs_posing *gs_support_posing(void) {
   gs_posing *made = calloc(1, sizeof *made);
+  gs_error error = {0};
   assert_non_null(made);
-  made->cpu = gs_support_device(1);
+  gs_support_ok(gs_cpu_device_create(1, &made->cpu, &error), &error);
   made->base.ops = &posing_ops;
   made->info = (gs_device_info){.backend = "cuda",
                                 .name = "Pretender 100",
