@@ -164,7 +164,7 @@ int64_t take_units(Batch &batch, const gs_stats_job &job, int64_t first, gs_scra
 template <typename T> cudaError_t launch(gs_queue queue, const Batch &batch) {
   const dim3 grid(batch.blocks);
   const dim3 block(PART_THREADS);
-  const size_t shared = batch.histograms ? stats_counter_bytes<T> : 0;
+  const size_t shared = batch.histograms ? stats_counter_bytes<T> : sizeof(uint32_t);
   if (batch.table.count > FEW) {
     return gs_launch(stats_kernel<T, MANY>, grid, block, shared, queue.stream, batch.table);
   }

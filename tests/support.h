@@ -22,10 +22,11 @@ void gs_support_ok(gs_status status, const gs_error *error);
 gs_device *gs_support_device(int threads);
 /* Does the test device compute with this dtype? */
 bool gs_support_has(const gs_device *device, gs_dtype dtype);
-/* Is it a GPU, or one that is simulated (GRADSWEEP_TEST_SIMULATED=1)? The latter is slow:
- * tests with many cases take some of them. */
+/* Is it a GPU? */
 bool gs_support_cuda(void);
-bool gs_support_simulated(void);
+/* Where a GPU is simulated (GRADSWEEP_TEST_SIMULATED=1), which is slow, tests with many
+ * cases take every `of`-th: call this once for each. Elsewhere they take them all. */
+bool gs_support_takes(int of);
 
 /* A group's set-up and tear-down: *state is the test device with two threads, or
  * with one, for tests that other processes' threads must not hold up. */

@@ -23,8 +23,8 @@ void *gs_pool_take(gs_pool *pool, size_t bytes) {
   return *memory;
 }
 
-gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t replicas,
-                     bool recurrent, int threads) {
+gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t replicas, int64_t steps,
+                     int threads) {
   gs_pool pool = {.device = gs_support_device(threads), .random = 1};
   const int64_t elements = columns * (rows > columns ? rows : columns);
   const gs_workspace_need need = {.rows = rows,
@@ -33,7 +33,9 @@ gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t repl
                                   .elements = elements,
                                   .replicas = replicas,
                                   .dtype = dtype,
-                                  .recurrent = recurrent};
+                                  .steps = steps > 0 ? steps : 1,
+                                  .window = 1,
+                                  .recurrent = steps > 0};
   const size_t bytes = pool.device->ops->workspace_bytes(pool.device, &need);
   void *workspace = gs_pool_take(&pool, bytes);
   gs_support_ok(pool.device->ops->set_workspace(pool.device, workspace, &need),

@@ -15,10 +15,10 @@ typedef struct gs_pool {
   uint64_t random;
 } gs_pool;
 
-/* Opens a pool for operations of up to `rows` rows (all steps) and `columns`
- * columns. gs_pool_close frees everything. */
-gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t replicas,
-                     bool recurrent, int threads);
+/* Opens a pool for operations of up to `rows` rows (all steps) and `columns` columns, on
+ * sequences of `steps` steps (0: none). gs_pool_close frees everything. */
+gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t replicas, int64_t steps,
+                     int threads);
 void gs_pool_close(gs_pool *pool);
 void *gs_pool_take(gs_pool *pool, size_t bytes);
 

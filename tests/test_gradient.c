@@ -16,6 +16,9 @@
 #include "support_reference.h"
 
 static const double TOLERANCE = 1e-6;
+/* What the losses' rounding leaves in their differences depends on the order in which a
+ * backend adds; the CPU's leaves less. */
+static double tolerance(void) { return gs_support_cuda() ? 2 * TOLERANCE : TOLERANCE; }
 enum { PROBES = 5, MAX_SEEDS = 100, MAX_REPLICAS = 2, CROSSED = -1 };
 
 static gs_device *device;
@@ -149,7 +152,7 @@ static int check_parameters(gs_network *network) {
     double *gradient = gs_support_download(device, &from);
     const double error = gradient_error(network, &parameter, gradient);
     free(gradient);
-    if (error <= TOLERANCE && !(error < 0)) continue;
+    if (error <= tolerance() && !(error < 0)) continue;
     failures = error < 0 ? CROSSED : failures + 1;
     if (failures > 0) report(gs_network_config(network), parameters[i], error);
   }
@@ -194,6 +197,7 @@ static void test_mlp(void **state) {
   int failures = 0;
   for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+      if (!gs_support_takes(4)) continue;
       gs_config config = gs_support_mlp(1, 1, (gs_activation_kind)kind, GS_INIT_LECUN_NORMAL);
       /* another activation at the output than inside, each in its turn */
       config.output_activation =
@@ -216,6 +220,7 @@ static void test_rnn(void **state) {
   for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
       for (int variant = 0; variant < 4; variant++) {
+        if (!gs_support_takes(13)) continue;
         gs_config config = gs_support_rnn(shapes[s].seq_len, shapes[s].hidden,
                                           (gs_activation_kind)kind, GS_INIT_LECUN_NORMAL);
         config.input = shapes[s].input;

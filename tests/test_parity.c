@@ -114,8 +114,8 @@ static void compare_norms(const parity_case *c, gs_dtype dtype, gs_network *cpu,
       assert_int_equal(a.stats[i].inf, b.stats[i].inf);
       if (!both_zero && !(fabs(got - want) <= norm_tolerance(dtype, c->length)))
         fail_msg("%s, %s: log10 norm of %s at point %d is %.9g, the CPU's %.9g", c->name,
-                 gs_dtype_name(dtype), gs_quantity_name((gs_quantity)q),
-                 (int)(i / c->replicas) + 1, got, want);
+                 gs_dtype_name(dtype), gs_quantity_name((gs_quantity)q), (int)(i / c->replicas) + 1,
+                 got, want);
     }
     gs_quantity_stats_clear(&a);
     gs_quantity_stats_clear(&b);
@@ -220,8 +220,7 @@ static void check_graph(const fixture *f, const parity_case *c, bool warm) {
   gs_network *replayed = gs_support_network(device, &config, false);
   if (warm) gs_support_step(eager, true);
   gs_graph *graph = capture(replayed, true);
-  for (int i = 0; i < 3; i++)
-    gs_support_ok(device->ops->replay(device, graph), &device->error);
+  for (int i = 0; i < 3; i++) gs_support_ok(device->ops->replay(device, graph), &device->error);
   gs_support_step(eager, true);
   size_t size, other_size;
   unsigned char *of_eager = results_of(eager, &size);

@@ -175,6 +175,7 @@ static void test_mlp(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof mlps / sizeof *mlps; i++) {
     const mlp_case *c = &mlps[i];
+    if (!gs_support_takes(3)) continue;
     gs_config config = gs_support_mlp(c->depth, c->width, c->activation, c->init);
     config.dtype = c->dtype;
     config.init.std = c->std;
@@ -217,6 +218,7 @@ static void test_rnn(void **state) {
   for (size_t i = 0; i < sizeof rnns / sizeof *rnns; i++)
     for (int variant = 0; variant < 8; variant++) {
       const rnn_case *c = &rnns[i];
+      if (!gs_support_takes(9)) continue;
       gs_config config = gs_support_rnn(c->seq_len, c->hidden, c->activation, GS_INIT_NORMAL);
       config.dtype = c->dtype;
       config.init.std = c->std;

@@ -36,7 +36,8 @@ struct gs_cuda_plan {
   cublasLtMatmulDesc_t desc;
   cublasLtMatrixLayout_t a, b, c; /* of the column-major product: a is the caller's b */
   cublasLtMatmulAlgo_t algo;
-  bool measured; /* or not worth another try */
+  bool chosen;   /* algo is one that serves */
+  bool measured; /* ... or the fastest, or not worth another try */
   int tries;
 };
 
@@ -340,6 +341,7 @@ static gs_status choose(gs_device *device, gs_cuda_plan *plan, const gs_cuda_pro
                    (long long)plan->key.m, (long long)plan->key.n, (long long)plan->key.k);
   }
   plan->algo = results[0].algo;
+  plan->chosen = true;
   if (cuda->capturing) return GS_OK;
   trial t = {device, plan, p, side ? cuda->streams.side : cuda->streams.main, NULL, NULL};
   cudaError_t code = cudaStreamSynchronize(t.stream); /* let nothing else run meanwhile */
@@ -377,6 +379,8 @@ gs_status gs_cuda_multiply(gs_device *device, const gs_cuda_product *p, bool sid
     cuda->plan_count++;
   }
   gs_cuda_plan *plan = *place;
-  if (!plan->measured && !cuda->capturing) GS_TRY(choose(device, plan, p, side));
+  if (!plan->chosen || (!plan->measured && !cuda->capturing)) {
+    GS_TRY(choose(device, plan, p, side));
+  }
   return gs_cuda_check_lt(device, run(cuda, plan, p, &plan->algo), "multiplying matrices");
 }
