@@ -8,17 +8,12 @@
 // every launch, and the bits do not depend on how the work is cut.
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include "cuda_on_cpu_control.h"
-#include "device/scale.h"
 #include "kernels/kernels.h"
+#include "sequence.h"
 
 namespace {
 
@@ -31,189 +26,7 @@ bool expect(bool held, const std::string &what) {
   return held;
 }
 
-void must(cudaError_t status, const char *what) {
-  if (status == cudaSuccess) return;
-  std::fprintf(stderr, "%s: %d\n", what, static_cast<int>(status));
-  std::exit(1);
-}
-
-// ---- numbers -------------------------------------------------------------------
-
-uint32_t random_state = 1;
-double uniform() { // in (-1, 1)
-  random_state = random_state * 1664525u + 1013904223u;
-  return (static_cast<double>(random_state >> 8) + 0.5) / (1 << 23) - 1;
-}
-
-size_t bytes_of(gs_dtype dtype) { return dtype == GS_F32 ? 4 : 2; }
-
 double tolerance(gs_dtype dtype) { return dtype == GS_F32 ? 1e-5 : dtype == GS_BF16 ? 1e-2 : 2e-3; }
-
-void put(gs_dtype dtype, unsigned char *to, double value) {
-  const auto rounded = static_cast<float>(value);
-  if (dtype == GS_F32) {
-    std::memcpy(to, &rounded, 4);
-  } else if (dtype == GS_BF16) {
-    const __nv_bfloat16 half = __float2bfloat16_rn(rounded);
-    std::memcpy(to, &half, 2);
-  } else {
-    const __half half = __float2half_rn(rounded);
-    std::memcpy(to, &half, 2);
-  }
-}
-
-double get(gs_dtype dtype, const unsigned char *from) {
-  if (dtype == GS_F32) {
-    float value;
-    std::memcpy(&value, from, 4);
-    return static_cast<double>(value);
-  }
-  if (dtype == GS_BF16) {
-    __nv_bfloat16 value;
-    std::memcpy(&value, from, 2);
-    return static_cast<double>(__bfloat162float(value));
-  }
-  __half value;
-  std::memcpy(&value, from, 2);
-  return static_cast<double>(__half2float(value));
-}
-
-// phi and phi' at z.
-struct Phi {
-  double value, slope;
-};
-
-Phi phi_at(gs_activation phi, double z) {
-  const double sigmoid = 1 / (1 + std::exp(-z));
-  const double normal = std::erfc(-z / std::sqrt(2.0)) / 2;
-  const double density = std::exp(-z * z / 2) / std::sqrt(2 * M_PI);
-  const double lambda = 1.0507009873554805;
-  const double alpha = 1.6732632423543772;
-  switch (phi.kind) {
-  case GS_SIGMOID: return {sigmoid, sigmoid * (1 - sigmoid)};
-  case GS_TANH: return {std::tanh(z), 1 / std::pow(std::cosh(z), 2)};
-  case GS_RELU: return {z > 0 ? z : 0, z > 0 ? 1.0 : 0.0};
-  case GS_LEAKY_RELU: return {z > 0 ? z : phi.slope * z, z > 0 ? 1.0 : phi.slope};
-  case GS_ELU: return {z > 0 ? z : std::expm1(z), z > 0 ? 1 : std::exp(z)};
-  case GS_SELU:
-    return {lambda * (z > 0 ? z : alpha * std::expm1(z)),
-            lambda * (z > 0 ? 1 : alpha * std::exp(z))};
-  case GS_GELU: return {z * normal, normal + z * density};
-  case GS_SILU: return {z * sigmoid, sigmoid + z * sigmoid * (1 - sigmoid)};
-  case GS_SOFTSIGN: return {z / (1 + std::fabs(z)), 1 / std::pow(1 + std::fabs(z), 2)};
-  case GS_SOFTPLUS: return {std::log1p(std::exp(z)), sigmoid};
-  case GS_IDENTITY:
-  case GS_ACTIVATION_COUNT: break;
-  }
-  return {z, 1};
-}
-
-// ---- tensors in device memory -----------------------------------------------------
-
-// A sequence of `blocks` blocks of rows. What no element occupies is NaN.
-class Sequence {
-public:
-  Sequence(gs_dtype dtype, int replicas, int blocks, int rows, int cols, int pad, bool tracked)
-      : rows_(rows), blocks_(blocks) {
-    tensor = gs_tensor{};
-    tensor.rows = static_cast<int64_t>(blocks) * rows;
-    tensor.cols = cols;
-    tensor.ld = cols + pad;
-    tensor.stride = tensor.rows * tensor.ld + pad;
-    tensor.replicas = replicas;
-    tensor.dtype = dtype;
-    image.assign(static_cast<size_t>(replicas * tensor.stride) * bytes_of(dtype), 0xff);
-    must(cudaMalloc(&tensor.data, image.size()), "cudaMalloc");
-    if (!tracked) return;
-    slots.assign(static_cast<size_t>(blocks * replicas), gs_scale{0, GS_PEAK_NONE});
-    void *memory = nullptr;
-    must(cudaMalloc(&memory, slots.size() * sizeof(gs_scale)), "cudaMalloc");
-    tensor.scale = static_cast<gs_scale *>(memory);
-  }
-  ~Sequence() {
-    cudaFree(tensor.data);
-    cudaFree(tensor.scale);
-  }
-  Sequence(const Sequence &) = delete;
-  Sequence &operator=(const Sequence &) = delete;
-
-  double digits(int replica, int block, int row, int col) const {
-    return get(tensor.dtype, image.data() + offset(replica, block, row, col));
-  }
-  double at(int replica, int block, int row, int col) const {
-    return std::ldexp(digits(replica, block, row, col), exponent(replica, block));
-  }
-  int exponent(int replica, int block) const {
-    return slots.empty() ? 0 : slot(replica, block).exponent;
-  }
-  const gs_scale &slot(int replica, int block) const {
-    return slots[static_cast<size_t>(block * tensor.replicas + replica)];
-  }
-  // What the operations take for a slot that does not exist.
-  gs_scale input(int replica, int block) const {
-    return slots.empty() ? gs_scale{0, GS_PEAK_NONE} : gs_scale_input(slot(replica, block));
-  }
-  int32_t peak(int replica, int block) const {
-    int32_t most = GS_PEAK_NONE;
-    for (int i = 0; i < rows_; i++) {
-      for (int j = 0; j < tensor.cols; j++) {
-        const double x = digits(replica, block, i, j);
-        if (x != 0 && std::isfinite(x) && std::ilogb(x) > most) most = std::ilogb(x);
-      }
-    }
-    return most;
-  }
-
-  // Random digits of a magnitude, with an exponent that takes it to `size`.
-  void fill(int block, double magnitude, int exponent) {
-    for (int r = 0; r < tensor.replicas; r++) {
-      for (int i = 0; i < rows_; i++) {
-        for (int j = 0; j < tensor.cols; j++) {
-          put(tensor.dtype, image.data() + offset(r, block, i, j), magnitude * uniform());
-        }
-      }
-      if (!slots.empty()) {
-        slots[static_cast<size_t>(block * tensor.replicas + r)] =
-            gs_scale{exponent + r, peak(r, block)};
-      }
-    }
-  }
-  void fill_all(double magnitude, int exponent) {
-    for (int block = 0; block < blocks_; block++) fill(block, magnitude, exponent - 3 * block);
-  }
-
-  void upload() const {
-    must(cudaMemcpy(tensor.data, image.data(), image.size(), cudaMemcpyHostToDevice), "upload");
-    if (slots.empty()) return;
-    must(cudaMemcpy(tensor.scale, slots.data(), slots.size() * sizeof(gs_scale),
-                    cudaMemcpyHostToDevice),
-         "upload");
-  }
-  void download() {
-    must(cudaMemcpy(image.data(), tensor.data, image.size(), cudaMemcpyDeviceToHost), "download");
-    if (slots.empty()) return;
-    must(cudaMemcpy(slots.data(), tensor.scale, slots.size() * sizeof(gs_scale),
-                    cudaMemcpyDeviceToHost),
-         "download");
-  }
-  bool same(const Sequence &other) const {
-    return image == other.image &&
-           (slots.empty() ||
-            std::memcmp(slots.data(), other.slots.data(), slots.size() * sizeof(gs_scale)) == 0);
-  }
-
-  gs_tensor tensor;
-  std::vector<unsigned char> image;
-  std::vector<gs_scale> slots;
-
-private:
-  size_t offset(int replica, int block, int row, int col) const {
-    const int64_t element =
-        replica * tensor.stride + (static_cast<int64_t>(block) * rows_ + row) * tensor.ld + col;
-    return static_cast<size_t>(element) * bytes_of(tensor.dtype);
-  }
-  int rows_, blocks_;
-};
 
 // ---- cases -----------------------------------------------------------------------
 
@@ -326,102 +139,119 @@ private:
 
 // ---- judging ---------------------------------------------------------------------
 
-// The largest error among a step's elements, and the largest magnitude.
-struct Error {
-  double most = 0, scale = 0;
+// Errors of a step's elements, relative to the largest of them. f16's least number is
+// not small beside what has almost vanished.
+void expect_close(const Case &c, const std::vector<double> &got, const std::vector<double> &want,
+                  int exponent, const std::string &what) {
+  double most = 0;
+  double scale = 0;
   bool finite = true;
-  void add(double got, double want) {
-    if (!std::isfinite(got)) finite = false;
-    most = std::fmax(most, std::fabs(got - want));
-    scale = std::fmax(scale, std::fabs(want));
+  for (size_t i = 0; i < want.size(); i++) {
+    if (!std::isfinite(got[i])) finite = false;
+    most = std::fmax(most, std::fabs(got[i] - want[i]));
+    scale = std::fmax(scale, std::fabs(want[i]));
   }
-  bool within(double tol) const { return finite && most <= tol * scale; }
-};
+  const double least = c.dtype == GS_F16 ? std::ldexp(1.0, exponent - 24) : 0;
+  expect(finite && most <= tolerance(c.dtype) * scale + least, what);
+}
 
-void check_forward(const Case &c, const Data &data, const Sequence &p) {
-  const std::string name = name_of(c) + ": ";
-  for (int r = 0; r < c.replicas; r++) {
-    for (int t = 1; t <= c.steps; t++) {
-      Error of_h;
-      Error of_slope;
-      for (int i = 0; i < c.batch; i++) {
-        for (int u = 0; u < c.n; u++) {
-          double z = p.at(r, t - 1, i, u);
-          for (int k = 0; k < c.n; k++) z += data.w.at(r, 0, u, k) * data.h.at(r, t - 1, i, k);
-          const Phi phi = phi_at(c.phi, z);
-          of_h.add(data.h.at(r, t, i, u), phi.value);
-          if (!data.homogeneous) of_slope.add(data.slopes(c).at(r, t - 1, i, u), phi.slope);
-        }
+void expect_slot(const Sequence &sequence, int replica, int block, int32_t exponent,
+                 const std::string &what) {
+  if (sequence.slots.empty()) return;
+  expect(sequence.slot(replica, block).exponent == exponent, what + ": exponent");
+  expect(sequence.slot(replica, block).peak == sequence.peak(replica, block), what + ": peak");
+}
+
+// y += x M^T or, with by_columns, x M, row by row.
+void add_product(const Case &c, const std::vector<double> &m, bool by_columns,
+                 const std::vector<double> &x, std::vector<double> &y) {
+  const auto n = static_cast<size_t>(c.n);
+  for (size_t i = 0; i < static_cast<size_t>(c.batch); i++) {
+    for (size_t u = 0; u < n; u++) {
+      for (size_t k = 0; k < n; k++) {
+        y[i * n + u] += (by_columns ? m[k * n + u] : m[u * n + k]) * x[i * n + k];
       }
-      const std::string where = " of step " + std::to_string(t) + ", replica " + std::to_string(r);
-      expect(of_h.within(tolerance(c.dtype)), name + "h" + where);
-      expect(of_slope.within(tolerance(c.dtype)), name + "phi'" + where);
-      if (data.h.slots.empty()) continue;
-      const gs_scale before = data.h.input(r, t - 1);
-      const int32_t exponent =
-          gs_scale_join(before.exponent + gs_scale_shift(before.peak, c.dtype), 0);
-      expect(data.h.slot(r, t).exponent == exponent, name + "exponent of h" + where);
-      expect(data.h.slot(r, t).peak == data.h.peak(r, t), name + "peak of h" + where);
     }
   }
 }
 
-double slope_of(const Case &c, const Data &data, int r, int t, int i, int u) {
-  if (!data.homogeneous) return data.slopes(c).at(r, t - 1, i, u);
-  if (c.phi.kind == GS_IDENTITY) return 1;
-  const double below = c.phi.kind == GS_RELU ? 0 : c.phi.slope;
-  return data.h.digits(r, t, i, u) <= 0 ? below : 1;
+int32_t shifted(const Case &c, gs_scale slot) {
+  return slot.exponent + gs_scale_shift(slot.peak, c.dtype);
 }
 
-void check_backward(const Case &c, const Data &data) {
-  const std::string name = name_of(c) + ": ";
-  for (int r = 0; r < c.replicas; r++) {
-    for (int t = c.steps; t >= 1; t--) {
-      const int block = c.every ? t - 1 : t == c.steps ? 0 : -1;
-      Error error;
-      for (int i = 0; i < c.batch; i++) {
-        for (int u = 0; u < c.n; u++) {
-          double eps = block < 0 ? 0 : data.dh.at(r, block, i, u);
-          for (int k = 0; t < c.steps && k < c.n; k++) {
-            eps += data.w.at(r, 0, k, u) * data.delta.at(r, t, i, k);
-          }
-          error.add(data.delta.at(r, t - 1, i, u), eps * slope_of(c, data, r, t, i, u));
-        }
-      }
-      const std::string where = " of step " + std::to_string(t) + ", replica " + std::to_string(r);
-      expect(error.within(tolerance(c.dtype)), name + "delta" + where);
-      if (data.delta.slots.empty()) continue;
-      const gs_scale next = t == c.steps ? gs_scale{0, GS_PEAK_NONE} : data.delta.input(r, t);
-      const gs_scale dh = block < 0 ? gs_scale{0, GS_PEAK_NONE} : data.dh.input(r, block);
-      const int32_t of_next = next.exponent + gs_scale_shift(next.peak, c.dtype);
-      const int32_t of_dh = dh.exponent + gs_scale_shift(dh.peak, c.dtype);
-      const int32_t exponent = t == c.steps ? of_dh
-                               : block < 0  ? of_next
-                                            : gs_scale_join(of_next, of_dh);
-      expect(data.delta.slot(r, t - 1).exponent == exponent, name + "exponent of delta" + where);
-      expect(data.delta.slot(r, t - 1).peak == data.delta.peak(r, t - 1),
-             name + "peak of delta" + where);
-    }
+void check_forward(const Case &c, const Data &data, const Sequence &p, int r, int t) {
+  const std::string what =
+      name_of(c) + ": step " + std::to_string(t) + ", replica " + std::to_string(r) + ": ";
+  std::vector<double> z = p.values(r, t - 1);
+  add_product(c, data.w.values(r, 0), false, data.h.values(r, t - 1), z);
+  std::vector<double> slope = z;
+  for (size_t i = 0; i < z.size(); i++) {
+    const Phi phi = phi_at(c.phi, z[i]);
+    z[i] = phi.value;
+    slope[i] = phi.slope;
   }
+  expect_close(c, data.h.values(r, t), z, data.h.exponent(r, t), what + "h");
+  if (!data.homogeneous) {
+    expect_close(c, data.slopes(c).values(r, t - 1), slope, 0, what + "phi'");
+  }
+  expect_slot(data.h, r, t, gs_scale_join(shifted(c, data.h.input(r, t - 1)), 0), what + "h");
+}
+
+// phi' of a step as the forward pass left it.
+std::vector<double> slopes_of(const Case &c, const Data &data, int r, int t) {
+  if (!data.homogeneous) return data.slopes(c).values(r, t - 1);
+  std::vector<double> slope = data.h.values(r, t);
+  const double below = c.phi.kind == GS_RELU ? 0 : c.phi.kind == GS_IDENTITY ? 1 : c.phi.slope;
+  for (double &each : slope) each = each <= 0 ? below : 1;
+  return slope;
+}
+
+void check_backward(const Case &c, const Data &data, int r, int t) {
+  const std::string what =
+      name_of(c) + ": step " + std::to_string(t) + ", replica " + std::to_string(r) + ": ";
+  const bool last = t == c.steps;
+  const bool seen = c.every || last;
+  const int block = c.every ? t - 1 : 0;
+  std::vector<double> delta(static_cast<size_t>(c.batch * c.n), 0.0);
+  if (seen) delta = data.dh.values(r, block);
+  if (!last) add_product(c, data.w.values(r, 0), true, data.delta.values(r, t), delta);
+  const std::vector<double> slope = slopes_of(c, data, r, t);
+  for (size_t i = 0; i < delta.size(); i++) delta[i] *= slope[i];
+  expect_close(c, data.delta.values(r, t - 1), delta, data.delta.exponent(r, t - 1),
+               what + "delta");
+  const int32_t of_next = last ? 0 : shifted(c, data.delta.input(r, t));
+  const int32_t of_dh = seen ? shifted(c, data.dh.input(r, block)) : 0;
+  const int32_t exponent = last ? of_dh : seen ? gs_scale_join(of_next, of_dh) : of_next;
+  expect_slot(data.delta, r, t - 1, exponent, what + "delta");
+}
+
+// Thread orders, and devices of fewer multiprocessors, on which the work is cut in
+// another way.
+void check_same_bits(Runner &runner, const Case &c, const Data &data) {
+  for (int i = 1; i < 4; i++) {
+    gs_sim_set_order(i % 3);
+    Data again(c);
+    if (!runner.run(c, again, 4 - i)) continue;
+    const bool same = again.h.same(data.h) && again.delta.same(data.delta) &&
+                      again.slopes(c).same(data.slopes(c));
+    expect(same, name_of(c) + ": the same bits on " + std::to_string(4 - i) + " multiprocessors");
+    expect(runner.counters_clear(), name_of(c) + ": counters are 0 again");
+  }
+  gs_sim_set_order(0);
 }
 
 void check_case(Runner &runner, const Case &c) {
   Data data(c);
   const Data start(c);
-  std::vector<unsigned char> p = start.p.image;
   if (!expect(runner.run(c, data, 4), name_of(c) + ": fits")) return;
   expect(runner.counters_clear(), name_of(c) + ": counters are 0 afterwards");
-  check_forward(c, data, start.p);
-  check_backward(c, data);
-  for (int multiprocessors = 4; multiprocessors >= 1; multiprocessors--) {
-    Data again(c);
-    if (!runner.run(c, again, multiprocessors)) continue;
-    const bool same = again.h.same(data.h) && again.delta.same(data.delta) &&
-                      again.slopes(c).same(data.slopes(c));
-    expect(same, name_of(c) + ": the same bits on " + std::to_string(multiprocessors) +
-                     " multiprocessors");
-    expect(runner.counters_clear(), name_of(c) + ": counters are 0 again");
+  for (int r = 0; r < c.replicas; r++) {
+    for (int t = 1; t <= c.steps; t++) {
+      check_forward(c, data, start.p, r, t);
+      check_backward(c, data, r, t);
+    }
   }
+  check_same_bits(runner, c, data);
 }
 
 // ---- the cases ---------------------------------------------------------------------
@@ -515,12 +345,9 @@ void check_refusals(const Runner &runner) {
 int main() {
   {
     Runner runner;
-    for (int order = 0; order < 3; order++) {
-      gs_sim_set_order(order);
-      check_shapes(runner);
-      check_activations(runner);
-      check_range(runner);
-    }
+    check_shapes(runner);
+    check_activations(runner);
+    check_range(runner);
     check_refusals(runner);
   }
   std::printf("%d checks, %d failed\n", checks, failures);
