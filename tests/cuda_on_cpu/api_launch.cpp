@@ -1,5 +1,5 @@
 // Launches: limits, and the copy of the arguments.
-#include <cstdio>
+#include <algorithm>
 #include <map>
 
 #include "api.h"
@@ -17,18 +17,27 @@ namespace {
 
 std::map<const void *, size_t> shared_limits; // raised by cudaFuncSetAttribute
 
+// Most dynamic shared memory.
 size_t shared_limit(const void *kernel) {
   const auto found = shared_limits.find(kernel);
   return found == shared_limits.end() ? max_static_shared_bytes : found->second;
+}
+
+// What is left for arrays: of 48 KiB beside the dynamic memory, or, for a kernel
+// whose limit was raised, of all beside that limit.
+size_t static_limit(const Launch &launch) {
+  const auto found = shared_limits.find(launch.kernel);
+  if (found == shared_limits.end()) return max_static_shared_bytes - launch.shared_bytes;
+  return std::min(max_static_shared_bytes, max_shared_bytes - found->second);
 }
 
 int resident_blocks_per_multiprocessor(size_t threads, size_t shared_bytes) {
   const size_t warps = (threads + warp_lanes - 1) / warp_lanes;
   size_t blocks = pretended_threads_per_multiprocessor / (warps * warp_lanes);
   const size_t reserved = 1024; // of shared memory, for each block
-  blocks = blocks < 16 ? blocks : 16;
+  blocks = std::min<size_t>(blocks, 16);
   const size_t by_shared = pretended_shared_per_multiprocessor / (shared_bytes + reserved);
-  return static_cast<int>(blocks < by_shared ? blocks : by_shared);
+  return static_cast<int>(std::min(blocks, by_shared));
 }
 
 cudaError_t check(const Launch &launch) {
@@ -69,7 +78,8 @@ cudaError_t launch(const Launch &launch) {
     cudaError_t error = check(launch);
     if (error == cudaSuccess) error = launch_begins();
     if (error != cudaSuccess) return error;
-    const auto owned = std::make_shared<const OwnedLaunch>(launch);
+    const auto owned = std::make_shared<OwnedLaunch>(launch);
+    owned->launch.static_limit = static_limit(launch);
     return enqueue_work(launch.stream, [owned](Stream &stream) {
       const HeapOpen open;
       const Launch &run = owned->launch;

@@ -40,7 +40,8 @@ struct Warp {
 // bytes start as NaN; forbidden bytes lie between objects.
 class SharedMemory {
 public:
-  void begin(size_t dynamic_bytes);
+  // static_limit: what objects may take in all.
+  void begin(size_t dynamic_bytes, size_t static_limit);
   void *dynamic() const { return dynamic_; }
   void *object(const void *declaration, size_t bytes);
   // Dies if bytes between the objects were written.
@@ -52,11 +53,12 @@ private:
     unsigned char *first;
     size_t bytes;
   };
-  unsigned char *allocate(size_t bytes);
+  unsigned char *add(const void *declaration, size_t bytes);
   std::vector<Object> objects_;
   unsigned char *arena_ = nullptr;
   size_t used_ = 0;
   size_t static_bytes_ = 0;
+  size_t static_limit_ = 0;
   void *dynamic_ = nullptr;
 };
 

@@ -175,7 +175,7 @@ void begin_block(Block &block, uint64_t number) {
   block.live = count;
   block.at_barrier = 0;
   for (SyncPoint &edge : block.barrier_edge) edge.reset();
-  block.shared.begin(launch.shared_bytes);
+  block.shared.begin(launch.shared_bytes, launch.static_limit);
 }
 
 [[noreturn]] void die_waiting(Thread &thread) {

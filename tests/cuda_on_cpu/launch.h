@@ -13,6 +13,7 @@ struct Launch {
   dim3 grid;
   dim3 block;
   size_t shared_bytes; // dynamic
+  size_t static_limit; // bytes of shared arrays; the runtime sets it
   cudaStream_t stream;
   bool cooperative;
   void (*call)(const void *closure); // runs the kernel for the current thread

@@ -1,11 +1,10 @@
 // Shared memory of one block.
 //
-// Objects lie in an arena that keeps its place from block to block: forbidden
-// to the address sanitizer except where an object lies, and compared with its
+// Objects lie in an arena that keeps its place from block to block. The bytes
+// between two are forbidden to the address sanitizer, and compared with their
 // filling at the end, so that writes past an object are found without it, too.
 // Under the thread sanitizer every object is an allocation of its own: the next
 // block's shared memory is other memory, as far as races are concerned.
-#include <algorithm>
 #include <cstdlib>
 
 #include "block.h"
@@ -16,13 +15,14 @@ namespace gs_sim {
 namespace {
 
 constexpr size_t gap = 64;
-constexpr size_t arena_bytes = (256 << 10);
+constexpr size_t arena_bytes = 256 << 10;
 
-size_t rounded(size_t bytes) { return (bytes + 15) & ~size_t{15}; }
+// An object with the gap behind it.
+size_t taken(size_t bytes) { return (bytes + 15) / 16 * 16 + gap; }
 
 } // namespace
 
-void SharedMemory::begin(size_t dynamic_bytes) {
+void SharedMemory::begin(size_t dynamic_bytes, size_t static_limit) {
   if (!with_tsan && arena_ == nullptr) {
     arena_ = static_cast<unsigned char *>(std::aligned_alloc(gap, arena_bytes));
     fill_bytes(arena_, 0xff, arena_bytes);
@@ -30,58 +30,49 @@ void SharedMemory::begin(size_t dynamic_bytes) {
   }
   used_ = gap;
   static_bytes_ = 0;
-  dynamic_ = dynamic_bytes > 0 ? allocate(dynamic_bytes) : nullptr;
-  if (dynamic_bytes > 0) {
-    const Quiet quiet;
-    objects_.push_back({nullptr, static_cast<unsigned char *>(dynamic_), dynamic_bytes});
-  }
-}
-
-unsigned char *SharedMemory::allocate(size_t bytes) {
-  if (with_tsan) {
-    const Quiet quiet;
-    auto *memory = static_cast<unsigned char *>(std::aligned_alloc(16, rounded(bytes)));
-    fill_bytes(memory, 0xff, rounded(bytes));
-    return memory;
-  }
-  unsigned char *memory = arena_ + used_;
-  used_ += rounded(bytes) + gap;
-  allow_bytes(memory, bytes);
-  return memory;
+  static_limit_ = static_limit;
+  dynamic_ = dynamic_bytes > 0 ? add(nullptr, dynamic_bytes) : nullptr;
 }
 
 void *SharedMemory::object(const void *declaration, size_t bytes) {
   for (const Object &object : objects_)
     if (object.declaration == declaration) return object.first;
-  static_bytes_ += rounded(bytes);
-  if (static_bytes_ > max_static_shared_bytes)
-    die("%zu bytes of shared arrays: more than %zu", static_bytes_, max_static_shared_bytes);
-  if (used_ + rounded(bytes) + gap > arena_bytes) die("shared memory is full");
-  unsigned char *memory = allocate(bytes);
+  static_bytes_ += bytes;
+  if (static_bytes_ > static_limit_)
+    die("%zu bytes of shared arrays: this launch leaves %zu for them", static_bytes_,
+        static_limit_);
+  return add(declaration, bytes);
+}
+
+unsigned char *SharedMemory::add(const void *declaration, size_t bytes) {
   const Quiet quiet;
+  unsigned char *memory = arena_ + used_;
+  if (with_tsan) {
+    memory = static_cast<unsigned char *>(std::aligned_alloc(16, taken(bytes)));
+    fill_bytes(memory, 0xff, taken(bytes));
+  } else {
+    used_ += taken(bytes);
+    if (used_ > arena_bytes) die("too many shared arrays");
+    allow_bytes(memory, bytes);
+  }
   objects_.push_back({declaration, memory, bytes});
   return memory;
 }
 
 void SharedMemory::end() {
   const Quiet quiet;
-  if (with_tsan) {
-    for (const Object &object : objects_) std::free(object.first);
-  } else if (!objects_.empty()) {
-    allow_bytes(arena_, used_);
-    const unsigned char *gap_first = arena_;
-    for (const Object &object : objects_) {
-      if (!bytes_are(gap_first, 0xff, static_cast<size_t>(object.first - gap_first)))
-        die("shared memory was written before an array of %zu bytes", object.bytes);
-      gap_first = object.first + object.bytes;
-    }
-    const Object &last = objects_.back();
-    if (!bytes_are(gap_first, 0xff, static_cast<size_t>(arena_ + used_ - gap_first)))
-      die("shared memory was written past an array of %zu bytes", last.bytes);
-    fill_bytes(arena_, 0xff, used_);
-    forbid_bytes(arena_, used_);
+  if (!with_tsan) allow_bytes(arena_, used_);
+  if (!with_tsan && !bytes_are(arena_, 0xff, gap))
+    die("shared memory was written before its start");
+  for (const Object &object : objects_) {
+    if (!bytes_are(object.first + object.bytes, 0xff, taken(object.bytes) - object.bytes))
+      die("shared memory was written past an array of %zu bytes", object.bytes);
+    if (with_tsan) std::free(object.first);
   }
   objects_.clear();
+  if (with_tsan) return;
+  fill_bytes(arena_, 0xff, used_);
+  forbid_bytes(arena_, used_);
 }
 
 } // namespace gs_sim

@@ -1,4 +1,4 @@
-// planted NAME: runs one case; planted right: all cases without a mistake.
+// PROGRAM NAME: runs one case. PROGRAM right: runs all cases without a mistake.
 #include <cstring>
 
 #include "planted.h"
@@ -7,36 +7,34 @@ namespace {
 
 using planted::Case;
 
-const Case *const right[] = {planted::right_cases, planted::right_stream_cases,
-                             planted::right_matmul_cases};
-const Case *const wrong[] = {planted::wrong_cases, planted::wrong_stream_cases,
-                             planted::wrong_matmul_cases};
-
-int run_all_right() {
-  for (const Case *list : right)
-    for (const Case *each = list; each->name != nullptr; each++) {
+void run_all(const Case *const *lists) {
+  for (; *lists != nullptr; lists++)
+    for (const Case *each = *lists; each->name != nullptr; each++) {
       std::printf("%s\n", each->name);
       std::fflush(stdout);
       each->run();
     }
-  return 0;
 }
 
-int run_named(const Case *const *lists, size_t count, const char *name) {
-  for (size_t i = 0; i < count; i++)
-    for (const Case *each = lists[i]; each->name != nullptr; each++) {
+bool run_named(const Case *const *lists, const char *name) {
+  for (; *lists != nullptr; lists++)
+    for (const Case *each = *lists; each->name != nullptr; each++) {
       if (std::strcmp(each->name, name) != 0) continue;
       each->run();
-      return 0;
+      return true;
     }
-  return 64;
+  return false;
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
   if (argc != 2) return 64;
-  if (std::strcmp(argv[1], "right") == 0) return run_all_right();
-  const int status = run_named(right, 3, argv[1]);
-  return status != 64 ? status : run_named(wrong, 3, argv[1]);
+  if (std::strcmp(argv[1], "right") == 0) {
+    run_all(planted::right_lists);
+    return 0;
+  }
+  const bool found =
+      run_named(planted::right_lists, argv[1]) || run_named(planted::wrong_lists, argv[1]);
+  return found ? 0 : 64;
 }

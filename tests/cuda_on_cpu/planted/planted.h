@@ -87,6 +87,10 @@ extern const Case wrong_cases[];
 extern const Case wrong_stream_cases[];
 extern const Case wrong_matmul_cases[];
 
+// The lists of this program; NULL ends each.
+extern const Case *const right_lists[];
+extern const Case *const wrong_lists[];
+
 } // namespace planted
 
 #endif

@@ -153,6 +153,7 @@ void missing_barrier() {
   Array<float> x(std::vector<float>(64, 1.0f));
   Array<float> out(1);
   run(reduce_without_barrier_kernel, 1, 64, static_cast<const float *>(x.data), out.data);
+  CHECK(out.values()[0] == 64);
 }
 
 __global__ void diverging_kernel(float *x) {
@@ -187,6 +188,7 @@ __global__ void block_race_kernel(float *x) {
 void race_between_blocks() {
   Array<float> x(std::vector<float>{0});
   run(block_race_kernel, 4, 64, x.data);
+  CHECK(x.values()[0] == 4);
 }
 
 __global__ void no_fence_kernel(float *parts, unsigned *arrived, float *sum) {
@@ -268,6 +270,7 @@ __global__ void warp_race_kernel(float *x) {
 void missing_warp_barrier() {
   Array<float> x(32);
   run(warp_race_kernel, 1, 32, x.data);
+  for (const float value : x.values()) CHECK(value == 2);
 }
 
 // ---- blocks that wait for each other -------------------------------------------------
