@@ -2,6 +2,7 @@
  * gradients over steps whose exponents differ, losses, and both recurrent
  * loops, at odd sizes and with padded rows. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -339,6 +340,16 @@ static loop_tensors make_tensors(gs_pool *pool, const loop_case *c) {
   return t;
 }
 
+/* What a failure is called: the activation, how the loop ran, on what. */
+static const char *name_of(const loop_case *c) {
+  static char name[160];
+  snprintf(name, sizeof name, "%s, %s loop, B %d, n %d, tied %d, every %d, tracked %d",
+           gs_activation_name(c->activation.kind),
+           c->loop == GS_LOOP_PERSISTENT ? "persistent" : "stepwise", (int)c->B, (int)c->n, c->tied,
+           c->every, c->tracked);
+  return name;
+}
+
 static void check_loops(const loop_case *c) {
   const int64_t seen = c->every ? T : 1;
   gs_pool pool = gs_pool_open(c->dtype, T * c->B, c->n, c->replicas, T, 2);
@@ -352,14 +363,14 @@ static void check_loops(const loop_case *c) {
   plain_forward(c, w, p, h, z);
   gs_support_ok(device->ops->recurrent_forward(device, &t.recurrence, &t.p, &t.p, &t.h),
                 &device->error);
-  check_sequence(&pool, &t.h, T + 1, h, gs_activation_name(c->activation.kind));
+  check_sequence(&pool, &t.h, T + 1, h, name_of(c));
   check_forward_slots(device, &t.h, c);
   if (t.h.scale) gs_support_check_peaks(device, &t.h, T + 1);
   double *want = plain_backward(c, w, z, dh);
   gs_support_ok(
       device->ops->recurrent_backward(device, &t.recurrence, &t.dh, seen, &t.p, &t.h, &t.delta),
       &device->error);
-  check_sequence(&pool, &t.delta, T, want, gs_activation_name(c->activation.kind));
+  check_sequence(&pool, &t.delta, T, want, name_of(c));
   check_backward_slots(device, &t.delta, &t.dh, c);
   if (t.delta.scale) gs_support_check_peaks(device, &t.delta, T);
   free(want);
@@ -382,6 +393,7 @@ static bool comparable(gs_dtype dtype, gs_activation_kind kind) {
 static void check_both_loops(loop_case c) {
   const bool simple = c.dtype != GS_F64 && c.dtype != GS_TF32;
   if (!comparable(c.dtype, c.activation.kind)) return;
+  if (c.dtype == GS_F16 && !c.tracked) return; /* a vanishing delta leaves f16 at once */
   c.loop = GS_LOOP_STEPS;
   check_loops(&c);
   if (!facts()->persistent || !c.tied || !simple) return;
