@@ -209,6 +209,18 @@ static void test_log_accuracy(void **state) {
   assert_true(gs_random_log(1.0f) == 0.0f);
 }
 
+/* Without a division the same quotient, for every f that a logarithm meets: 1 + f runs
+ * over the floats of [sqrt(1/2), sqrt(2)). */
+static void test_ratio(void **state) {
+  (void)state;
+  uint32_t other = 0;
+  for (uint32_t bits = 0x3f3504f4u; bits <= 0x3fb504f3u; bits++) {
+    const float f = gs_float_from_bits(bits) - 1.0f;
+    other += gs_float_bits(gs_random_ratio(f)) != gs_float_bits(f / (2.0f + f));
+  }
+  assert_int_equal(other, 0);
+}
+
 /* The smallest radius word reaches the tail, the largest gives 0; every quarter
  * turn has its signs. */
 static void test_normal_extremes(void **state) {
@@ -298,6 +310,7 @@ int main(void) {
       cmocka_unit_test(test_bounds),
       cmocka_unit_test(test_normal_accuracy),
       cmocka_unit_test(test_log_accuracy),
+      cmocka_unit_test(test_ratio),
       cmocka_unit_test(test_normal_extremes),
       cmocka_unit_test(test_uniform_values),
       cmocka_unit_test(test_truncated_attempts),
