@@ -1,0 +1,121 @@
+/* Initialisation: the numbers of base/random.h, whatever the launch's shape. A thread
+ * makes the four elements of a Philox block together, since they share its words and two
+ * share a Box-Muller; float32 throughout, rounded once to the tensor's dtype. */
+#include "kernels/language.h"
+
+#include "kernels/elements.cuh"
+#include "kernels/kernels.h"
+#include "kernels/random.cuh"
+
+namespace gs {
+namespace {
+
+__device__ __forceinline__ bool outside(float x) { return !(x > -2.0f && x < 2.0f); }
+
+/* Redraws those of four normals that lie outside (-2, 2), as gs_random_truncated_from does
+ * each. One in 22 does: a warp goes through this loop about twice for its 128 elements,
+ * each lane on its own next element. */
+__device__ __forceinline__ void redraw(const Stream &stream, uint32_t replica, int64_t quad,
+                                       float values[QUAD]) {
+  unsigned open = 0; /* a bit for each that lies outside */
+#pragma unroll
+  for (int j = 0; j < QUAD; j++) open |= (outside(values[j]) ? 1u : 0u) << j;
+  uint32_t attempt = 1;
+  while (open != 0) {
+    const int current = __ffs(static_cast<int>(open)) - 1;
+    const bool last = attempt == GS_RANDOM_MAX_ATTEMPTS;
+    const float x = last ? 0.0f : random_normal(stream, replica, quad, current, attempt);
+    attempt++;
+    if (outside(x)) continue;
+#pragma unroll
+    for (int j = 0; j < QUAD; j++) { /* no indexing: the values stay in registers */
+      if (j == current) values[j] = x;
+    }
+    open &= open - 1;
+    attempt = 1;
+  }
+}
+
+/* Four elements of a kind but the identity. */
+template <gs_fill_kind KIND>
+__device__ __forceinline__ void draw(const Stream &stream, float scale, uint32_t replica,
+                                     int64_t quad, float values[QUAD]) {
+  if (KIND == GS_FILL_CONSTANT) {
+    for (int j = 0; j < QUAD; j++) values[j] = scale;
+    return;
+  }
+  const uint4 words = random_words(stream, replica, quad, 0);
+  if (KIND == GS_FILL_UNIFORM) {
+    values[0] = gs_random_symmetric(words.x);
+    values[1] = gs_random_symmetric(words.y);
+    values[2] = gs_random_symmetric(words.z);
+    values[3] = gs_random_symmetric(words.w);
+  } else {
+    random_normals(words, values);
+    if (KIND == GS_FILL_TRUNCATED_NORMAL) redraw(stream, replica, quad, values);
+  }
+#pragma unroll
+  for (int j = 0; j < QUAD; j++) values[j] *= scale;
+}
+
+/* Four elements of the identity, walked with rows. */
+template <typename T>
+__device__ __forceinline__ void diagonal(const Walk &walk, const Place<T> &place, float scale,
+                                         float values[QUAD]) {
+  int64_t to_diagonal = place.col - place.row;
+#pragma unroll
+  for (int j = 0; j < QUAD; j++) {
+    values[j] = to_diagonal == 0 ? scale : 0.0f;
+    to_diagonal += place.col + j + 1 == walk.cols ? -walk.cols : 1;
+  }
+}
+
+template <typename T, gs_fill_kind KIND, bool ROWS>
+__global__ void __launch_bounds__(WALK_THREADS)
+    fill_kernel(Walk walk, T *data, Stream stream, float scale) {
+  walk_quads<ROWS>(walk, data, [&](const Place<T> &place) {
+    float values[QUAD];
+    if (KIND == GS_FILL_IDENTITY) {
+      diagonal(walk, place, scale, values);
+    } else {
+      draw<KIND>(stream, scale, static_cast<uint32_t>(place.replica), place.quad, values);
+    }
+    Pack<T, QUAD> quad;
+#pragma unroll
+    for (int j = 0; j < QUAD; j++) quad.at[j] = narrow<T>(values[j]);
+    store_quad<ROWS>(walk, place, quad);
+  });
+}
+
+template <typename T, gs_fill_kind KIND>
+cudaError_t launch(gs_queue queue, const gs_tensor &tensor, const gs_fill &fill) {
+  const int64_t replicas = tensor.stride ? tensor.replicas : 1;
+  const WalkLaunch plan = plan_walk<T>(tensor, replicas, queue.multiprocessors);
+  const Stream stream = make_stream(fill);
+  const bool rows = KIND == GS_FILL_IDENTITY || !plan.walk.flat;
+  const auto kernel = rows ? fill_kernel<T, KIND, true> : fill_kernel<T, KIND, false>;
+  return gs_launch(kernel, plan.grid, plan.block, 0, queue.stream, plan.walk,
+                   static_cast<T *>(tensor.data), stream, static_cast<float>(fill.value));
+}
+
+template <typename T>
+cudaError_t launch_kind(gs_queue queue, const gs_tensor &tensor, const gs_fill &fill) {
+  switch (fill.kind) {
+  case GS_FILL_CONSTANT: return launch<T, GS_FILL_CONSTANT>(queue, tensor, fill);
+  case GS_FILL_NORMAL: return launch<T, GS_FILL_NORMAL>(queue, tensor, fill);
+  case GS_FILL_UNIFORM: return launch<T, GS_FILL_UNIFORM>(queue, tensor, fill);
+  case GS_FILL_TRUNCATED_NORMAL: return launch<T, GS_FILL_TRUNCATED_NORMAL>(queue, tensor, fill);
+  case GS_FILL_IDENTITY: return launch<T, GS_FILL_IDENTITY>(queue, tensor, fill);
+  case GS_FILL_ORTHOGONAL: break;
+  }
+  return cudaErrorInvalidValue;
+}
+
+} // namespace
+} // namespace gs
+
+cudaError_t gs_launch_fill(gs_queue queue, const gs_tensor *tensor, const gs_fill *fill) {
+  return gs::with_storage(tensor->dtype, [&](auto tag) {
+    return gs::launch_kind<decltype(tag)>(queue, *tensor, *fill);
+  });
+}
