@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(PART_THREADS, BLOCKS_AT_ONCE)
   }
   const UnitPlace at = unit_place(job, task.place, Format<T>::bins);
   gather_part<T>(job, at, task.part, counters, block);
-  if (last_block(&at.counts->arrived, static_cast<uint32_t>(job.parts.count))) {
+  if (last_block(at.arrived, static_cast<uint32_t>(job.parts.count))) {
     finish_unit<T>(job, unit, at);
   }
 }

@@ -31,10 +31,13 @@ struct StatsEntry {
 
 /* Scratch of a unit: this, then the sums of its parts, its histogram, and a bit for each
  * column. */
-struct UnitScratch {
+struct UnitCounts {
   unsigned long long nan, inf, finite, subnormal, saturated;
   unsigned long long most, least; /* as in BlockStats */
-  uint32_t arrived;
+};
+struct UnitScratch {
+  UnitCounts counts;
+  uint32_t arrived; /* blocks */
   uint32_t unused;
 };
 struct PartSums {
@@ -141,7 +144,8 @@ __device__ void finish_block(const StatsEntry &job, const Unit &unit, const uint
 
 /* Where a unit's blocks meet. */
 struct UnitPlace {
-  UnitScratch *counts;
+  UnitCounts *counts;
+  uint32_t *arrived;
   PartSums *sums;
   uint32_t *bins;
   uint32_t *alive;
@@ -149,7 +153,9 @@ struct UnitPlace {
 __device__ __forceinline__ UnitPlace unit_place(const StatsEntry &job, uint32_t place, int bins) {
   unsigned char *base = job.scratch + place * job.unit_bytes;
   UnitPlace at;
-  at.counts = reinterpret_cast<UnitScratch *>(base);
+  UnitScratch *scratch = reinterpret_cast<UnitScratch *>(base);
+  at.counts = &scratch->counts;
+  at.arrived = &scratch->arrived;
   at.sums = reinterpret_cast<PartSums *>(base + sizeof(UnitScratch));
   at.bins = reinterpret_cast<uint32_t *>(at.sums + job.parts.count);
   at.alive = at.bins + bins;
@@ -260,7 +266,7 @@ __device__ void finish_unit(const StatsEntry &job, const Unit &unit, const UnitP
     totals.least = F::value(static_cast<Bits>(0 - __ldcg(&at.counts->least)));
     totals.prescale = sums.prescale;
     write_stats(job, unit, totals);
-    *at.counts = UnitScratch{};
+    *at.counts = UnitCounts{};
   }
 }
 
