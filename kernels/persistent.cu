@@ -182,14 +182,14 @@ template <typename T> struct Backward {
 /* ---- kernels ---- */
 
 template <typename T, int INPUTS, bool WHOLE>
-__global__ void __launch_bounds__(32 * MOST_WARPS, INPUTS == 4 ? 2 : 1)
+__global__ void __launch_bounds__(32 * MOST_WARPS, INPUTS == 4 && WHOLE ? 2 : 1)
     persistent_forward_kernel(const __grid_constant__ Forward<T> pass,
                               const __grid_constant__ Plan plan, uint32_t *counters) {
   run_loop<WHOLE, T, INPUTS>(pass, plan, counters);
 }
 
 template <typename T, int INPUTS, bool WHOLE>
-__global__ void __launch_bounds__(32 * MOST_WARPS, INPUTS == 4 ? 2 : 1)
+__global__ void __launch_bounds__(32 * MOST_WARPS, INPUTS == 4 && WHOLE ? 2 : 1)
     persistent_backward_kernel(const __grid_constant__ Backward<T> pass,
                                const __grid_constant__ Plan plan, uint32_t *counters) {
   run_loop<WHOLE, T, INPUTS>(pass, plan, counters);
@@ -199,7 +199,6 @@ __global__ void __launch_bounds__(32 * MOST_WARPS, INPUTS == 4 ? 2 : 1)
 
 /* Calls f with a value of the storage type and the number of inputs of a lane. */
 template <typename F> cudaError_t with_kernel(gs_dtype dtype, int inputs, F f) {
-  if (dtype != GS_F32 && dtype != GS_BF16 && dtype != GS_F16) return cudaErrorNotSupported;
   return with_storage(dtype, [&](auto type) {
     using T = decltype(type);
     if constexpr (sizeof(T) > sizeof(float)) {
@@ -209,23 +208,6 @@ template <typename F> cudaError_t with_kernel(gs_dtype dtype, int inputs, F f) {
                          : f(type, std::integral_constant<int, 8>{});
     }
   });
-}
-
-bool supported(const gs_recurrence &recurrence) {
-  const gs_dtype dtype = recurrence.w.dtype;
-  return recurrence.w_step == 0 && recurrence.w.rows >= 1 && recurrence.w.rows <= MOST_UNITS &&
-         (dtype == GS_F32 || dtype == GS_BF16 || dtype == GS_F16);
-}
-
-Loop loop_of(const gs_recurrence &recurrence, int64_t batch, int64_t replicas, bool tracked) {
-  Loop loop;
-  loop.n = static_cast<int>(recurrence.w.rows);
-  loop.batch = static_cast<int>(batch);
-  loop.steps = static_cast<int>(recurrence.steps);
-  loop.replicas = static_cast<int>(replicas);
-  loop.tracked = tracked;
-  loop.element_bytes = gs_dtype_bytes(recurrence.w.dtype);
-  return loop;
 }
 
 /* The plan for a kernel on the queue's device; teams 0 where W does not fit. */
@@ -270,7 +252,7 @@ size_t gs_persistent_counters(int64_t) {
 int gs_persistent_blocks(gs_queue queue, const gs_recurrence *recurrence, int64_t batch,
                          int64_t replicas) {
   using namespace gs::persistent;
-  if (!supported(*recurrence)) return 0;
+  if (!supported(*recurrence, recurrence->w.dtype)) return 0;
   const Loop loop = loop_of(*recurrence, batch, replicas, true);
   Plan forward{};
   Plan backward{};
@@ -290,7 +272,7 @@ cudaError_t gs_launch_persistent_forward(gs_queue queue, const gs_recurrence *re
                                          const gs_tensor *projection, const gs_tensor *saved,
                                          const gs_tensor *h, gs_scratch scratch) {
   using namespace gs::persistent;
-  if (!supported(*recurrence)) return cudaErrorNotSupported;
+  if (!supported(*recurrence, recurrence->w.dtype)) return cudaErrorNotSupported;
   const int64_t batch = projection->rows / recurrence->steps;
   const Loop loop = loop_of(*recurrence, batch, h->replicas, h->scale != nullptr);
   return with_kernel(h->dtype, cut_of(loop).inputs, [&](auto type, auto inputs) {
@@ -314,7 +296,7 @@ cudaError_t gs_launch_persistent_backward(gs_queue queue, const gs_recurrence *r
                                           const gs_tensor *saved, const gs_tensor *h,
                                           const gs_tensor *delta, gs_scratch scratch) {
   using namespace gs::persistent;
-  if (!supported(*recurrence)) return cudaErrorNotSupported;
+  if (!supported(*recurrence, recurrence->w.dtype)) return cudaErrorNotSupported;
   const int64_t batch = delta->rows / recurrence->steps;
   const Loop loop = loop_of(*recurrence, batch, delta->replicas, delta->scale != nullptr);
   return with_kernel(delta->dtype, cut_of(loop).inputs, [&](auto type, auto inputs) {

@@ -45,44 +45,27 @@ __device__ __forceinline__ Place place_of(const Plan &plan) {
 
 /* ---- waiting for other blocks ---- */
 
-/* Blocks that wait for each other. The counter counts arrivals, starting from 0, without
- * end (modulo 2^32: `due` is never far from it); the last of the launch clears it. */
-struct Circle {
-  uint32_t *counter;
-  uint32_t size;
-  uint32_t due; /* arrivals up to the last meeting */
-};
-
-__device__ __forceinline__ Circle circle_at(const Plan &plan, const Place &place,
-                                            uint32_t *counters) {
-  Circle circle;
-  circle.counter = counters + place.circle * COUNTER_WORDS;
-  circle.size = static_cast<uint32_t>(plan.coupled ? plan.blocks * plan.tiles : plan.blocks);
-  circle.due = 0;
-  return circle;
+/* A circle's counter counts arrivals, starting from 0, without end (modulo 2^32: what is
+ * due is never far from it); the last block of the launch clears it. Only one thread of a
+ * block counts, after __syncthreads. */
+template <typename U> __device__ __forceinline__ U *counter_of(U *counters, const Place &place) {
+  return counters + place.circle * COUNTER_WORDS;
 }
 
-/* By one thread, after __syncthreads. */
-__device__ __forceinline__ void arrive(const Circle &circle) {
-  if (circle.size == 1) return;
+__device__ __forceinline__ void arrive(uint32_t *counter) {
   __threadfence();
-  atomicAdd(circle.counter, 1u);
+  atomicAdd(counter, 1u);
 }
 
-__device__ __forceinline__ void await(const Circle &circle) {
-  if (circle.size == 1) return;
-  if (threadIdx.x == 0) {
-    while (static_cast<int32_t>(__ldcg(circle.counter) - circle.due) < 0) GS_SPIN_PAUSE();
-    __threadfence();
-  }
-  __syncthreads();
+/* Until `due` blocks have arrived since the launch began. */
+__device__ __forceinline__ void await(const uint32_t *counter, uint32_t due) {
+  while (static_cast<int32_t>(__ldcg(counter) - due) < 0) GS_SPIN_PAUSE();
+  __threadfence();
 }
 
-/* By one thread, which does not wait any more. Whoever is last knows that nobody does. */
-__device__ __forceinline__ void leave(const Circle &circle) {
-  if (circle.size == 1) return;
-  const uint32_t all = circle.due + circle.size;
-  if (atomicAdd(circle.counter, 1u) + 1 == all) atomicMin(circle.counter, 0u);
+/* A last arrival: who is the last of `all` knows that nobody waits any more. */
+__device__ __forceinline__ void leave(uint32_t *counter, uint32_t all) {
+  if (atomicAdd(counter, 1u) + 1 == all) atomicMin(counter, 0u);
 }
 
 /* ---- one round of a step: as many pairs of rows as there are slices ---- */
@@ -114,37 +97,57 @@ __device__ __forceinline__ float round_sum(const float (&m)[UNITS][INPUTS],
 
 /* ---- the end of a step ---- */
 
-/* Gathers the block's peak, raises the step's slot to it and counts the block as arrived
- * if another step follows. peaks: [MOST_WARPS], not used by the step before. */
-__device__ __forceinline__ void end_step(const Place &place, Circle &circle, gs_scale *slot,
-                                         float most, float *peaks, bool more) {
+__device__ __forceinline__ float largest(const float *peaks) {
   const int warps = static_cast<int>(blockDim.x) / 32;
+  float most = peaks[0];
+  for (int warp = 1; warp < warps; warp++) most = Larger{}(most, peaks[warp]);
+  return most;
+}
+
+/* The block's threads meet; then one raises the step's slot to the block's peak and counts
+ * the block as arrived, if another step follows. peaks: [MOST_WARPS], one of two in turn. */
+__device__ __forceinline__ void end_step(const Plan &plan, const Place &place, uint32_t *counters,
+                                         gs_scale *slot, float most, float *peaks, bool more) {
   if (slot) {
     most = warp_reduce(most, Larger{});
     if (place.lane == 0) peaks[threadIdx.x / 32] = most;
   }
   __syncthreads();
   if (threadIdx.x == 0) {
-    if (slot) {
-      for (int warp = 0; warp < warps; warp++) most = Larger{}(most, peaks[warp]);
-      if (most > 0) atomicMax(&slot->peak, peak_of(most));
-    }
-    if (more) arrive(circle);
+    if (slot) most = largest(peaks);
+    if (slot && most > 0) atomicMax(&slot->peak, peak_of(most));
+    if (more && plan.circle > 1) arrive(counter_of(counters, place));
   }
-  if (more) circle.due += circle.size;
 }
 
-/* The peak of a step that has ended, after await. */
-__device__ __forceinline__ int32_t peak_after(const Circle &circle, const gs_scale *slot,
-                                              const float *peaks) {
-  if (circle.size > 1) return static_cast<int32_t>(__ldcg(&slot->peak));
-  const int warps = static_cast<int>(blockDim.x) / 32;
-  float most = 0;
-  for (int warp = 0; warp < warps; warp++) most = Larger{}(most, peaks[warp]);
-  return peak_of(most);
+/* Waits until the step before has ended everywhere. Returns its peak, if it has a slot; a
+ * block alone knows it without. */
+__device__ __forceinline__ int32_t begin_step(const Plan &plan, const Place &place,
+                                              const uint32_t *counters, uint32_t due,
+                                              const gs_scale *slot, const float *peaks) {
+  if (plan.circle == 1) return slot ? peak_of(largest(peaks)) : GS_PEAK_NONE;
+  if (threadIdx.x == 0) await(counter_of(counters, place), due);
+  __syncthreads();
+  return slot ? __ldcg(&slot->peak) : GS_PEAK_NONE;
 }
 
 /* ---- the loop ---- */
+
+/* The element that a thread finishes in a round: its row in the first one, and column. */
+__device__ __forceinline__ int first_row_of(const Place &place) {
+  return 2 * place.slice + place.lane / UNITS;
+}
+__device__ __forceinline__ int col_of(const Place &place) {
+  return place.unit + place.lane % UNITS;
+}
+
+/* The slot of what step k reads, NULL without slots. */
+template <typename Pass>
+__device__ __forceinline__ gs_scale *slot_of(const Pass &pass, const Plan &plan, int replica,
+                                             int k) {
+  gs_scale *slots = pass.states().scale;
+  return slots ? &slots[pass.source(k) * plan.replicas + replica] : nullptr;
+}
 
 /* The rows that a step reads. */
 template <typename T, int INPUTS, typename Pass>
@@ -172,18 +175,50 @@ __device__ __forceinline__ Rows<T> rows_of(const Pass &pass, const Plan &plan, c
  *   finish            the pointwise part: stores, and returns the digits stored
  * Operands are fetched a round ahead, slots a step ahead, so that their latency is that of
  * the products and of the waiting. */
+
+/* All rounds of step k. ahead: the operands of the first round, already fetched; afterwards
+ * those of the next step's. */
+template <bool WHOLE, typename T, int INPUTS, typename Pass, typename Scale, typename Operands>
+__device__ __forceinline__ void
+run_rounds(const Pass &pass, const Plan &plan, const Place &place, int replica, int k,
+           const float (&m)[UNITS][INPUTS], Inputs<T, INPUTS> (&x)[2], const Scale &scale,
+           Operands &ahead, float &most, float (&parts)[2][MOST_PARTS], unsigned &rounds_done) {
+  const bool multiplies = pass.multiplies(k);
+  const int col = col_of(place);
+  Rows<T> rows = rows_of<T, INPUTS>(pass, plan, place, replica, k);
+  if (multiplies) {
+    load_row<WHOLE>(x[0], rows);
+    load_row<WHOLE>(x[1], rows);
+  }
+  int row = first_row_of(place);
+  for (int first = 0; first < place.rows; first += 2 * plan.slices) { /* the round's first row */
+    const Operands operands = ahead;
+    if (first + 2 * plan.slices < place.rows) {
+      ahead = pass.fetch(plan, place, replica, k, row + 2 * plan.slices, col);
+    } else if (k + 1 < plan.steps) {
+      ahead = pass.fetch(plan, place, replica, k + 1, first_row_of(place), col);
+    }
+    float sum = 0;
+    if (multiplies) {
+      const int pairs = (place.rows - first + 1) / 2;
+      sum = round_sum<WHOLE>(m, x, rows, plan.slices, place,
+                             pairs < plan.slices ? pairs : plan.slices, parts[rounds_done++ % 2]);
+    }
+    if (row < place.rows && col < plan.n) {
+      raise_magnitude(most, pass.finish(plan, place, replica, k, row, col, sum, operands, scale));
+    }
+    row += 2 * plan.slices;
+  }
+}
+
 template <bool WHOLE, typename T, int INPUTS, typename Pass>
 __device__ __forceinline__ void run_loop(const Pass &pass, const Plan &plan, uint32_t *counters) {
   GS_SHARED_ARRAY(float, parts, [2][MOST_PARTS]);
   GS_SHARED_ARRAY(float, peaks, [2][MOST_WARPS]);
   const Place place = place_of(plan);
-  const int rounds = (place.rows + 2 * plan.slices - 1) / (2 * plan.slices);
-  const int own_row = 2 * place.slice + place.lane / UNITS; /* of the first round */
-  const int col = place.unit + place.lane % UNITS;
-  const bool tracked = pass.states().scale != nullptr;
-  Circle circle = circle_at(plan, place, counters);
-  unsigned parity = 0;
-  unsigned exchanges = 0;
+  unsigned rounds_done = 0; /* these choose between the two halves of shared memory */
+  unsigned steps_done = 0;
+  uint32_t due = 0;
   for (int replica = place.team; replica < plan.replicas; replica += plan.teams) {
     float m[UNITS][INPUTS];
     pass.load_weights(m, plan, place, replica);
@@ -191,53 +226,30 @@ __device__ __forceinline__ void run_loop(const Pass &pass, const Plan &plan, uin
     Inputs<T, INPUTS> x[2] = {}; /* inputs beyond n stay 0 */
     gs_scale before = pass.start(replica);
     auto slot_ahead = pass.fetch_slot(plan, replica, 0);
-    auto ahead = pass.fetch(plan, place, replica, 0, own_row, col);
+    auto ahead = pass.fetch(plan, place, replica, 0, first_row_of(place), col_of(place));
     for (int k = 0; k < plan.steps; k++) {
-      const bool multiplies = pass.multiplies(k);
-      Rows<T> rows = rows_of<T, INPUTS>(pass, plan, place, replica, k);
-      gs_scale *slot =
-          tracked ? &pass.states().scale[pass.source(k + 1) * plan.replicas + replica] : nullptr;
+      const bool more = k + 1 < plan.steps;
       const auto step_slot = slot_ahead;
-      if (k + 1 < plan.steps) slot_ahead = pass.fetch_slot(plan, replica, k + 1);
+      if (more) slot_ahead = pass.fetch_slot(plan, replica, k + 1);
       if (k > 0) {
-        await(circle);
-        if (tracked) {
-          const gs_scale *last = &pass.states().scale[pass.source(k) * plan.replicas + replica];
-          before.peak = peak_after(circle, last, peaks[parity ^ 1]);
-        }
-      }
-      if (multiplies) {
-        load_row<WHOLE>(x[0], rows);
-        load_row<WHOLE>(x[1], rows);
+        before.peak = begin_step(plan, place, counters, due, slot_of(pass, plan, replica, k),
+                                 peaks[(steps_done + 1) % 2]);
       }
       const auto scale = pass.rescale(before, step_slot, k);
       float most = 0;
-      for (int round = 0; round < rounds; round++) {
-        const auto operands = ahead;
-        const int row = own_row + round * 2 * plan.slices;
-        if (round + 1 < rounds) {
-          ahead = pass.fetch(plan, place, replica, k, row + 2 * plan.slices, col);
-        } else if (k + 1 < plan.steps) {
-          ahead = pass.fetch(plan, place, replica, k + 1, own_row, col);
-        }
-        float sum = 0;
-        if (multiplies) {
-          const int pairs = (place.rows + 1) / 2 - round * plan.slices;
-          sum = round_sum<WHOLE>(m, x, rows, plan.slices, place,
-                                 pairs < plan.slices ? pairs : plan.slices, parts[exchanges++ % 2]);
-        }
-        if (row < place.rows && col < plan.n) {
-          raise_magnitude(most,
-                          pass.finish(plan, place, replica, k, row, col, sum, operands, scale));
-        }
-      }
-      end_step(place, circle, slot, most, peaks[parity], k + 1 < plan.steps);
-      parity ^= 1;
+      run_rounds<WHOLE>(pass, plan, place, replica, k, m, x, scale, ahead, most, parts,
+                        rounds_done);
+      gs_scale *slot = slot_of(pass, plan, replica, k + 1);
+      end_step(plan, place, counters, slot, most, peaks[steps_done % 2], more);
+      if (slot && place.leads) slot->exponent = scale.exponent;
       before.exponent = scale.exponent;
-      if (tracked && place.leads) slot->exponent = scale.exponent;
+      steps_done++;
+      if (more) due += static_cast<uint32_t>(plan.circle);
     }
   }
-  if (threadIdx.x == 0) leave(circle);
+  if (threadIdx.x == 0 && plan.circle > 1) {
+    leave(counter_of(counters, place), due + static_cast<uint32_t>(plan.circle));
+  }
 }
 
 } // namespace gs::persistent

@@ -14,8 +14,7 @@
 #ifndef GS_KERNELS_PERSISTENT_PLAN_CUH
 #define GS_KERNELS_PERSISTENT_PLAN_CUH
 
-#include <stddef.h>
-#include <stdint.h>
+#include "device/device.h"
 
 namespace gs::persistent {
 
@@ -39,14 +38,29 @@ struct Plan {
   int tiles, rows; /* rows: of a tile, even; the last may have less */
   int teams;       /* 0: does not fit */
   bool coupled;    /* a circle is a team, not a tile */
+  int circle;      /* blocks of a circle */
 };
+
+inline bool supported(const gs_recurrence &recurrence, gs_dtype dtype) {
+  return recurrence.w_step == 0 && recurrence.w.rows >= 1 && recurrence.w.rows <= MOST_UNITS &&
+         (dtype == GS_F32 || dtype == GS_BF16 || dtype == GS_F16);
+}
+
+inline Loop loop_of(const gs_recurrence &recurrence, int64_t batch, int64_t replicas,
+                    bool tracked) {
+  Loop loop;
+  loop.n = static_cast<int>(recurrence.w.rows);
+  loop.batch = static_cast<int>(batch);
+  loop.steps = static_cast<int>(recurrence.steps);
+  loop.replicas = static_cast<int>(replicas);
+  loop.tracked = tracked;
+  loop.element_bytes = gs_dtype_bytes(recurrence.w.dtype);
+  return loop;
+}
 
 inline int divide_up(int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); }
 
 inline int warps_of(const Plan &plan) { return plan.slices * plan.groups; }
-inline int circle_of(const Plan &plan) {
-  return plan.coupled ? plan.blocks * plan.tiles : plan.blocks;
-}
 inline int circles_of(const Plan &plan) {
   return plan.coupled ? plan.teams : plan.teams * plan.tiles;
 }
@@ -83,7 +97,7 @@ inline double step_cycles(const Loop &loop, const Plan &plan, int multiprocessor
   const double bytes = static_cast<double>(plan.teams) * divide_up(loop.n, UNITS) * loop.batch *
                        loop.n * static_cast<double>(loop.element_bytes);
   const double level2 = bytes / (24.0 * multiprocessors);
-  const double wait = circle_of(plan) > 1 ? 1900 : 0;
+  const double wait = plan.circle > 1 ? 1900 : 0;
   return rounds * ((issue > level2 ? issue : level2) + 700 + wait);
 }
 
@@ -104,8 +118,9 @@ inline Plan plan_of(const Loop &loop, int multiprocessors, int per_multiprocesso
     plan.rows = 2 * divide_up(pairs, tiles);
     plan.tiles = divide_up(loop.batch, plan.rows);
     plan.coupled = loop.tracked && plan.tiles > 1;
+    plan.circle = plan.coupled ? plan.blocks * plan.tiles : plan.blocks;
     const double cycles = step_cycles(loop, plan, multiprocessors);
-    const bool counted = circle_of(plan) == 1 || circles_of(plan) <= MOST_CIRCLES;
+    const bool counted = plan.circle == 1 || circles_of(plan) <= MOST_CIRCLES;
     if (counted && (tiles == 1 || cycles < least)) {
       best = plan;
       least = cycles;

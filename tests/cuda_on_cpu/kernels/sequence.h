@@ -187,6 +187,23 @@ public:
                     cudaMemcpyDeviceToHost),
          "download");
   }
+  // Slots of blocks from `first` on.
+  void empty_slots(int first) {
+    for (size_t i = static_cast<size_t>(first * tensor.replicas); i < slots.size(); i++) {
+      slots[i] = gs_scale{0, GS_PEAK_NONE};
+    }
+  }
+  // What no element occupies is as it was made.
+  bool padded() const {
+    std::vector<unsigned char> left = image;
+    const auto bytes = static_cast<size_t>(tensor.cols) * bytes_of(tensor.dtype);
+    for (int r = 0; r < tensor.replicas; r++) {
+      for (int row = 0; row < blocks_ * rows_; row++) {
+        std::memset(left.data() + offset(r, 0, row, 0), 0xff, bytes);
+      }
+    }
+    return left == std::vector<unsigned char>(image.size(), 0xff);
+  }
   bool same(const Sequence &other) const {
     return image == other.image &&
            (slots.empty() ||

@@ -69,6 +69,21 @@ struct Data {
     dh.fill_all(c.extended ? std::ldexp(1.0, -9) : 1.0, 60);
   }
   const Sequence &slopes(const Case &c) const { return c.in_place ? p : saved; }
+  void upload() const {
+    for (const Sequence *each : {&w, &p, &saved, &h, &dh, &delta}) each->upload();
+  }
+  void download() {
+    for (Sequence *each : {&p, &saved, &h, &delta}) each->download();
+  }
+  bool same(const Data &other) const {
+    return h.same(other.h) && delta.same(other.delta) && p.same(other.p) && saved.same(other.saved);
+  }
+  // As before a launch.
+  void reset() {
+    h.empty_slots(1);
+    delta.empty_slots(0);
+  }
+  bool padded() const { return p.padded() && saved.padded() && h.padded() && delta.padded(); }
 
   bool homogeneous;
   Sequence w, p, saved, h, dh, delta;
@@ -100,26 +115,32 @@ public:
   // Both passes; false where W does not fit.
   bool run(const Case &c, Data &data, int multiprocessors) {
     const gs_recurrence recurrent = recurrence(c, data);
-    const gs_queue where = queue(multiprocessors);
-    if (gs_persistent_blocks(where, &recurrent, c.batch, c.replicas) == 0) return false;
-    for (const Sequence *each : {&data.w, &data.p, &data.saved, &data.h, &data.dh, &data.delta}) {
-      each->upload();
+    if (gs_persistent_blocks(queue(multiprocessors), &recurrent, c.batch, c.replicas) == 0) {
+      return false;
     }
-    const gs_tensor *saved = c.in_place ? &data.p.tensor : &data.saved.tensor;
-    if (!gs_activation_needs_saved(c.phi.kind)) saved = nullptr;
-    must(gs_launch_persistent_forward(where, &recurrent, &data.p.tensor, saved, &data.h.tensor,
-                                      scratch_),
-         "forward");
-    must(gs_launch_persistent_backward(where, &recurrent, &data.dh.tensor, c.every ? c.steps : 1,
-                                       saved, &data.h.tensor, &data.delta.tensor, scratch_),
-         "backward");
+    data.upload();
+    launch(c, data, multiprocessors);
     must(cudaStreamSynchronize(stream_), "synchronize");
-    data.h.download();
-    data.delta.download();
-    data.saved.download();
-    data.p.download();
+    data.download();
     return true;
   }
+
+  // Both passes as a graph, which later runs as often as replay is called.
+  void capture(const Case &c, const Data &data) {
+    cudaGraph_t graph = nullptr;
+    must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
+    launch(c, data, 4);
+    must(cudaStreamEndCapture(stream_, &graph), "capture");
+    must(cudaGraphInstantiate(&graph_, graph, 0), "instantiate");
+    must(cudaGraphDestroy(graph), "destroy");
+  }
+  void replay(Data &data) {
+    data.upload();
+    must(cudaGraphLaunch(graph_, stream_), "replay");
+    must(cudaStreamSynchronize(stream_), "synchronize");
+    data.download();
+  }
+  void forget() { must(cudaGraphExecDestroy(graph_), "destroy"); }
 
   bool counters_clear() const {
     std::vector<uint32_t> counters(scratch_.counter_count);
@@ -133,7 +154,21 @@ public:
   }
 
 private:
+  void launch(const Case &c, const Data &data, int multiprocessors) {
+    const gs_recurrence recurrent = recurrence(c, data);
+    const gs_queue where = queue(multiprocessors);
+    const gs_tensor *saved = c.in_place ? &data.p.tensor : &data.saved.tensor;
+    if (data.homogeneous) saved = nullptr;
+    must(gs_launch_persistent_forward(where, &recurrent, &data.p.tensor, saved, &data.h.tensor,
+                                      scratch_),
+         "forward");
+    must(gs_launch_persistent_backward(where, &recurrent, &data.dh.tensor, c.every ? c.steps : 1,
+                                       saved, &data.h.tensor, &data.delta.tensor, scratch_),
+         "backward");
+  }
+
   cudaStream_t stream_ = nullptr;
+  cudaGraphExec_t graph_ = nullptr;
   gs_scratch scratch_{};
 };
 
@@ -147,7 +182,7 @@ void expect_close(const Case &c, const std::vector<double> &got, const std::vect
   double scale = 0;
   bool finite = true;
   for (size_t i = 0; i < want.size(); i++) {
-    if (!std::isfinite(got[i])) finite = false;
+    if (!std::isfinite(got[i]) || !std::isfinite(want[i])) finite = false;
     most = std::fmax(most, std::fabs(got[i] - want[i]));
     scale = std::fmax(scale, std::fabs(want[i]));
   }
@@ -232,9 +267,8 @@ void check_same_bits(Runner &runner, const Case &c, const Data &data) {
     gs_sim_set_order(i % 3);
     Data again(c);
     if (!runner.run(c, again, 4 - i)) continue;
-    const bool same = again.h.same(data.h) && again.delta.same(data.delta) &&
-                      again.slopes(c).same(data.slopes(c));
-    expect(same, name_of(c) + ": the same bits on " + std::to_string(4 - i) + " multiprocessors");
+    expect(again.same(data),
+           name_of(c) + ": the same bits on " + std::to_string(4 - i) + " multiprocessors");
     expect(runner.counters_clear(), name_of(c) + ": counters are 0 again");
   }
   gs_sim_set_order(0);
@@ -245,6 +279,7 @@ void check_case(Runner &runner, const Case &c) {
   const Data start(c);
   if (!expect(runner.run(c, data, 4), name_of(c) + ": fits")) return;
   expect(runner.counters_clear(), name_of(c) + ": counters are 0 afterwards");
+  expect(data.padded(), name_of(c) + ": nothing is written between rows");
   for (int r = 0; r < c.replicas; r++) {
     for (int t = 1; t <= c.steps; t++) {
       check_forward(c, data, start.p, r, t);
@@ -312,6 +347,45 @@ void check_range(Runner &runner) {
   }
 }
 
+void check_graphs(Runner &runner) {
+  const Case c{GS_F32, 150, 9, 5, 2, 0, phi_of(GS_TANH), true, true, true, 1.5};
+  Data data(c);
+  if (!expect(runner.run(c, data, 4), "the loop to be captured fits")) return;
+  Data again(c);
+  const std::vector<unsigned char> p = again.p.image;
+  runner.capture(c, again);
+  for (int i = 0; i < 3; i++) {
+    again.p.image = p; /* phi' took its place */
+    again.reset();
+    runner.replay(again);
+    expect(again.same(data), "a graph's replay has the bits of the launch");
+    expect(runner.counters_clear(), "a graph's replay leaves counters at 0");
+  }
+  runner.forget();
+}
+
+bool preferred(gs_dtype dtype, int n, int batch, int steps, int64_t w_step) {
+  gs_recurrence recurrence{};
+  recurrence.steps = steps;
+  recurrence.w.rows = recurrence.w.cols = n;
+  recurrence.w.dtype = dtype;
+  recurrence.w_step = w_step;
+  return gs_persistent_preferred(&recurrence, batch, 1, dtype);
+}
+
+// What no reasonable estimate would turn round.
+void check_choice() {
+  for (gs_dtype dtype : {GS_F32, GS_BF16, GS_F16}) {
+    expect(preferred(dtype, 256, 32, 1000, 0), "small steps in one launch");
+    expect(!preferred(dtype, 2048, 1024, 1000, 0), "large products by the library");
+    expect(!preferred(dtype, 256, 32, 1, 0), "a single step by itself");
+    expect(!preferred(dtype, 256, 32, 1000, 256 * 256), "never untied weights");
+    expect(!preferred(dtype, 4096, 1, 1000, 0), "never what does not fit");
+  }
+  expect(!preferred(GS_F64, 256, 32, 1000, 0), "never f64");
+  expect(!preferred(GS_TF32, 256, 32, 1000, 0), "never tf32");
+}
+
 void check_refusals(const Runner &runner) {
   const gs_queue queue = runner.queue(4);
   gs_recurrence recurrence{};
@@ -348,6 +422,8 @@ int main() {
     check_shapes(runner);
     check_activations(runner);
     check_range(runner);
+    check_graphs(runner);
+    check_choice();
     check_refusals(runner);
   }
   std::printf("%d checks, %d failed\n", checks, failures);
