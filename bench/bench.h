@@ -1,18 +1,25 @@
-/* What the benchmarks share: the device, its floor, tensors to work on. */
+/* What the benchmarks share: the device, its floor, tensors to work on, and how a
+ * call is timed. */
 #ifndef GS_BENCH_BENCH_H
 #define GS_BENCH_BENCH_H
 
 #include "device/device.h"
 #include "gbench.h"
+#include "measure/cost.h"
 #include "measure/measure.h"
 
-/* The device of this run, opened at first use; NULL (and the benchmark failed
- * with its words) when it cannot be. */
-gs_device *gs_bench_device(gs_bench *bench);
-/* The machine's own limits, measured once in this run. */
-const gs_floor *gs_bench_floor(gs_bench *bench);
-/* Releases what the two above made. */
+/* ---- the device (bench_device.c) ---- */
+
+/* Opens the device of this run (open.h). Everything below needs it. */
+gs_status gs_bench_device_open(gs_error *error);
 void gs_bench_device_close(void);
+gs_device *gs_bench_device(void);
+const gs_device_info *gs_bench_info(void);
+bool gs_bench_is_gpu(void);
+bool gs_bench_has_dtype(gs_dtype dtype);
+/* The device's own limits, measured once in this run; NULL (and the benchmark
+ * failed with the words) when that is impossible. */
+const gs_floor *gs_bench_floor(gs_bench *bench);
 
 /* True when status is GS_OK; else the benchmark has failed with the words. */
 bool gs_bench_ok(gs_bench *bench, gs_status status, const gs_error *error);
@@ -37,13 +44,49 @@ gs_tensor gs_bench_tensor(gs_bench_memory *memory, int64_t steps, int64_t rows, 
 void gs_bench_workspace(gs_bench_memory *memory, const gs_workspace_need *need);
 void gs_bench_memory_free(gs_bench_memory *memory);
 
+/* ---- time (bench_time.c) ---- */
+
+/* What is timed: a call that enqueues some work. */
+typedef struct gs_bench_work {
+  gs_status (*enqueue)(gs_device *, const void *subject);
+  const void *subject;
+  gs_graph *graph;        /* the same, captured: replayed in its place; or NULL */
+  const gs_tensor *flush; /* written before every call, outside its time; or NULL */
+} gs_bench_work;
+
+/* Captures the work as a graph (after one call as it is). False when it failed. The
+ * caller's to gs_bench_release. */
+bool gs_bench_capture(gs_bench *bench, gs_bench_work *work);
+void gs_bench_release(gs_bench_work *work);
+
+/* Seconds of so many calls together and the wait for them; negative when that failed.
+ * Where the host shares the device's memory its clock is right; else the device's
+ * events are, which do not see how the host was held up. With `flush` only one call. */
+double gs_bench_seconds(gs_bench *bench, const gs_bench_work *work, int64_t calls);
+/* How many calls to time together, so that the events around them are not what is
+ * measured: 1 on the CPU and with `flush`. 0 when a call failed. */
+int64_t gs_bench_batch(gs_bench *bench, const gs_bench_work *work);
+/* The benchmark's loop, after one call to warm up. *seconds: all calls of the loop.
+ * False when one failed. */
+bool gs_bench_loop(gs_bench *bench, const gs_bench_work *work, double *seconds);
+/* The clock that gs_bench_loop needs. */
+gs_bench_clock gs_bench_loop_clock(void);
+
+/* Beside a time per call: what it is of the device's limits (of_peak of the dtype,
+ * of_copy, of_launches), and the least time they allow (floor_us). What the cost or
+ * the device does not have is left out. */
+void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const gs_floor *floor,
+                     double seconds_per_call);
+
 /* Monotonic seconds, and the median of n numbers (which it sorts). */
 double gs_bench_now(void);
 double gs_bench_median(double *values, int64_t count);
 
-/* Each file's benchmarks. */
+/* ---- each file's benchmarks ---- */
 void gs_bench_register_ops(void);
 void gs_bench_register_recurrent(void);
+void gs_bench_register_init(void);
 void gs_bench_register_steps(void);
+void gs_bench_register_ratios(void);
 
 #endif

@@ -1,11 +1,10 @@
 /* The device, its floor, and memory for benchmarks. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "bench.h"
 
+#include "open.h"
+
 static gs_device *shared_device;
+static gs_device_info shared_info;
 static gs_floor shared_floor;
 static bool floor_measured;
 
@@ -15,28 +14,29 @@ bool gs_bench_ok(gs_bench *bench, gs_status status, const gs_error *error) {
   return false;
 }
 
-gs_device *gs_bench_device(gs_bench *bench) {
-  gs_error error = {0};
-  if (!shared_device &&
-      !gs_bench_ok(bench, gs_cpu_device_create(0, &shared_device, &error), &error))
-    return NULL;
-  return shared_device;
-}
-
-const gs_floor *gs_bench_floor(gs_bench *bench) {
-  gs_error error = {0};
-  gs_device *device = gs_bench_device(bench);
-  if (!device) return NULL;
-  if (!floor_measured &&
-      !gs_bench_ok(bench, gs_floor_measure(device, &shared_floor, &error), &error))
-    return NULL;
-  floor_measured = true;
-  return &shared_floor;
+gs_status gs_bench_device_open(gs_error *error) {
+  GS_TRY(gs_bench_open(&shared_device, error));
+  shared_device->ops->info(shared_device, &shared_info);
+  return GS_OK;
 }
 
 void gs_bench_device_close(void) {
   if (shared_device) shared_device->ops->destroy(shared_device);
   shared_device = NULL;
+}
+
+gs_device *gs_bench_device(void) { return shared_device; }
+const gs_device_info *gs_bench_info(void) { return &shared_info; }
+bool gs_bench_is_gpu(void) { return shared_info.multiprocessors > 0; }
+bool gs_bench_has_dtype(gs_dtype dtype) { return shared_info.dtypes >> dtype & 1u; }
+
+const gs_floor *gs_bench_floor(gs_bench *bench) {
+  gs_error error = {0};
+  if (!floor_measured &&
+      !gs_bench_ok(bench, gs_floor_measure(shared_device, &shared_floor, &error), &error))
+    return NULL;
+  floor_measured = true;
+  return &shared_floor;
 }
 
 void *gs_bench_take(gs_bench_memory *memory, size_t bytes) {
@@ -90,21 +90,4 @@ void gs_bench_memory_free(gs_bench_memory *memory) {
   for (int i = 0; i < memory->count; i++)
     memory->device->ops->free(memory->device, memory->blocks[i]);
   memory->count = 0;
-}
-
-double gs_bench_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
-double gs_bench_median(double *values, int64_t count) {
-  if (count < 1) return 0;
-  qsort(values, (size_t)count, sizeof *values, compare);
-  return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "net/config.h"
 
 /* R layers: x: B x n_in, W: n_out x n_in. */
 typedef struct op_shape {
@@ -111,25 +112,43 @@ static const op_shape shapes[] = {
     {37, 33, 129, 3, GS_F32},    {64, 128, 128, 1, GS_F64},
 };
 
-enum { OPS = sizeof ops / sizeof *ops, SHAPES = sizeof shapes / sizeof *shapes };
+/* Too large for a processor; the dtypes are those that the GPU has. */
+static const op_shape gpu_shapes[] = {
+    {1024, 2048, 2048, 1, GS_F32},  {1024, 2048, 2048, 1, GS_TF32}, {1024, 2048, 2048, 1, GS_BF16},
+    {1024, 2048, 2048, 1, GS_F16},  {2048, 4096, 4096, 1, GS_F32},  {2048, 4096, 4096, 1, GS_TF32},
+    {2048, 4096, 4096, 1, GS_BF16}, {2048, 4096, 4096, 1, GS_F16},  {256, 512, 512, 1, GS_BF16},
+    {32, 64, 64, 1024, GS_F32},
+};
+
+enum {
+  OPS = sizeof ops / sizeof *ops,
+  SHAPES = sizeof shapes / sizeof *shapes,
+  GPU_SHAPES = sizeof gpu_shapes / sizeof *gpu_shapes
+};
 
 typedef struct op_case {
   const op_kind *op;
   const op_shape *shape;
+  bool cold; /* nothing of it is in the last cache */
 } op_case;
-static op_case cases[OPS * SHAPES];
+static op_case cases[2 * OPS * (SHAPES + GPU_SHAPES)];
+static int case_count;
 
 static layer make_layer(gs_bench_memory *memory, const op_case *which) {
   const op_shape s = *which->shape;
   const int64_t R = s.replicas, B = s.batch;
   const gs_dtype dtype = s.dtype;
   layer l = {.shape = s, .activation = {which->op->activation, 0.01}};
-  gs_bench_workspace(memory, &(gs_workspace_need){.rows = B,
-                                                  .columns = s.n_in > s.n_out ? s.n_in : s.n_out,
-                                                  .weights = s.n_in * s.n_out,
-                                                  .elements = s.n_in * s.n_out,
-                                                  .replicas = R,
-                                                  .dtype = dtype});
+  gs_bench_workspace(memory,
+                     &(gs_workspace_need){.rows = B,
+                                          .columns = s.n_in > s.n_out ? s.n_in : s.n_out,
+                                          .weights = s.n_in * s.n_out,
+                                          .elements = s.n_in * s.n_out,
+                                          .replicas = R,
+                                          .steps = 1,
+                                          .window = 1,
+                                          .dtype = dtype,
+                                          .orthogonal = which->op->enqueue == run_fill_orthogonal});
   l.x = gs_bench_tensor(memory, 1, B, s.n_in, R, dtype, 1);
   l.w = gs_bench_tensor(memory, 1, s.n_out, s.n_in, R, dtype, 0.05);
   l.b = gs_bench_tensor(memory, 1, 1, s.n_out, R, dtype, 1);
@@ -149,62 +168,82 @@ static layer make_layer(gs_bench_memory *memory, const op_case *which) {
   return l;
 }
 
-static void report(gs_bench *bench, const op_case *which, const gs_floor *floor, double seconds) {
+/* A buffer larger than the last cache of today's GPUs. */
+static gs_tensor make_flush(gs_bench_memory *memory) {
+  enum { SIDE = 1 << 13 }; /* 256 MiB */
+  return gs_bench_tensor(memory, 1, SIDE, SIDE, 1, GS_F32, 1);
+}
+
+static gs_cost cost_of(const op_case *which) {
   const op_shape *s = which->shape;
   const op_kind *op = which->op;
-  const double calls = (double)gs_bench_iterations(bench);
-  const double flops =
-      2.0 * op->multiply_adds * (double)(s->batch * s->n_in * s->n_out * s->replicas);
   const double elements = (double)(op->weights * s->n_in * s->n_out + //
                                    op->inputs * s->batch * s->n_in +  //
                                    op->outputs * s->batch * s->n_out) *
                           (double)s->replicas;
-  const double bytes = elements * (double)gs_dtype_bytes(s->dtype);
-  const double peak = floor->flops_per_s[s->dtype];
-  if (flops > 0) {
-    gs_bench_counter_rate(bench, "flops", flops * calls);
-    gs_bench_counter(bench, "of_peak", flops * calls / seconds / peak);
-  }
-  if (!(bytes > 0)) return;
-  gs_bench_bytes(bench, (int64_t)(bytes * calls));
-  gs_bench_counter(bench, "of_copy", bytes * calls / seconds / floor->copy_bytes_per_s);
+  return (gs_cost){.flops = 2.0 * op->multiply_adds *
+                            (double)(s->batch * s->n_in * s->n_out * s->replicas),
+                   .bytes = elements * (double)gs_dtype_bytes(s->dtype),
+                   .launches = 1};
+}
+
+static void report(gs_bench *bench, const op_case *which, const gs_floor *floor, double seconds) {
+  const double calls = (double)gs_bench_iterations(bench);
+  const gs_cost cost = cost_of(which);
+  if (cost.flops > 0) gs_bench_counter_rate(bench, "flops", cost.flops * calls);
+  if (cost.bytes > 0) gs_bench_bytes(bench, (int64_t)(cost.bytes * calls));
+  gs_bench_limits(bench, &cost, which->shape->dtype, floor, seconds / calls);
+}
+
+typedef struct op_subject {
+  const op_kind *op;
+  const layer *layer;
+} op_subject;
+
+static gs_status enqueue_op(gs_device *device, const void *subject) {
+  const op_subject *what = subject;
+  return what->op->enqueue(device, what->layer);
 }
 
 static void bench_op(gs_bench *bench, const void *argument) {
   const op_case *which = argument;
-  gs_device *device = gs_bench_device(bench);
-  const gs_floor *floor = device ? gs_bench_floor(bench) : NULL;
+  gs_device *device = gs_bench_device();
+  const gs_floor *floor = gs_bench_floor(bench);
   if (!floor) return;
   gs_bench_memory memory = {.bench = bench, .device = device};
   const layer l = make_layer(&memory, which);
+  const gs_tensor flush = which->cold ? make_flush(&memory) : (gs_tensor){0};
+  const op_subject subject = {which->op, &l};
+  const gs_bench_work work = {
+      .enqueue = enqueue_op, .subject = &subject, .flush = which->cold ? &flush : NULL};
   double seconds = 0;
   /* the forward pass leaves h and saved as the backward ones expect them */
-  bool ok = !memory.failed && gs_bench_ok(bench, run_dense_forward(device, &l), &device->error) &&
-            gs_bench_ok(bench, which->op->enqueue(device, &l), &device->error) &&
-            gs_bench_ok(bench, device->ops->sync(device), &device->error);
-  while (ok && gs_bench_next(bench)) {
-    const double start = gs_bench_now();
-    ok = gs_bench_ok(bench, which->op->enqueue(device, &l), &device->error) &&
-         gs_bench_ok(bench, device->ops->sync(device), &device->error);
-    seconds += gs_bench_now() - start;
-  }
-  if (ok) report(bench, which, floor, seconds);
+  if (!memory.failed && gs_bench_ok(bench, run_dense_forward(device, &l), &device->error) &&
+      gs_bench_loop(bench, &work, &seconds))
+    report(bench, which, floor, seconds);
   gs_bench_memory_free(&memory);
 }
 
+static void add(const op_kind *op, const op_shape *s, bool cold) {
+  char name[160];
+  if (op->largest_width && s->n_out > op->largest_width) return;
+  if (!gs_bench_has_dtype(s->dtype)) return;
+  op_case *which = &cases[case_count++];
+  *which = (op_case){op, s, cold};
+  snprintf(name, sizeof name,
+           "op/%s/batch:%" PRId64 "/in:%" PRId64 "/out:%" PRId64 "/replicas:%" PRId64 "/%s%s",
+           op->name, s->batch, s->n_in, s->n_out, s->replicas, gs_dtype_name(s->dtype),
+           cold ? "/l2:cold" : "");
+  /* emptying the caches takes far longer than most calls, and is not in their time */
+  gs_bench_register(name, bench_op, which, gs_bench_loop_clock(), cold ? 0.02 : 0);
+}
+
 void gs_bench_register_ops(void) {
-  int count = 0;
+  const bool gpu = gs_bench_is_gpu();
   for (int i = 0; i < OPS; i++)
-    for (int k = 0; k < SHAPES; k++) {
-      const op_shape *s = &shapes[k];
-      if (ops[i].largest_width && s->n_out > ops[i].largest_width) continue;
-      op_case *which = &cases[count++];
-      char name[160];
-      *which = (op_case){&ops[i], s};
-      snprintf(name, sizeof name,
-               "op/%s/batch:%" PRId64 "/in:%" PRId64 "/out:%" PRId64 "/replicas:%" PRId64 "/%s",
-               ops[i].name, s->batch, s->n_in, s->n_out, s->replicas,
-               s->dtype == GS_F64 ? "f64" : "f32");
-      gs_bench_register(name, bench_op, which, GS_BENCH_REAL_TIME, 0);
+    for (int k = 0; k < SHAPES + (gpu ? GPU_SHAPES : 0); k++) {
+      const op_shape *s = k < SHAPES ? &shapes[k] : &gpu_shapes[k - SHAPES];
+      add(&ops[i], s, false);
+      if (gpu) add(&ops[i], s, true);
     }
 }

@@ -25,6 +25,10 @@ void gs_bench_register(const char *name, gs_bench_function function, const void 
 
 bool gs_bench_next(gs_bench *bench) { return bench->state->KeepRunning(); }
 
+bool gs_bench_next_batch(gs_bench *bench, int64_t iterations) {
+  return bench->state->KeepRunningBatch(iterations);
+}
+
 void gs_bench_iteration_seconds(gs_bench *bench, double seconds) {
   bench->state->SetIterationTime(seconds);
 }

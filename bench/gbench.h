@@ -30,7 +30,9 @@ void gs_bench_register(const char *name, gs_bench_function function, const void 
 /* True once per iteration. The time from the first call to the one that returns
  * false is measured. */
 bool gs_bench_next(gs_bench *bench);
-/* GS_BENCH_MANUAL_TIME: the time of this iteration. */
+/* The same for so many iterations at once. */
+bool gs_bench_next_batch(gs_bench *bench, int64_t iterations);
+/* GS_BENCH_MANUAL_TIME: the time of this iteration, or batch of them. */
 void gs_bench_iteration_seconds(gs_bench *bench, double seconds);
 
 /* Iterations the finished loop has run. */

@@ -4,12 +4,18 @@
  *
  *   cells PATH              the cells of a sweep file: "cell PARAMETERS", one JSON
  *                           object a line, then "ok COUNT"
+ *   device                  what it works on: "device FACTS", a JSON object, then
+ *                           "ok"
  *   create PARAMETERS       a network with these parameters (a JSON object, as in
  *                           a sweep without lists); "ok THREADS NAME"
  *   keep                    as create, of the same parameters, but weight
  *                           gradients are kept for `tensor`; "ok"
  *   time SECONDS            steps without statistics for about so long (at least
- *                           three): "ok COUNT MEDIAN_NS LEAST_NS"
+ *                           three, on a GPU one): "ok COUNT MEDIAN_NS LEAST_NS
+ *                           LAUNCH". On the CPU each step and its wait by the
+ *                           host's clock; on a GPU as in a sweep: by its events,
+ *                           short steps several at a time, as a graph unless the
+ *                           parameters say otherwise (LAUNCH: graph or eager)
  *   step                    one step: "ok"
  *   tensor ROLE INDEX PATH  writes a tensor's true values, float64, packed
  *                           [replicas][rows][cols]: "ok REPLICAS ROWS COLS".
@@ -17,7 +23,8 @@
  *                           grad_weight grad_input grad_bias
  *   quit
  *
- * A request that fails is answered "error MESSAGE". */
+ * A request that fails is answered "error MESSAGE". The device is the one that the
+ * environment names (open.h), the same for all networks. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +32,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "measure/timing.h"
 #include "net/network.h"
+#include "open.h"
+#include "sweep/device_facts.h"
 #include "sweep/spec.h"
 
 enum { MAX_SAMPLES = 1 << 20 };
@@ -35,6 +45,7 @@ typedef struct step_server {
   gs_network *network;
   gs_config config;
   double *samples_ns;
+  gs_timing timing; /* of a GPU */
 } step_server;
 
 static double now_ns(void) {
@@ -62,20 +73,35 @@ static gs_status cells(const char *path, gs_error *error) {
   return status;
 }
 
-/* A network with a device of its own. */
+static gs_status describe(const step_server *server, gs_error *error) {
+  cJSON *facts = gs_device_facts(server->device);
+  char *line = facts ? gs_json_print_line(facts) : NULL;
+  cJSON_Delete(facts);
+  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "out of memory");
+  printf("device %s\n", line);
+  free(line);
+  return GS_OK;
+}
+
 static void close_network(step_server *server) {
   gs_network_destroy(server->network);
   server->network = NULL;
-  if (server->device) server->device->ops->destroy(server->device);
-  server->device = NULL;
+}
+
+/* Parameters may name a backend, but not another than the one at work. */
+static gs_status check_backend(const step_server *server, gs_error *error) {
+  gs_device_info info = {0};
+  server->device->ops->info(server->device, &info);
+  const char *asked = gs_backend_name(server->config.backend);
+  if (server->config.backend == GS_BACKEND_AUTO || strcmp(asked, info.backend) == 0) return GS_OK;
+  return GS_FAIL(error, GS_ERR_NO_DEVICE, "the network is for %s and GRADSWEEP_BACKEND opened %s",
+                 asked, info.backend);
 }
 
 static gs_status open_network(step_server *server, bool keep_gradients, gs_error *error) {
   const gs_network_options options = {.keep_gradients = keep_gradients};
   close_network(server);
-  if (server->config.backend == GS_BACKEND_CUDA)
-    return GS_FAIL(error, GS_ERR_NO_DEVICE, "no CUDA backend in this build");
-  GS_TRY(gs_cpu_device_create(0, &server->device, error));
+  GS_TRY(check_backend(server, error));
   return gs_network_create(server->device, &server->config, &options, &server->network, error);
 }
 
@@ -106,7 +132,23 @@ static int compare(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
+static void answer_time(double *samples_ns, size_t count, gs_launch launch) {
+  qsort(samples_ns, count, sizeof *samples_ns, compare);
+  printf("ok %zu %.17g %.17g %s\n", count, samples_ns[count / 2], samples_ns[0],
+         gs_launch_name(launch));
+}
+
+static gs_status time_on_gpu(step_server *server, double seconds, gs_error *error) {
+  const double never = -1; /* the spread settles: all of the time is used */
+  gs_timing *timing = &server->timing;
+  if (!server->network) return GS_FAIL(error, GS_ERR_USAGE, "no network: create one first");
+  GS_TRY(gs_timing_measure(server->network, false, seconds, never, timing, error));
+  answer_time(timing->samples_ns, (size_t)timing->count, timing->launch);
+  return GS_OK;
+}
+
 static gs_status time_steps(step_server *server, double seconds, gs_error *error) {
+  if (!server->device->host_memory) return time_on_gpu(server, seconds, error);
   const double end = now_ns() + 1e9 * seconds;
   size_t count = 0;
   while (count < MAX_SAMPLES && (count < 3 || now_ns() < end)) {
@@ -114,8 +156,7 @@ static gs_status time_steps(step_server *server, double seconds, gs_error *error
     GS_TRY(step(server, error));
     server->samples_ns[count++] = now_ns() - start;
   }
-  qsort(server->samples_ns, count, sizeof *server->samples_ns, compare);
-  printf("ok %zu %.17g %.17g\n", count, server->samples_ns[count / 2], server->samples_ns[0]);
+  answer_time(server->samples_ns, count, GS_LAUNCH_EAGER);
   return GS_OK;
 }
 
@@ -140,38 +181,76 @@ static bool find_role(const char *name, gs_role *role) {
   return false;
 }
 
+/* Binary16: 5 bits of exponent, 10 of fraction (IEEE 754). */
+static double half_value(uint16_t stored) {
+  const int exponent = stored >> 10 & 0x1f;
+  const double fraction = stored & 0x3ff;
+  double magnitude = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+  if (exponent == 0x1f) magnitude = fraction > 0 ? (double)NAN : (double)INFINITY;
+  return stored & 0x8000 ? -magnitude : magnitude;
+}
+
+/* Bfloat16: the upper half of a float. */
+static double brain_value(uint16_t stored) {
+  const uint32_t bits = (uint32_t)stored << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return (double)value;
+}
+
+static double element(gs_dtype dtype, const unsigned char *at) {
+  uint16_t narrow;
+  float single;
+  double wide;
+  switch (dtype) {
+  case GS_F64: memcpy(&wide, at, sizeof wide); return wide;
+  case GS_BF16: memcpy(&narrow, at, sizeof narrow); return brain_value(narrow);
+  case GS_F16: memcpy(&narrow, at, sizeof narrow); return half_value(narrow);
+  default: memcpy(&single, at, sizeof single); return (double)single;
+  }
+}
+
 /* One row of true values as float64. */
-static gs_status write_row(gs_device *device, const gs_tensor *tensor, int64_t replica, int64_t row,
-                           int32_t exponent, double *values, FILE *file, gs_error *error) {
-  const size_t size = gs_dtype_bytes(tensor->dtype), cols = (size_t)tensor->cols;
-  const char *from =
-      (const char *)tensor->data + (size_t)(replica * tensor->stride + row * tensor->ld) * size;
-  if (device->ops->download(device, values, from, cols * size) != GS_OK) {
+static gs_status write_row(const gs_tensor *tensor, const unsigned char *row, int32_t exponent,
+                           FILE *file, gs_error *error) {
+  for (int64_t j = 0; j < tensor->cols; j++) {
+    const size_t offset = (size_t)j * gs_dtype_bytes(tensor->dtype);
+    const double value = ldexp(element(tensor->dtype, row + offset), exponent);
+    if (fwrite(&value, sizeof value, 1, file) != 1)
+      return GS_FAIL(error, GS_ERR_OUTPUT, "cannot write the tensor");
+  }
+  return GS_OK;
+}
+
+/* A replica is fetched whole: a GPU answers every request with a wait. */
+static gs_status write_replica(gs_device *device, const gs_tensor *tensor, int64_t replica,
+                               unsigned char *digits, FILE *file, gs_error *error) {
+  const size_t size = gs_dtype_bytes(tensor->dtype);
+  const size_t extent = (size_t)((tensor->rows - 1) * tensor->ld + tensor->cols) * size;
+  const unsigned char *from =
+      (const unsigned char *)tensor->data + (size_t)(replica * tensor->stride) * size;
+  gs_scale scale = {0};
+  gs_status status = device->ops->download(device, digits, from, extent);
+  if (status == GS_OK && tensor->scale)
+    status = device->ops->download(device, &scale, tensor->scale + replica, sizeof scale);
+  if (status != GS_OK) {
     *error = device->error;
-    return error->status;
+    return status;
   }
-  for (size_t j = cols; j-- > 0;) { /* from the end: floats widen in place */
-    float narrow;
-    memcpy(&narrow, (const char *)values + j * sizeof narrow, sizeof narrow);
-    values[j] = ldexp(size == sizeof narrow ? (double)narrow : values[j], exponent);
-  }
-  if (fwrite(values, sizeof *values, cols, file) != cols)
-    return GS_FAIL(error, GS_ERR_OUTPUT, "cannot write the tensor");
+  for (int64_t i = 0; i < tensor->rows; i++)
+    GS_TRY(
+        write_row(tensor, digits + (size_t)(i * tensor->ld) * size, scale.exponent, file, error));
   return GS_OK;
 }
 
 static gs_status write_values(gs_device *device, const gs_tensor *tensor, FILE *file,
                               gs_error *error) {
-  double *values = malloc((size_t)tensor->cols * sizeof *values);
-  gs_status status = values ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "out of memory");
-  for (int64_t r = 0; r < tensor->replicas && status == GS_OK; r++) {
-    gs_scale scale = {0};
-    if (tensor->scale)
-      status = device->ops->download(device, &scale, tensor->scale + r, sizeof scale);
-    for (int64_t i = 0; i < tensor->rows && status == GS_OK; i++)
-      status = write_row(device, tensor, r, i, scale.exponent, values, file, error);
-  }
-  free(values);
+  unsigned char *digits =
+      malloc((size_t)(tensor->rows * tensor->ld) * gs_dtype_bytes(tensor->dtype));
+  gs_status status = digits ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "out of memory");
+  for (int64_t r = 0; r < tensor->replicas && status == GS_OK; r++)
+    status = write_replica(device, tensor, r, digits, file, error);
+  free(digits);
   return status;
 }
 
@@ -184,7 +263,7 @@ static gs_status write_tensor(step_server *server, char *arguments, gs_error *er
     return GS_FAIL(error, GS_ERR_USAGE, "tensor ROLE INDEX PATH");
   if (!server->network) return GS_FAIL(error, GS_ERR_USAGE, "no network: create one first");
   const gs_tensor tensor = gs_network_tensor(server->network, role, index);
-  if (!tensor.data || (tensor.dtype != GS_F64 && tensor.dtype != GS_F32))
+  if (!tensor.data)
     return GS_FAIL(error, GS_ERR_USAGE, "no such tensor: %s %" PRId64, role_name, index);
   FILE *file = fopen(path, "wb");
   if (!file) return GS_FAIL(error, GS_ERR_OUTPUT, "cannot open %s", path);
@@ -202,7 +281,9 @@ static gs_status answer(step_server *server, const char *request, char *argument
   if (!strcmp(request, "create")) return create(server, arguments, error);
   if (!strcmp(request, "time")) return time_steps(server, strtod(arguments, NULL), error);
   if (!strcmp(request, "tensor")) return write_tensor(server, arguments, error);
-  if (!strcmp(request, "keep"))
+  if (!strcmp(request, "device"))
+    GS_TRY(describe(server, error));
+  else if (!strcmp(request, "keep"))
     GS_TRY(open_network(server, true, error));
   else if (!strcmp(request, "step"))
     GS_TRY(step(server, error));
@@ -216,7 +297,13 @@ int main(void) {
   step_server server = {.samples_ns = malloc(MAX_SAMPLES * sizeof(double))};
   char *line = NULL;
   size_t capacity = 0;
+  gs_error unopened = {0};
   if (!server.samples_ns) return 1;
+  const gs_status opened = gs_bench_open(&server.device, &unopened);
+  if (opened != GS_OK) {
+    (void)fprintf(stderr, "step_server: error: %s\n", unopened.message);
+    return gs_status_exit_code(opened);
+  }
   while (getline(&line, &capacity, stdin) >= 0) {
     gs_error error = {0};
     line[strcspn(line, "\n")] = 0;
@@ -229,6 +316,7 @@ int main(void) {
     fflush(stdout);
   }
   close_network(&server);
+  server.device->ops->destroy(server.device);
   gs_config_clear(&server.config);
   free(line);
   free(server.samples_ns);

@@ -6,38 +6,46 @@ PyTorch, in one run and in turns, and prints the ratios.
     tools/peers/pytorch_steps.py                         the three cases of GOALS.md
     tools/peers/pytorch_steps.py --sweep bench/sweeps/hardware.json
     tools/peers/pytorch_steps.py --case '{"model": "mlp", "depth": 50, "width": 512}'
+    tools/peers/pytorch_steps.py --device cuda           the GPU's cases of GOALS.md
+    tools/peers/pytorch_steps.py --device cuda --filter 'depth 100|rnn' --json peers.json
 
 Needs PyTorch. For each case gradsweep makes the weights, the input and the
 target; PyTorch is given the same numbers, and first of all both must compute the
-gradients that PyTorch computes in float64, as far as float32 can. Then the two take turns for some rounds: a round times one, then
-the other, and yields one ratio PyTorch / gradsweep (above 1: gradsweep is
-faster). gradsweep runs in a process of its own (bench/step_server.c), so that the
-thread pools of the two cannot disturb each other; both use the same number of
-threads, and each rests while the other is timed.
+gradients that PyTorch computes in float64, as far as the case's dtype can. Then the
+two take turns for some rounds: a round times one, then the other, and yields one
+ratio PyTorch / gradsweep (above 1: gradsweep is faster). gradsweep runs in a process
+of its own (bench/step_server.c), so that the thread pools of the two cannot disturb
+each other; on the CPU both use the same number of threads, and each rests while the
+other is timed.
 
 What is timed: gradsweep's step with statistics off, as in a sweep (weight
 gradients are computed in full, but their memory is reused from layer to layer);
-in PyTorch autograd.grad of the loss with respect to all weights and biases,
-eager, and compiled where --compile-depth allows. Replicas are batched matrix
-products (baddbmm) in PyTorch, an RNN is torch.nn.RNN.
+in PyTorch autograd.grad of the loss with respect to all weights and biases: eager,
+compiled where --compile-depth allows, and on a GPU either of them as a CUDA graph.
+Replicas are batched matrix products (baddbmm) in PyTorch, an RNN is torch.nn.RNN
+(cuDNN's), one with another activation a loop over the steps. On a GPU times are those
+of events around several steps, on both sides; gradsweep replays a graph unless the
+case says "launch": "eager".
 
 Exit code 1 when gradsweep's gradients are further from float64's than PyTorch's.
 """
 
 import argparse
-import copy
 import json
 import os
 import pathlib
+import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
 
 import torch
-import torch.nn.functional as F
+
+import networks
+import timing
+from server import Server, ServerError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOAL_CASES = [
@@ -52,172 +60,58 @@ GOAL_CASES = [
 # wide deep networks a few do, and each moves the gradient of one example by some
 # per cent: PyTorch's own float32 gradients are then off by up to 1e-2, too.
 KINK_TOLERANCE = 5e-2
-ACTIVATIONS = {
-    "identity": lambda z: z,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "selu": F.selu,
-    "gelu": F.gelu,
-    "silu": F.silu,
-    "softsign": F.softsign,
-    "softplus": F.softplus,
-}
+REST_S = 0.05  # lets the other side's threads go to sleep
 
 
-class ServerError(Exception):
-    """The step server refused a request."""
+def init_of(activation):
+    return "he_normal" if activation == "relu" else "xavier_normal"
 
 
-class Server:
-    """gradsweep, in a process of its own."""
-
-    def __init__(self, program, threads):
-        # as the program starts its workers (host/sweep/process.c)
-        environment = {"GOMP_SPINCOUNT": "2000", **os.environ, "OMP_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env=environment)
-
-    def ask(self, request):
-        """The words after "ok", and the lines before them."""
-        self.process.stdin.write(request + "\n")
-        self.process.stdin.flush()
-        lines = []
-        while True:
-            line = self.process.stdout.readline()
-            if not line:
-                raise ServerError(f"the step server ended during: {request}")
-            word, _, rest = line.rstrip("\n").partition(" ")
-            if word == "error":
-                raise ServerError(rest)
-            if word == "ok":
-                return rest.split(" "), lines
-            lines.append(rest)
-
-    def tensor(self, role, index, path):
-        shape, _ = self.ask(f"tensor {role} {index} {path}")
-        values = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.float64)
-        return values.reshape([int(n) for n in shape]).to(torch.float32)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+def gpu_cases():
+    """Wide, deep, recurrent and replicated networks: GOALS.md, "On a GPU"."""
+    cases = [{"model": "mlp", "depth": 10, "width": width, "batch": batch, "activation": phi,
+              "init": init_of(phi), "dtype": dtype}
+             for width in (2048, 4096) for batch in (1024, 2048)
+             for phi in ("relu", "tanh", "gelu") for dtype in ("f32", "tf32", "bf16")]
+    cases += [{"model": "mlp", "depth": depth, "width": width, "batch": batch,
+               "activation": "relu", "init": "he_normal"}
+              for depth in (100, 1000) for width in (128, 512) for batch in (64, 256)]
+    cases += [{"model": "rnn", "hidden": n, "input": n, "seq_len": 1024, "batch": 64,
+               "activation": phi, "init": "orthogonal"}
+              for n in (256, 1024, 2048) for phi in ("tanh", "relu", "sigmoid")]
+    return cases + [{"model": "mlp", "depth": 50, "width": 64, "batch": 32, "replicas": 1024,
+                     "activation": "relu", "init": "he_normal"}]
 
 
-class PeerMlp:
-    """The network in PyTorch, with gradsweep's numbers."""
-
-    def __init__(self, case, server, path, device):
-        layers = case["depth"] if "depth" in case else len(case["widths"]) - 1
-        self.mse = case.get("loss", "linear") == "mse"
-        self.x = server.tensor("input", 0, path).to(device)
-        self.target = server.tensor("target", 0, path).to(device)
-        load = lambda role, l: server.tensor(role, l, path).to(device).requires_grad_()
-        self.weights = [load("weight", l) for l in range(1, layers + 1)]
-        self.biases = ([load("bias", l) for l in range(1, layers + 1)]
-                       if case.get("bias_std", 0) > 0 else [])
-        self.replicas = len(self.x)
-        if self.replicas == 1:
-            squeeze = lambda t: t[0].detach().requires_grad_()
-            self.x, self.target = self.x[0], self.target[0]
-            self.weights = [squeeze(w) for w in self.weights]
-            self.biases = [squeeze(b)[0].detach().requires_grad_() for b in self.biases]
-        phi = ACTIVATIONS[case["activation"]]
-        output = ACTIVATIONS[case.get("output_activation", case["activation"])]
-        self.phis = [phi] * (layers - 1) + [output]
-        self.names = ([("grad_weight", l) for l in range(1, layers + 1)]
-                      + [("grad_bias", l) for l in range(1, len(self.biases) + 1)])
-        self.run = self.loss
-
-    def loss(self):
-        h = self.x
-        for l, (w, phi) in enumerate(zip(self.weights, self.phis)):
-            if self.replicas == 1:
-                z = F.linear(h, w, self.biases[l] if self.biases else None)
-            elif self.biases:
-                z = torch.baddbmm(self.biases[l], h, w.transpose(1, 2))
-            else:
-                z = torch.bmm(h, w.transpose(1, 2))
-            h = phi(z)
-        if self.mse:
-            return 0.5 * ((h - self.target) ** 2).sum()
-        return (h * self.target).sum()
-
-    def gradients(self):
-        return torch.autograd.grad(self.run(), self.weights + self.biases)
-
-    def in_float64(self):
-        """The same network, computed in float64."""
-        twin = copy.copy(self)
-        double = lambda t: t.detach().double().requires_grad_()
-        twin.x, twin.target = self.x.double(), self.target.double()
-        twin.weights = [double(w) for w in self.weights]
-        twin.biases = [double(b) for b in self.biases]
-        twin.run = twin.loss
-        return twin
+def complete(case):
+    """The case with a sweep's defaults for what PyTorch's side reads of it."""
+    sizes = {"hidden": 128, "input": 128, "seq_len": 100} if case["model"] == "rnn" else {}
+    if case["model"] == "mlp" and "widths" not in case:
+        sizes = {"depth": 10, "width": 128}
+    return {"batch": 32, "activation": "tanh", **sizes, **case}
 
 
-class PeerRnn:
-    """torch.nn.RNN with gradsweep's numbers."""
-
-    def __init__(self, case, server, path, device):
-        if case.get("replicas", 1) != 1 or not case.get("tied", True) \
-                or case["activation"] not in ("tanh", "relu"):
-            raise ValueError("torch.nn.RNN has no such network")
-        steps, bias = case["seq_len"], case.get("bias_std", 0) > 0
-        self.mse = case.get("loss", "linear") == "mse"
-        self.every = case.get("loss_at", "last") == "every"
-        x = server.tensor("input", 0, path)[0]
-        self.x = x.reshape(steps, -1, case["input"]).to(device)
-        target = server.tensor("target", 0, path)[0].to(device)
-        self.target = target.reshape(-1, self.x.shape[1], case["hidden"])
-        self.rnn = torch.nn.RNN(case["input"], case["hidden"], nonlinearity=case["activation"],
-                                bias=bias).to(device)
-        with torch.no_grad():
-            self.rnn.weight_hh_l0.copy_(server.tensor("weight", 1, path)[0])
-            self.rnn.weight_ih_l0.copy_(server.tensor("input_weight", 0, path)[0])
-            if bias:
-                self.rnn.bias_ih_l0.copy_(server.tensor("bias", 0, path)[0, 0])
-                self.rnn.bias_hh_l0.zero_()
-        self.parameters = [self.rnn.weight_hh_l0, self.rnn.weight_ih_l0]
-        self.names = [("grad_weight", 1), ("grad_input", 0)]
-        if bias:
-            self.parameters.append(self.rnn.bias_ih_l0)
-            self.names.append(("grad_bias", 0))
-
-    def gradients(self):
-        h, _ = self.rnn(self.x)
-        h = h if self.every else h[-1:]
-        loss = 0.5 * ((h - self.target) ** 2).sum() if self.mse else (h * self.target).sum()
-        return torch.autograd.grad(loss, self.parameters)
-
-    def in_float64(self):
-        """The same network, computed in float64."""
-        twin = copy.copy(self)
-        twin.x, twin.target = self.x.double(), self.target.double()
-        twin.rnn = copy.deepcopy(self.rnn).double()
-        twin.parameters = [twin.rnn.weight_hh_l0, twin.rnn.weight_ih_l0]
-        if len(self.parameters) > 2:
-            twin.parameters.append(twin.rnn.bias_ih_l0)
-        return twin
+def layers_of(case):
+    if case["model"] == "rnn":
+        return case["seq_len"]
+    return case["depth"] if "depth" in case else len(case["widths"]) - 1
 
 
-def finish(device):
-    if device == "cuda":
-        torch.cuda.synchronize()
+def name_of(case):
+    """What --filter looks at."""
+    if case["model"] == "mlp":
+        width = case.get("width", "-".join(map(str, case.get("widths", []))))
+        size = f"depth {layers_of(case)} width {width}"
+    else:
+        size = f"length {case['seq_len']} hidden {case['hidden']} input {case['input']}"
+    replicas = f" x {case['replicas']}" if case.get("replicas", 1) > 1 else ""
+    words = [f"{case['model']} {size} batch {case['batch']}{replicas} {case['activation']}"]
+    words += [case["dtype"]] if case.get("dtype", "f32") != "f32" else []
+    words += [f"{key} {case[key]}" for key in ("launch", "loop") if case.get(key, "auto") != "auto"]
+    return " ".join(words)
 
 
-def time_peer(peer, seconds, device):
-    """Median nanoseconds of a step, over at least three."""
-    samples, end = [], time.perf_counter() + seconds
-    while len(samples) < 3 or time.perf_counter() < end:
-        start = time.perf_counter_ns()
-        peer.gradients()
-        finish(device)
-        samples.append(time.perf_counter_ns() - start)
-    return statistics.median(samples)
+# ---- one case ----
 
 
 def gradient_errors(peer, server, path):
@@ -239,133 +133,171 @@ def gradient_errors(peer, server, path):
     return worst
 
 
-def name_of(case):
-    if case["model"] == "mlp":
-        size = f"depth {case['depth']} width {case['width']}"
-    else:
-        size = f"length {case['seq_len']} hidden {case['hidden']} input {case['input']}"
-    replicas = f" x {case['replicas']}" if case.get("replicas", 1) > 1 else ""
-    return f"{case['model']} {size} batch {case['batch']}{replicas} {case['activation']}"
+def take_turns(server, call, options):
+    """Times of both sides and the ratio of each round."""
+    ours, theirs, launch = [], [], ""
+    timer = timing.timer_of(options.device)
+    for _ in range(options.rounds):
+        nanoseconds, launch = server.time(options.seconds)
+        ours.append(nanoseconds)
+        time.sleep(REST_S)
+        theirs.append(timer(call, options.seconds))
+        time.sleep(REST_S)
+    ratios = [their / our for their, our in zip(theirs, ours)]
+    return {"gradsweep_ns": statistics.median(ours), "launch": launch,
+            "pytorch_ns": statistics.median(theirs), "ratio": statistics.median(ratios),
+            "ratios": ratios}
 
 
-def compare(server, timers, rounds, seconds):
-    """Medians and ratios of the peers' steps: {name: (theirs_ns, ours_ns, ratios)}."""
-    ours, theirs = [], {name: [] for name in timers}
-    for _ in range(rounds):
-        words, _ = server.ask(f"time {seconds}")
-        ours.append(float(words[1]))
-        time.sleep(0.05)  # let the other pool's threads go to sleep
-        for name, timer in timers.items():
-            theirs[name].append(timer())
-            time.sleep(0.05)
-    return {name: (statistics.median(times), statistics.median(ours),
-                   sorted(their / our for their, our in zip(times, ours)))
-            for name, times in theirs.items()}
+def compare_gradients(case, server, options, path, record):
+    """The peer, or None when it does not compute the same network."""
+    peer = networks.make_peer(case, server, path, options.device)
+    ours, theirs = gradient_errors(peer, server, path)
+    kinked = {case["activation"], case.get("output_activation")} & {"relu", "leaky_relu"}
+    agree = ours <= max(options.tolerance, 2 * theirs, KINK_TOLERANCE if kinked else 0)
+    record.update(gradient_error=ours, pytorch_gradient_error=theirs, agree=agree)
+    print(f"  gradients off by {ours:.1e}, PyTorch's by {theirs:.1e}"
+          f"{'' if agree else '  TOO MUCH'}", flush=True)
+    return peer
 
 
-def compiled(peer, case, limit):
-    """The peer with its loss compiled, or None and why not."""
-    if case["model"] != "mlp":
-        return None, "torch.nn.RNN is not compiled"
-    if case["depth"] > limit:
-        return None, f"deeper than --compile-depth {limit}"
-    try:
-        peer.run = torch.compile(peer.loss)
-        for _ in range(3):
-            peer.gradients()
-    except Exception as error:  # whatever the compiler stack raises
-        peer.run = peer.loss
-        return None, f"torch.compile: {str(error).splitlines()[0]}"
-    return peer, None
+def time_case(case, peer, server, options, record):
+    server.create(case, options.backend)
+    timer = timing.timer_of(options.device)
+    timer(peer.gradients, 0)
+    server.time(0.05)
+    for kind, call, reason in timing.ways(peer, options.device, layers_of(case),
+                                          options.compile_depth):
+        if not call:
+            record["not_run"][kind] = reason
+            print(f"  {kind}: not run ({reason})", flush=True)
+            continue
+        result = take_turns(server, call, options)
+        record["results"].append({"kind": kind, **result})
+        ratios = sorted(result["ratios"])
+        print(f"  {kind:14}  gradsweep {result['gradsweep_ns'] / 1e3:10.0f} us ({result['launch']})"
+              f"   PyTorch {result['pytorch_ns'] / 1e3:10.0f} us   ratio {result['ratio']:6.2f}"
+              f"  ({ratios[0]:.2f} to {ratios[-1]:.2f})", flush=True)
 
 
 def measure(case, server, options, path):
-    """Prints one case; returns (gradients agree, slowest ratio)."""
-    asked = dict(case, stats="off", backend=options.device)
-    print(f"\n{name_of(case)}", flush=True)
+    """Prints one case and returns its record."""
+    record = {"name": name_of(case), "params": case, "results": [], "not_run": {}}
+    print(f"\n{record['name']}", flush=True)
     try:
-        server.ask("create " + json.dumps(asked))
-    except ServerError as error:
-        print(f"  gradsweep: {error}")
-        return True, None
-    try:
-        make = PeerMlp if case["model"] == "mlp" else PeerRnn
-        peer = make(case, server, path, options.device)
-        ours, theirs = gradient_errors(peer, server, path)
-    except ValueError as error:
-        print(f"  not compared: {error}")
-        return True, None
-    kinked = {case["activation"], case.get("output_activation")} & {"relu", "leaky_relu"}
-    agree = ours <= max(options.tolerance, 2 * theirs, KINK_TOLERANCE if kinked else 0)
-    print(f"  gradients off by {ours:.1e}, PyTorch's by {theirs:.1e}"
-          f"{'' if agree else '  TOO MUCH'}", flush=True)
-    server.ask("create " + json.dumps(asked))
-    for _ in range(2):
-        time_peer(peer, 0, options.device)
-    server.ask("time 0.05")
-    slowest = None
-    for kind in ("eager", "compiled"):
-        if kind == "compiled":
-            peer, reason = compiled(peer, case, options.compile_depth)
-            if not peer:
-                print(f"  compiled: not run ({reason})")
-                continue
-        timer = lambda: time_peer(peer, options.seconds, options.device)
-        result = compare(server, {kind: timer}, options.rounds, options.seconds)
-        theirs, ours, ratios = result[kind]
-        ratio = statistics.median(ratios)
-        slowest = ratio if slowest is None else min(slowest, ratio)
-        print(f"  {kind:8}  gradsweep {ours / 1e3:10.0f} us   PyTorch {theirs / 1e3:10.0f} us   "
-              f"ratio {ratio:6.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f})", flush=True)
-    return agree, slowest
+        server.create(case, options.backend)
+        peer = compare_gradients(case, server, options, path, record)
+        time_case(case, peer, server, options, record)
+    except (ServerError, ValueError, torch.OutOfMemoryError) as error:
+        record["error"] = str(error).splitlines()[0]
+        print(f"  not compared: {record['error']}", flush=True)
+    if options.backend == "cuda":
+        torch.cuda.empty_cache()
+    return record
+
+
+# ---- the run ----
+
+
+def same_gpu(facts):
+    """PyTorch's name for the GPU that gradsweep opened."""
+    if not torch.cuda.is_available():
+        sys.exit("PyTorch finds no GPU")
+    plain = lambda uuid: str(uuid).lower().removeprefix("gpu-")
+    for i in range(torch.cuda.device_count()):
+        uuid = getattr(torch.cuda.get_device_properties(i), "uuid", None)
+        if uuid is None or "uuid" not in facts or plain(uuid) == plain(facts["uuid"]):
+            torch.cuda.set_device(i)
+            return f"cuda:{i}"
+    sys.exit(f"PyTorch does not see gradsweep's GPU {facts['uuid']}")
+
+
+def select_cases(server, options):
+    cases = options.case or (gpu_cases() if options.backend == "cuda" else GOAL_CASES)
+    if options.sweep:
+        cases = server.cells(options.sweep)
+    cases = [complete(case) for case in cases]
+    if options.filter:
+        cases = [case for case in cases if re.search(options.filter, name_of(case))]
+    if not cases:
+        sys.exit("no case matches --filter")
+    return cases
+
+
+def summarise(records):
+    """Prints the end; returns the exit code."""
+    slowest = [(min(r["ratio"] for r in record["results"]), record["name"])
+               for record in records if record["results"]]
+    slower = sorted(entry for entry in slowest if entry[0] < 1)
+    agree = all(record.get("agree", True) for record in records)
+    print(f"\n{len(slowest)} cases timed; gradsweep is slower in {len(slower)}"
+          f"{'' if agree else '; GRADIENTS DIFFER'}")
+    for ratio, name in slower:
+        print(f"  {ratio:.2f}  {name}")
+    return 0 if agree else 1
+
+
+def write_json(path, facts, options, records):
+    document = {"pytorch": torch.__version__, "pytorch_cuda": torch.version.cuda,
+                "cudnn": torch.backends.cudnn.version(), "device": facts,
+                "threads": options.threads, "rounds": options.rounds, "seconds": options.seconds,
+                "ratio": "PyTorch / gradsweep, median of the rounds", "cases": records}
+    finite = json.loads(json.dumps(document), parse_constant=lambda _: None)
+    path.write_text(json.dumps(finite, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--sweep", type=pathlib.Path, help="the cells of a sweep file")
     parser.add_argument("--case", action="append", type=json.loads, metavar="JSON",
                         help="one network, in a sweep's words; may be repeated")
+    parser.add_argument("--filter", metavar="REGEX", help="only cases whose name matches")
+    parser.add_argument("--list", action="store_true", help="print the cases' names, run nothing")
     parser.add_argument("--server", type=pathlib.Path,
                         default=ROOT / "build/release/bench/step_server")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--device", dest="backend", choices=["cpu", "cuda"], default="cpu",
+                        help="which GPU: GRADSWEEP_DEVICE")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each side, in a round")
-    parser.add_argument("--compile-depth", type=int, default=0, metavar="N",
-                        help="also time torch.compile for mlps of at most N layers")
+    parser.add_argument("--compile-depth", type=int, metavar="N",
+                        help="torch.compile for mlps of at most N layers (cpu: 0, cuda: 100)")
     parser.add_argument("--tolerance", type=float, default=1e-5,
                         help="of the gradients, or twice PyTorch's own error")
-    return parser.parse_args()
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the results there")
+    options = parser.parse_args()
+    if options.compile_depth is None:
+        options.compile_depth = 100 if options.backend == "cuda" else 0
+    return options
 
 
 def main():
     options = parse_options()
     warnings.filterwarnings("ignore", category=UserWarning)
     torch.set_num_threads(options.threads)
-    if options.device == "cuda" and not torch.cuda.is_available():
-        sys.exit("PyTorch finds no GPU")
     if not options.server.exists():
         sys.exit(f"{options.server} is not there: build the target step_server first")
-    server = Server(options.server, options.threads)
-    cases = options.case or GOAL_CASES
-    if options.sweep:
-        cases = [json.loads(line) for line in server.ask(f"cells {options.sweep}")[1]]
-    print(f"PyTorch {torch.__version__}, {options.device}, {options.threads} threads; "
-          f"ratio: PyTorch / gradsweep, median of {options.rounds} rounds (least to largest)")
-    all_agree, slower, timed = True, [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        for case in cases:
-            agree, ratio = measure(case, server, options, pathlib.Path(folder) / "tensor")
-            all_agree = all_agree and agree
-            timed += ratio is not None
-            if ratio is not None and ratio < 1:
-                slower.append((ratio, name_of(case)))
-    server.close()
-    print(f"\n{timed} cases timed; gradsweep is slower in {len(slower)}"
-          f"{'' if all_agree else '; GRADIENTS DIFFER'}")
-    for ratio, name in sorted(slower):
-        print(f"  {ratio:.2f}  {name}")
-    return 0 if all_agree else 1
+    server = Server(options.server, "cpu" if options.list else options.backend, options.threads)
+    records = []
+    try:
+        cases = select_cases(server, options)
+        if options.list:
+            print("\n".join(map(name_of, cases)))
+            return 0
+        facts = server.device()
+        options.device = same_gpu(facts) if options.backend == "cuda" else "cpu"
+        print(f"PyTorch {torch.__version__}, {facts['name']}, {options.threads} threads; ratio: "
+              f"PyTorch / gradsweep, median of {options.rounds} rounds (least to largest)")
+        with tempfile.TemporaryDirectory() as folder:
+            for case in cases:
+                records.append(measure(case, server, options, pathlib.Path(folder) / "tensor"))
+                if options.json:  # after every case: a run that is cut short leaves the rest
+                    write_json(options.json, facts, options, records)
+    except ServerError as error:
+        sys.exit(str(error))
+    finally:
+        server.close()
+    return summarise(records)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+/* How a call is timed: by the host's clock on the CPU, by the device's events on a
+ * GPU, where calls are timed several at a time or, with the caches emptied before
+ * each, one by one. */
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "bench.h"
+
+static const double BATCH_S = 200e-6; /* shorter calls are timed in batches */
+enum { MOST_CALLS = 4096 };
+
+double gs_bench_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+double gs_bench_median(double *values, int64_t count) {
+  if (count < 1) return 0;
+  qsort(values, (size_t)count, sizeof *values, compare);
+  return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+}
+
+/* ---- calls ---- */
+
+static gs_status call(gs_device *device, const gs_bench_work *work) {
+  return work->graph ? device->ops->replay(device, work->graph)
+                     : work->enqueue(device, work->subject);
+}
+
+static gs_status call_all(gs_device *device, const gs_bench_work *work, int64_t calls) {
+  for (int64_t i = 0; i < calls; i++) GS_TRY(call(device, work));
+  return GS_OK;
+}
+
+static gs_status by_the_host(gs_device *device, const gs_bench_work *work, int64_t calls,
+                             double *seconds) {
+  const double start = gs_bench_now();
+  GS_TRY(call_all(device, work, calls));
+  GS_TRY(device->ops->sync(device));
+  *seconds = gs_bench_now() - start;
+  return GS_OK;
+}
+
+/* While the device empties its caches the host enqueues the call: no gap in between. */
+static gs_status empty_caches(gs_device *device, const gs_bench_work *work) {
+  const gs_fill zeros = {.kind = GS_FILL_CONSTANT, .value = 0};
+  return work->flush ? device->ops->fill(device, work->flush, &zeros) : GS_OK;
+}
+
+static gs_status between_events(gs_device *device, const gs_bench_work *work, int64_t calls,
+                                gs_event *start, gs_event *stop, double *seconds) {
+  double ns = 0;
+  GS_TRY(empty_caches(device, work));
+  GS_TRY(device->ops->record(device, start));
+  GS_TRY(call_all(device, work, calls));
+  GS_TRY(device->ops->record(device, stop));
+  GS_TRY(device->ops->sync(device));
+  GS_TRY(device->ops->elapsed(device, start, stop, &ns));
+  *seconds = 1e-9 * ns;
+  return GS_OK;
+}
+
+static gs_status by_the_device(gs_device *device, const gs_bench_work *work, int64_t calls,
+                               double *seconds) {
+  gs_event *start = NULL, *stop = NULL;
+  gs_status status = device->ops->event_create(device, &start);
+  if (status == GS_OK) status = device->ops->event_create(device, &stop);
+  if (status == GS_OK) status = between_events(device, work, calls, start, stop, seconds);
+  if (stop) device->ops->event_destroy(device, stop);
+  if (start) device->ops->event_destroy(device, start);
+  return status;
+}
+
+double gs_bench_seconds(gs_bench *bench, const gs_bench_work *work, int64_t calls) {
+  gs_device *device = gs_bench_device();
+  double seconds = -1;
+  const gs_status status = device->host_memory ? by_the_host(device, work, calls, &seconds)
+                                               : by_the_device(device, work, calls, &seconds);
+  return gs_bench_ok(bench, status, &device->error) ? seconds : -1;
+}
+
+int64_t gs_bench_batch(gs_bench *bench, const gs_bench_work *work) {
+  double seconds = gs_bench_seconds(bench, work, 1); /* warms up */
+  if (seconds < 0) return 0;
+  if (gs_bench_device()->host_memory || work->flush) return 1;
+  for (int i = 0; i < 2; i++) {
+    const double again = gs_bench_seconds(bench, work, 1);
+    if (again < 0) return 0;
+    seconds = fmin(seconds, again);
+  }
+  if (seconds >= BATCH_S) return 1;
+  return (int64_t)fmin(ceil(BATCH_S / fmax(seconds, 1e-9)), MOST_CALLS);
+}
+
+/* ---- graphs ---- */
+
+bool gs_bench_capture(gs_bench *bench, gs_bench_work *work) {
+  gs_device *device = gs_bench_device();
+  work->graph = NULL;
+  if (!gs_bench_ok(bench, call(device, work), &device->error) ||
+      !gs_bench_ok(bench, device->ops->capture_begin(device), &device->error)) {
+    return false;
+  }
+  const gs_status status = call(device, work);
+  const gs_error reason = device->error; /* the first is the news */
+  const gs_status ended = device->ops->capture_end(device, &work->graph);
+  return gs_bench_ok(bench, status, &reason) && gs_bench_ok(bench, ended, &device->error);
+}
+
+void gs_bench_release(gs_bench_work *work) {
+  gs_device *device = gs_bench_device();
+  if (work->graph) device->ops->graph_destroy(device, work->graph);
+  work->graph = NULL;
+}
+
+/* ---- the loop ---- */
+
+gs_bench_clock gs_bench_loop_clock(void) {
+  return gs_bench_device()->host_memory ? GS_BENCH_REAL_TIME : GS_BENCH_MANUAL_TIME;
+}
+
+bool gs_bench_loop(gs_bench *bench, const gs_bench_work *work, double *seconds) {
+  const int64_t batch = gs_bench_batch(bench, work);
+  bool ok = batch > 0;
+  *seconds = 0;
+  while (ok && (batch > 1 ? gs_bench_next_batch(bench, batch) : gs_bench_next(bench))) {
+    const double taken = gs_bench_seconds(bench, work, batch);
+    ok = taken >= 0;
+    gs_bench_iteration_seconds(bench, ok ? taken : 1);
+    *seconds += taken;
+  }
+  return ok;
+}
+
+void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const gs_floor *floor,
+                     double seconds_per_call) {
+  const double peak = floor->flops_per_s[dtype];
+  const double arithmetic_s = cost->flops > 0 && peak > 0 ? cost->flops / peak : 0;
+  const double traffic_s = cost->bytes / floor->copy_bytes_per_s;
+  const double launches_s = cost->launches * floor->launch_ns * 1e-9;
+  const struct {
+    const char *name;
+    double seconds;
+  } parts[] = {{"of_peak", arithmetic_s}, {"of_copy", traffic_s}, {"of_launches", launches_s}};
+  double least_s = 0;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    if (!(parts[i].seconds > 0)) continue;
+    gs_bench_counter(bench, parts[i].name, parts[i].seconds / seconds_per_call);
+    least_s = fmax(least_s, parts[i].seconds);
+  }
+  if (least_s > 0) gs_bench_counter(bench, "floor_us", 1e6 * least_s);
+}
