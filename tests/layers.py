@@ -3,7 +3,7 @@
 The layers (README, "The house"): cli -> sweep -> measure, theory, net -> device
 -> base. A folder of host/ may include its own headers and those of the folders
 listed for it here. CUDA's headers belong to kernels/ and to the files
-host/device/cuda_*.c.
+host/device/cuda_*.c and cuda_*.h, and the latter to the former.
 
 Before it judges the sources it judges planted faults, so that it is known to be
 able to fail.
@@ -38,12 +38,14 @@ def faults_of_file(path, name):
     parts = name.split("/")
     layer = parts[1] if parts[0] == "host" and len(parts) > 2 else None
     cuda_allowed = parts[0] == "kernels" or (
-        layer == "device" and parts[-1].startswith("cuda_") and parts[-1].endswith(".c")
+        layer == "device" and parts[-1].startswith("cuda_") and parts[-1].endswith((".c", ".h"))
     )
     if parts[0] == "host" and layer not in MAY_INCLUDE:
         yield f"{name}: not in one of the layers {', '.join(MAY_INCLUDE)}"
         return
     for style, header in INCLUDE.findall(path.read_text(encoding="utf-8")):
+        if header.startswith("device/cuda_") and not cuda_allowed:
+            yield f"{name}: {header}, which is the CUDA backend's own"
         if CUDA.match(header) and not cuda_allowed:
             yield f"{name}: CUDA header {header}"
         if layer is None or style == "<":
@@ -86,6 +88,11 @@ PLANTED = {  # file: (content, is it a fault?)
     "host/sweep/cli.c": ('#include "cli/run.h"\n', True),
     "host/new/layer.c": ("int x;\n", True),
     "bench/cuda.c": ("#include <cublasLt.h>\n", True),
+    "host/net/backend.c": ('#include "device/cuda_internal.h"\n', True),
+    "host/device/types.c": ('#include "device/cuda_internal.h"\n', True),
+    "host/device/cuda_internal.h": (
+        '#include <cublasLt.h>\n#include "kernels/kernels.h"\n#include "device/device.h"\n', False),
+    "host/device/cuda_gemm.c": ('#include "device/cuda_internal.h"\n', False),
     "host/device/cuda_ops.c": ('#include <cublasLt.h>\n#include "kernels/kernels.h"\n', False),
     "host/measure/nets.c": ('#include "net/network.h"\n#include "base/json.h"\n', False),
     "host/cli/main.c": ('#include "sweep/spec.h"\n#include <stdio.h>\n', False),
