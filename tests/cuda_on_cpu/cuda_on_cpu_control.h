@@ -43,8 +43,9 @@ void gs_sim_get_failures(gs_sim_failures *failures);
 void gs_sim_get_counts(gs_sim_counts *counts);
 /* Thread order: 0 forward, 1 backward, 2 pseudo-random. */
 void gs_sim_set_order(int order);
-/* Lazy execution: 0 no, 1 newest stream first, 2 on demand. Synchronises. */
-void gs_sim_set_lazy(int mode);
+/* Lazy execution: 0 no, 1 newest stream first, 2 on demand. Synchronises.
+ * Returns the mode before. */
+int gs_sim_set_lazy(int mode);
 /* Whether an address is in device memory. */
 int gs_sim_is_device_memory(const void *address);
 

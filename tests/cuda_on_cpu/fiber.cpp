@@ -7,7 +7,10 @@
 
 #include "die.h"
 
-#ifndef __x86_64__
+// GRADSWEEP_SIM_UCONTEXT: the portable way on any processor.
+#if defined(__x86_64__) && !defined(GRADSWEEP_SIM_UCONTEXT)
+#define GS_SIM_OWN_SWITCH 1
+#else
 #include <ucontext.h>
 #endif
 
@@ -58,7 +61,7 @@ bool fiber_is_overflow(const void *address) {
   return false;
 }
 
-#ifdef __x86_64__
+#ifdef GS_SIM_OWN_SWITCH
 
 // Saves the registers that a call preserves and the stack pointer, then takes
 // up another stack where it was left.
@@ -172,6 +175,24 @@ void fiber_suspend(Fiber *fiber) {
 #ifdef GS_SIM_ASAN
   __sanitizer_finish_switch_fiber(fiber->fake_stack, &scheduler_stack, &scheduler_stack_bytes);
 #endif
+}
+
+namespace {
+std::vector<FiberPool *> &spare_pools = *new std::vector<FiberPool *>;
+}
+
+std::shared_ptr<FiberPool> fiber_pool_take() {
+  FiberPool *pool = nullptr;
+  if (spare_pools.empty()) {
+    pool = new FiberPool;
+  } else {
+    pool = spare_pools.back();
+    spare_pools.pop_back();
+  }
+  return std::shared_ptr<FiberPool>(pool, [](FiberPool *unused) {
+    const Quiet quiet;
+    spare_pools.push_back(unused);
+  });
 }
 
 Fiber *FiberPool::at(size_t block, size_t thread, void (*entry)()) {

@@ -35,6 +35,9 @@ struct FiberPool {
   std::vector<std::vector<Fiber *>> blocks;
   Fiber *at(size_t block, size_t thread, void (*entry)());
 };
+// A pool for a new stream: one that no stream uses any more, if there is one,
+// because the thread sanitizer has some 8000 contexts in all.
+std::shared_ptr<FiberPool> fiber_pool_take();
 
 } // namespace gs_sim
 

@@ -73,15 +73,13 @@ void set_open(bool open) {
   budget.spent += now() - start;
 }
 
-// The allocation that holds an address, or NULL.
+// The allocation that holds an address, or ends there, or NULL.
 const std::pair<unsigned char *const, Allocation> *holder(const void *address) {
   const auto *at = static_cast<const unsigned char *>(address);
   auto next = allocations.upper_bound(const_cast<unsigned char *>(at));
   if (next == allocations.begin()) return nullptr;
   const auto &entry = *--next;
-  const bool inside = at < entry.first + entry.second.bytes;
-  // An empty range may begin at the end.
-  return inside ? &entry : nullptr;
+  return at <= entry.first + entry.second.bytes ? &entry : nullptr;
 }
 
 // The first address from `from` on where so many bytes and a fence are free.
@@ -184,7 +182,7 @@ bool heap_explain_fault(const void *address, char *words, size_t capacity) {
   const auto *at = static_cast<const unsigned char *>(address);
   if (range == nullptr || at < range || at >= range + address_bytes) return false;
   const auto *entry = holder(address);
-  if (entry != nullptr) {
+  if (entry != nullptr && heap_contains(address, 1)) {
     std::snprintf(words, capacity,
                   "host code touches device memory (%p, in an allocation of %zu bytes)", address,
                   entry->second.bytes);

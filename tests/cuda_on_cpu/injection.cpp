@@ -105,8 +105,10 @@ void gs_sim_get_counts(gs_sim_counts *now) {
 }
 
 void gs_sim_set_order(int order) { set_thread_order(static_cast<Order>(order)); }
-void gs_sim_set_lazy(int mode) {
+int gs_sim_set_lazy(int mode) {
   const Entered now;
+  const Lazy before = lazy_mode();
   set_lazy_mode(static_cast<Lazy>(mode));
+  return static_cast<int>(before);
 }
 int gs_sim_is_device_memory(const void *address) { return heap_contains(address, 1); }

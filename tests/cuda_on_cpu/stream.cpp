@@ -10,10 +10,9 @@
 namespace gs_sim {
 namespace {
 
-// Contexts and fibers are few (the thread sanitizer has some 8000), so those of
-// streams that are gone are used again.
-std::vector<Context> spare_contexts;
-std::vector<std::shared_ptr<FiberPool>> spare_fibers;
+// Contexts of streams that are gone are used again: the thread sanitizer has
+// some 8000 in all.
+std::vector<Context> &spare_contexts = *new std::vector<Context>;
 
 std::vector<std::shared_ptr<Stream>> live_streams; // oldest first; not the default stream
 
@@ -22,18 +21,16 @@ std::shared_ptr<Stream> default_stream() {
   return stream;
 }
 
-template <class T> T take_spare(std::vector<T> &spare) {
-  T taken = spare.back();
-  spare.pop_back();
-  return taken;
+Context take_context() {
+  if (spare_contexts.empty()) return context_create();
+  const Context context = spare_contexts.back();
+  spare_contexts.pop_back();
+  return context;
 }
 
 void delete_stream(Stream *stream) {
   const Quiet quiet;
-  if (with_tsan) {
-    spare_contexts.push_back(stream->context);
-    if (stream->fibers.use_count() == 1) spare_fibers.push_back(stream->fibers);
-  }
+  spare_contexts.push_back(stream->context);
   delete stream;
 }
 
@@ -123,13 +120,8 @@ void set_lazy_mode(Lazy lazy) {
 
 std::shared_ptr<Stream> stream_create(std::shared_ptr<FiberPool> fibers) {
   std::shared_ptr<Stream> stream(new Stream, delete_stream);
-  if (with_tsan)
-    stream->context = spare_contexts.empty() ? context_create() : take_spare(spare_contexts);
-  if (fibers)
-    stream->fibers = std::move(fibers);
-  else
-    stream->fibers =
-        spare_fibers.empty() ? std::make_shared<FiberPool>() : take_spare(spare_fibers);
+  stream->context = take_context();
+  stream->fibers = fibers ? std::move(fibers) : fiber_pool_take();
   return stream;
 }
 

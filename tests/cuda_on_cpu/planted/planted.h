@@ -74,6 +74,13 @@ template <class T> struct Array {
   T *data = nullptr;
 };
 
+// Launches a kernel and waits for it.
+template <class Kernel, class... Arguments>
+void run(Kernel kernel, dim3 grid, dim3 block, Arguments... arguments) {
+  CHECK_CUDA(gs_launch(kernel, grid, block, 0, nullptr, arguments...));
+  CHECK_CUDA(cudaDeviceSynchronize());
+}
+
 struct Case {
   const char *name;
   void (*run)();
@@ -82,8 +89,10 @@ struct Case {
 // Each file's cases; a NULL name ends a list.
 extern const Case right_cases[];
 extern const Case right_stream_cases[];
+extern const Case right_error_cases[];
 extern const Case right_matmul_cases[];
 extern const Case wrong_cases[];
+extern const Case wrong_block_cases[];
 extern const Case wrong_stream_cases[];
 extern const Case wrong_matmul_cases[];
 

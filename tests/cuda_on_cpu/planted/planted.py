@@ -73,6 +73,15 @@ KERNELS = [
     ("host_reuses_buffer", LAZY, {"plain": WRONG_RESULT, "asan": WRONG_RESULT, "tsan": RACE}),
     ("graph_without_edge", {}, {"plain": WRONG_RESULT, "asan": WRONG_RESULT, "tsan": RACE}),
     ("graph_without_join", {}, always("cudaErrorStreamCaptureUnjoined")),
+    # Failures that the environment asks for.
+    ("devices", {"GRADSWEEP_SIM_DEVICES": "0"}, always("cudaErrorNoDevice")),
+    ("devices", {"GRADSWEEP_SIM_DEVICE_ERROR": "35"}, always("cudaErrorInsufficientDriver")),
+    ("devices", {"GRADSWEEP_SIM_DEVICES": "2"}, always("not true: count == 1")),
+    ("indices", {"GRADSWEEP_SIM_FAIL_MALLOC": "1"}, always("cudaErrorMemoryAllocation")),
+    ("indices", {"GRADSWEEP_SIM_MEMORY": "4095"}, always("cudaErrorMemoryAllocation")),
+    ("indices", {"GRADSWEEP_SIM_FAIL_LAUNCH": "1"}, always("cudaErrorLaunchOutOfResources")),
+    ("indices", {"GRADSWEEP_SIM_STICKY_LAUNCH": "1"}, always("cudaErrorIllegalAddress")),
+    ("indices", {"GRADSWEEP_SIM_FAIL_ANY": "3"}, always("cudaErrorUnknown")),
 ]
 MATMUL = [
     ("shared_workspace", {}, {"tsan": RACE}),
@@ -85,6 +94,8 @@ MATMUL = [
 def run(command, settings):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GRADSWEEP_SIM_")}
     environment.update(settings)
+    # The thread sanitizer else waits a second at the end of every program.
+    environment["TSAN_OPTIONS"] = environment.get("TSAN_OPTIONS", "") + " atexit_sleep_ms=0"
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=100, check=False)
     return done.returncode, done.stdout.decode(errors="replace")

@@ -1,8 +1,9 @@
-// Host code without a mistake: memory, streams, events, graphs, errors.
+// Host code without a mistake: memory, streams, events, graphs.
 #include "planted.h"
 
 #include <cmath>
 #include <cstring>
+#include <thread>
 
 #include "cuda_on_cpu_control.h"
 
@@ -182,129 +183,70 @@ void graphs() {
   CHECK_CUDA(cudaGraphExecDestroy(exec));
 }
 
-// What CUDA refuses during a capture.
-void capture_errors() {
+// Lazy work is not done before somebody waits for it.
+void queries() {
   const Streams streams;
   Array<float> x(n);
-  cudaGraph_t graph = nullptr;
-  void *memory = nullptr;
-  float value = 0;
-
-  // No join.
-  CHECK_CUDA(cudaStreamBeginCapture(streams.first, cudaStreamCaptureModeGlobal));
+  const int before = gs_sim_set_lazy(1);
+  CHECK_CUDA(set(x, 2, streams.first));
   CHECK_CUDA(cudaEventRecord(streams.event, streams.first));
-  CHECK_CUDA(cudaStreamWaitEvent(streams.second, streams.event, 0));
-  CHECK_CUDA(set(x, 1, streams.second));
-  CHECK(cudaStreamEndCapture(streams.first, &graph) == cudaErrorStreamCaptureUnjoined);
-  CHECK(graph == nullptr);
-
-  // Calls that wait or allocate, each in its own capture.
-  for (int call = 0; call < 5; call++) {
-    CHECK_CUDA(cudaStreamBeginCapture(streams.first, cudaStreamCaptureModeThreadLocal));
-    cudaError_t error = cudaSuccess;
-    switch (call) {
-    case 0: error = cudaMalloc(&memory, 100); break;
-    case 1: error = cudaStreamSynchronize(streams.first); break;
-    case 2: error = cudaMemcpy(&value, x.data, sizeof(value), cudaMemcpyDeviceToHost); break;
-    case 3: error = cudaDeviceSynchronize(); break;
-    default: error = cudaStreamQuery(streams.first); break;
-    }
-    CHECK(error == cudaErrorStreamCaptureUnsupported);
-    CHECK(set(x, 1, streams.first) == cudaErrorStreamCaptureInvalidated);
-    CHECK(cudaStreamEndCapture(streams.first, &graph) == cudaErrorStreamCaptureInvalidated);
-    CHECK(graph == nullptr);
-  }
-
-  // A relaxed capture allows to allocate.
-  CHECK_CUDA(cudaStreamBeginCapture(streams.first, cudaStreamCaptureModeRelaxed));
-  CHECK_CUDA(cudaMalloc(&memory, 100));
-  CHECK_CUDA(cudaStreamEndCapture(streams.first, &graph));
-  CHECK_CUDA(cudaGraphDestroy(graph));
-  CHECK_CUDA(cudaFree(memory));
-
-  // Ends on the wrong stream, or that never began; events from outside and inside.
-  CHECK(cudaStreamEndCapture(streams.first, &graph) == cudaErrorIllegalState);
-  CHECK_CUDA(cudaEventRecord(streams.other_event, streams.second));
-  CHECK_CUDA(cudaStreamBeginCapture(streams.first, cudaStreamCaptureModeThreadLocal));
-  CHECK(cudaStreamBeginCapture(streams.first, cudaStreamCaptureModeThreadLocal) ==
-        cudaErrorIllegalState);
-  CHECK_CUDA(cudaEventRecord(streams.event, streams.first));
-  CHECK(cudaEventSynchronize(streams.event) == cudaErrorCapturedEvent);
-  CHECK(cudaStreamWaitEvent(streams.first, streams.other_event, 0) ==
-        cudaErrorStreamCaptureIsolation);
-  CHECK(cudaStreamEndCapture(streams.first, &graph) == cudaErrorStreamCaptureInvalidated);
-  CHECK(cudaStreamBeginCapture(nullptr, cudaStreamCaptureModeGlobal) ==
-        cudaErrorStreamCaptureUnsupported);
+  CHECK(cudaEventQuery(streams.event) == cudaErrorNotReady);
+  CHECK_CUDA(cudaEventQuery(streams.event));
+  CHECK_CUDA(set(x, 3, streams.second));
+  CHECK(cudaStreamQuery(streams.second) == cudaErrorNotReady);
+  CHECK_CUDA(cudaStreamQuery(streams.second));
+  CHECK(all_are(x, 3));
+  gs_sim_set_lazy(before);
   cudaGetLastError();
 }
 
-void pretended_failures() {
+// Streams that are made and destroyed, among graphs that outlive them.
+void short_lives() {
+  Array<float> x(std::vector<float>(n, 1));
+  Array<float> y(std::vector<float>(n, 0));
+  for (int i = 0; i < 20; i++) {
+    cudaGraphExec_t exec = nullptr;
+    {
+      const Streams streams;
+      cudaGraph_t graph = nullptr;
+      CHECK_CUDA(cudaStreamBeginCapture(streams.first, cudaStreamCaptureModeThreadLocal));
+      CHECK_CUDA(add(x, y, streams.first));
+      CHECK_CUDA(cudaStreamEndCapture(streams.first, &graph));
+      CHECK_CUDA(cudaGraphInstantiate(&exec, graph, 0));
+      CHECK_CUDA(cudaGraphDestroy(graph));
+    }
+    const Streams others;
+    CHECK_CUDA(cudaGraphLaunch(exec, others.first));
+    CHECK_CUDA(cudaStreamSynchronize(others.first));
+    CHECK_CUDA(cudaGraphExecDestroy(exec));
+  }
+  CHECK(all_are(y, 20));
+}
+
+void work_of_one_thread(float first, bool *held) {
   const Streams streams;
   Array<float> x(n);
-  const gs_sim_failures none = {0, 0, 0, 0, 1, 0};
-  gs_sim_failures failures = none;
-  gs_sim_counts counts;
-  void *memory = nullptr;
-
-  failures.fail_malloc = 2;
-  gs_sim_set_failures(&failures);
-  CHECK_CUDA(cudaMalloc(&memory, 8));
-  CHECK_CUDA(cudaFree(memory));
-  CHECK(cudaMalloc(&memory, 8) == cudaErrorMemoryAllocation);
-  CHECK_CUDA(cudaMalloc(&memory, 8));
-  CHECK_CUDA(cudaFree(memory));
-
-  failures = none;
-  failures.fail_launch = 2;
-  gs_sim_set_failures(&failures);
-  CHECK_CUDA(set(x, 1, streams.first));
-  CHECK(set(x, 2, streams.first) == cudaErrorLaunchOutOfResources);
-  CHECK_CUDA(set(x, 3, streams.first));
-  gs_sim_get_counts(&counts);
-  CHECK(counts.launches == 3);
-
-  failures = none;
-  failures.sticky_launch = 1;
-  gs_sim_set_failures(&failures);
-  CHECK_CUDA(set(x, 1, streams.first));
-  CHECK(cudaStreamSynchronize(streams.first) == cudaErrorIllegalAddress);
-  CHECK(cudaMalloc(&memory, 8) == cudaErrorIllegalAddress);
-  CHECK(cudaGetLastError() == cudaErrorIllegalAddress);
-  CHECK(cudaGetLastError() == cudaErrorIllegalAddress);
-
-  failures = none;
-  failures.fail_any = 2;
-  gs_sim_set_failures(&failures);
+  for (int i = 0; i < 50; i++) CHECK_CUDA(set(x, first + static_cast<float>(i), streams.first));
   CHECK_CUDA(cudaStreamSynchronize(streams.first));
-  CHECK(cudaStreamSynchronize(streams.first) == cudaErrorUnknown);
-  CHECK_CUDA(cudaStreamSynchronize(streams.first));
+  *held = all_are(x, first + 49) && cudaSetDevice(7) == cudaErrorInvalidDevice &&
+          cudaGetLastError() == cudaErrorInvalidDevice;
+}
 
-  for (const long code : {3l, 35l, 100l, 803l}) {
-    failures = none;
-    failures.device_error = code;
-    gs_sim_set_failures(&failures);
-    int count = 5;
-    CHECK(cudaGetDeviceCount(&count) == static_cast<cudaError_t>(code) && count == 0);
-  }
-  failures = none;
-  failures.devices = 0;
-  gs_sim_set_failures(&failures);
-  int count = 5;
-  CHECK(cudaGetDeviceCount(&count) == cudaErrorNoDevice && count == 0);
-  gs_sim_set_failures(&none);
-  CHECK(cudaGetLastError() == cudaSuccess);
+void host_threads() {
+  bool held[2] = {false, false};
+  std::thread other(work_of_one_thread, 1000.0f, &held[0]);
+  work_of_one_thread(2000.0f, &held[1]);
+  other.join();
+  CHECK(held[0] && held[1]);
+  CHECK(cudaGetLastError() == cudaSuccess); // every thread has its own
 }
 
 } // namespace
 
-const Case right_stream_cases[] = {{"memory", memory},
-                                   {"devices", devices},
-                                   {"fork_and_join", fork_and_join},
-                                   {"timing", timing},
-                                   {"uploads", uploads},
-                                   {"graphs", graphs},
-                                   {"capture_errors", capture_errors},
-                                   {"pretended_failures", pretended_failures},
-                                   {nullptr, nullptr}};
+const Case right_stream_cases[] = {
+    {"memory", memory},   {"devices", devices},         {"fork_and_join", fork_and_join},
+    {"timing", timing},   {"uploads", uploads},         {"graphs", graphs},
+    {"queries", queries}, {"short_lives", short_lives}, {"host_threads", host_threads},
+    {nullptr, nullptr}};
 
 } // namespace planted
