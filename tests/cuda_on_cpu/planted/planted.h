@@ -88,6 +88,7 @@ struct Case {
 
 // Each file's cases; a NULL name ends a list.
 extern const Case right_cases[];
+extern const Case right_format_cases[];
 extern const Case right_stream_cases[];
 extern const Case right_error_cases[];
 extern const Case right_matmul_cases[];
