@@ -19,6 +19,17 @@ __device__ __forceinline__ bool counts(double x) {
   return x != 0 && fabs(x) <= 1.7976931348623157e+308;
 }
 
+/* A digest tells apart what differs in any bit. */
+__device__ __forceinline__ Sum digest_of(float x, uint64_t index) {
+  return gs_hash_element(0, index, gs_float_bits(x));
+}
+__device__ __forceinline__ Sum digest_of(double x, uint64_t index) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return gs_hash_element(0, index, static_cast<uint32_t>(bits)) +
+         gs_hash_element(1, index, static_cast<uint32_t>(bits >> 32));
+}
+
 /* Adds the values of a block's threads on the same replica to *to. All threads call it;
  * threads without a replica with value 0. */
 __device__ __forceinline__ void add_rows(Sum value, bool exists, uint64_t *to) {
@@ -49,10 +60,14 @@ __global__ void __launch_bounds__(WALK_THREADS)
 #pragma unroll
     for (int j = 0; j < QUAD; j++) {
       const auto x = widen(quad.at[j]);
-      const uint32_t bits = gs_float_bits(static_cast<float>(x));
       const uint64_t index = static_cast<uint64_t>(before + first + j);
       const bool exists = place.whole || first + j < walk.elements;
-      hash += exists ? gs_hash_element(tensor_id, index, bits) : 0;
+      if constexpr (DIGEST) {
+        hash += exists ? digest_of(x, index) : 0;
+      } else {
+        const uint32_t bits = gs_float_bits(static_cast<float>(x));
+        hash += exists ? gs_hash_element(tensor_id, index, bits) : 0;
+      }
       if (DIGEST) count += counts(x) ? 1 : 0; /* one that does not exist is 0 */
     }
   });

@@ -109,8 +109,9 @@ size_t gs_orthogonal_bytes(int64_t elements, int64_t longest, int64_t replicas);
 /* hash[r] += the hash of replica r (base/random.h). */
 cudaError_t gs_launch_hash(gs_queue queue, const gs_tensor *tensor, uint32_t tensor_id,
                            uint64_t *hash);
-/* digest[0] += hash of all replicas, digest[1] += number of finite non-zero elements: to
- * compare products of different algorithms. */
+/* digest[0] += a hash of all bits of all replicas (f64's too, of which the hash above sees
+ * half), digest[1] += number of finite non-zero elements: to compare products of different
+ * algorithms. */
 cudaError_t gs_launch_digest(gs_queue queue, const gs_tensor *tensor, uint64_t digest[2]);
 
 /* ---- loss.cu ---- */

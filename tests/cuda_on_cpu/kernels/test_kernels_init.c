@@ -241,6 +241,16 @@ static sums run_hash(const gs_tensor *tensor, bool digest) {
   return start;
 }
 
+/* All bits of an element as it is stored. */
+static uint64_t digest_of(gs_dtype dtype, float x, uint64_t index) {
+  const double wide = (double)x;
+  uint64_t bits;
+  memcpy(&bits, &wide, sizeof bits);
+  if (dtype != GS_F64) return gs_hash_element(0, index, gs_float_bits(x));
+  return gs_hash_element(0, index, (uint32_t)bits) +
+         gs_hash_element(1, index, (uint32_t)(bits >> 32));
+}
+
 static void check_hash(gs_layout_case layout, gs_dtype dtype) {
   device_tensor device = create(layout, dtype);
   const gs_tensor *t = &device.tensor;
@@ -259,7 +269,7 @@ static void check_hash(gs_layout_case layout, gs_dtype dtype) {
     for (int64_t i = 0; i < count; i++) {
       const float x = decode(dtype, host_element(&device, r, i));
       want.value[r] += gs_hash_element((uint32_t)ID, (uint64_t)i, gs_float_bits(x));
-      digest.value[0] += gs_hash_element(0, (uint64_t)(r * count + i), gs_float_bits(x));
+      digest.value[0] += digest_of(dtype, x, (uint64_t)(r * count + i));
       digest.value[1] += x != 0;
     }
   }
