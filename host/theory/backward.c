@@ -1,0 +1,236 @@
+/* Deltas in the wide limit, and how networks of finite width spread about it.
+ *
+ *   E|delta^l|^2 = chi_l E|delta^{l+1}|^2,  chi_l = s_{l+1} m1(q^l)
+ *
+ * (Schoenholz et al. 2017; with a loss at every step the loss's own part is
+ * added.) Given q and delta^{l+1}, eps = W^T delta is normal in every unit, and
+ * R_l = sum_i phi'(z_i)^2 eps_i^2 / |delta^{l+1}|^2 has the relative variance
+ * (3 m2/m1^2 - 1)/n_l; orthogonal weights fix |eps|: less 2/N (THEORY section 2).
+ *
+ * Three more effects of the same order. (1) q^l itself varies between networks and
+ * moves every chi above it. `reach` T_l = d ln|delta^l|^2 / d ln q^l follows from
+ * T_l = d ln m1/d ln q + share gain_V T_{l+1}, and the noise b of |h^l|^2, which
+ * correlates with that of R_l because both see the same z, enters as share T b.
+ * (2) The squared norm over a batch is a sum of B squared norms that share W. For
+ * examples a, b with Gram matrix G of deltas and W normal with variance v,
+ *
+ *   E eps_a^2 eps_b^2 = v^2 (G_aa G_bb + 2 G_ab^2)
+ *   E[G_aa G_bb]' = v^2 (n(n-1) m1^2 A + n m22 (A + 2N)),       A = E G_aa G_bb
+ *   E[G_ab^2]'    = v^2 (n(n-1) m11^2 N + n m22 (A + 2N)),      N = E G_ab^2
+ *
+ * with m22 = E phi'_a^2 phi'_b^2, m11 = E phi'_a phi'_b at the correlation of z:
+ * a closed recursion for the covariance and for rho^2 = N/A. (3) W serves both
+ * ways: W^T delta^{l+1} has along h^l the part (W h^l . delta^{l+1})/|h^l|^2, whose
+ * square is not that of an independent W but 1 + D times it. With z = W h + rest
+ * and W split along h and across,
+ *
+ *   E R_l = chi_l r_l,   r_l = 1 + D_{l+1} E phi^2 phi'^2/(V m1) / n_l,
+ *   1 + D_l / share_l = (1 + 2 d ln m1/d ln q + gain_V^2 V/(q m1) D_{l+1}) / r_l
+ *
+ * (0 for relu and linear layers; for the nearly linear it adds up over layers;
+ * where phi has a large mean, D may grow to n: then delta lies along h). */
+#include "theory/backward.h"
+
+#include <math.h>
+
+static double log_add(double a, double b) {
+  const double most = fmax(a, b);
+  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
+}
+
+gs_log_norm gs_log_norm_of(double log_mean, double mean, gs_spread spread, int64_t batch) {
+  const double B = (double)batch;
+  double variance = spread.own;
+  if (batch > 1) {
+    variance = log_add(spread.own - log(B), spread.pair + log1p(-1 / B));
+    variance = fmin(fmax(variance, 0), spread.own);
+  }
+  /* the mean of the sum is that of one: what the variance loses, the mean gains */
+  return (gs_log_norm){log_mean, mean + 0.5 * (spread.own - variance), variance};
+}
+
+/* ---- the noise of one layer ---- */
+
+typedef struct noise {
+  gs_spread ratio;  /* of ln R at given q */
+  double mean;      /* of ln R less ln chi, q's own spread included */
+  gs_spread with_h; /* its covariance with ln |h|^2 */
+} noise;
+
+/* At point i; orthogonal: the larger side of the weights that lead back to it
+ * from above, 0 for normal ones and for the loss's gradient. */
+static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double rho2) {
+  const gs_config *config = at->chain->config;
+  const gs_link *link = &at->chain->links[i];
+  const gs_activation phi = gs_chain_activation(config, i);
+  const double n = (double)gs_chain_units(config, i);
+  const double g = link->m.gain_m1;
+  const double from_above = orthogonal ? 2 / (double)orthogonal : 0;
+  const int64_t below = gs_chain_orthogonal(config, i);
+  const double fixed = below ? 2 * link->share * link->share / (double)below : 0;
+  const double c2 = link->c * link->c;
+  const double kurtosis = exp(link->m.log_m2 - 2 * link->m.log_m1);
+  noise made;
+  const double own = fmax((3 * kurtosis - 1) / n - from_above - fixed * g * g, 0);
+  gs_ratio_law law = gs_ratio_gamma(own);
+  if (gs_chain_exact(config) && (phi.kind == GS_RELU || phi.kind == GS_IDENTITY)) {
+    law = gs_ratio_recall(&at->memory, gs_chain_units(config, i), phi.kind == GS_RELU, orthogonal);
+  }
+  made.mean = law.mean + g * link->mean_q + 0.5 * link->curve_m1 * link->q.own +
+              gs_chain_sphere(config, i, link->share, g, link->curve_m1);
+  made.ratio.own = law.variance;
+  made.ratio.pair =
+      (link->pair.d2d2 * (1 + 2 * rho2) - 1) / n - from_above * rho2 - fixed * g * g * c2;
+  made.with_h.own = (link->m.cross - 1) / n - fixed * g * link->m.gain_V;
+  made.with_h.pair = (link->pair.h2d2 - 1) / n - fixed * g * link->m.gain_V * c2;
+  if (own > at->largest_variance) at->largest_variance = own;
+  return made;
+}
+
+static double next_rho2(const gs_link *link, double n, int64_t orthogonal, double rho2) {
+  const double e = link->pair.d2d2 / n;
+  const double r2 = link->pair.dd * link->pair.dd;
+  const double less = orthogonal ? 1 / (double)orthogonal : 0;
+  const double cosine = r2 * (rho2 * (1 - 1 / n) - (1 + rho2) * less) + e * (1 + 2 * rho2);
+  const double norms = 1 - 1 / n - 2 * rho2 * less + e * (1 + 2 * rho2);
+  return fmin(fmax(cosine / norms, 0), 1);
+}
+
+static double next_alignment(const gs_link *link, double above, double grown) {
+  if (!(link->share > 0)) return 0;
+  const double g = link->m.gain_V;
+  const double carried = g * g * exp(link->m.log_V - link->log_q - link->m.log_m1);
+  return link->share * ((1 + 2 * link->m.gain_m1 + carried * above) / grown - 1);
+}
+
+/* ---- the walk ---- */
+
+/* ln of the mean square of the loss's gradient at h, times phi'^2, over m1. */
+static double log_loss(const gs_config *config, const gs_link *link) {
+  const bool mse = config->loss == GS_LOSS_MSE; /* E phi'^2 (phi - y)^2, y ~ N(0,1) */
+  return mse ? log_add(0, log(link->m.cross) + link->m.log_V) : 0;
+}
+
+static double log_elements(const gs_config *config, int64_t i) {
+  return log((double)gs_chain_units(config, i)) + log((double)config->batch);
+}
+
+gs_backward gs_backward_start(const gs_chain *chain) {
+  const int64_t i = chain->points - 1;
+  const gs_config *config = chain->config;
+  const gs_link *link = &chain->links[i];
+  gs_backward at = {.chain = chain, .i = i, .log_chi = NAN};
+  at.log_delta = log_elements(config, i) + link->m.log_m1 + log_loss(config, link);
+  const noise own = noise_at(&at, i, 0, 0);
+  at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean};
+  at.largest_variance = 0; /* the loss's layer has no ratio */
+  at.rho2 = next_rho2(link, (double)gs_chain_units(config, i), 0, 0);
+  at.alignment = next_alignment(link, 0, 1);
+  return at;
+}
+
+/* One state a point further back; carry: the share of eps that comes from above. */
+static void move(gs_backward_state *state, const gs_link *above, const gs_link *link,
+                 const noise *own, double carry) {
+  const double T = state->reach;
+  const double f = carry * above->share * T;
+  const double c2 = carry * carry;
+  gs_spread *n = &state->noise;
+  const double whole = n->own + T * T * above->q.own;
+  state->mean = carry * (state->mean + 0.5 * (1 - carry) * whole) + own->mean;
+  n->own = c2 * (n->own + T * T * above->input.own) + own->ratio.own + f * f * link->noise_h.own +
+           2 * f * own->with_h.own;
+  n->pair = c2 * (n->pair + T * T * above->input.pair) + own->ratio.pair +
+            f * f * link->noise_h.pair + 2 * f * own->with_h.pair;
+  state->reach = link->m.gain_m1 + f * link->m.gain_V;
+}
+
+void gs_backward_step(gs_backward *at) {
+  const gs_config *config = at->chain->config;
+  const gs_link *above = &at->chain->links[at->i];
+  const int64_t i = at->i - 1;
+  const gs_link *link = &at->chain->links[i];
+  const double log_s = gs_chain_log_s(config, i + 1);
+  const int64_t orthogonal = gs_chain_orthogonal(config, i + 1);
+  const double log_carried = at->log_delta + log_s;
+  double log_eps = log_carried;
+  if (config->loss_at == GS_LOSS_EVERY) {
+    log_eps = log_add(log_carried, log_elements(config, i) + log_loss(config, link));
+  }
+  const double carry = log_eps == -INFINITY ? 0 : exp(log_carried - log_eps);
+  at->log_chi = log_s + link->m.log_m1;
+  at->log_delta = log_eps + link->m.log_m1;
+  const double rho2 = at->rho2 * carry * carry;
+  noise own = noise_at(at, i, orthogonal, rho2);
+  const double n = (double)gs_chain_units(config, i);
+  const double along = carry * at->alignment;
+  const double grown = 1 + along * (link->m.cross - (orthogonal ? 1 : 0)) / n;
+  own.mean += log(grown);
+  at->alignment = next_alignment(link, along, grown);
+  at->aligned += log(grown);
+  move(&at->norm, above, link, &own, carry);
+  move(&at->ratio, above, link, &own, carry);
+  at->rho2 = next_rho2(link, n, orthogonal, rho2);
+  at->i = i;
+}
+
+/* ---- what is read off ---- */
+
+static gs_log_norm read_state(const gs_backward *at, const gs_backward_state *state,
+                              double log_mean) {
+  const gs_spread q = at->chain->links[at->i].q;
+  const double T2 = state->reach * state->reach;
+  const gs_spread spread = {state->noise.own + T2 * q.own, state->noise.pair + T2 * q.pair};
+  return gs_log_norm_of(log_mean, state->mean, spread, at->chain->config->batch);
+}
+
+gs_log_norm gs_backward_delta(const gs_backward *at) {
+  return read_state(at, &at->norm, at->log_delta);
+}
+
+gs_log_norm gs_backward_ratio(const gs_backward *at) { return read_state(at, &at->ratio, 0); }
+
+/* |sum_b delta_b|^2: the examples' cross terms have mean 0. */
+gs_log_norm gs_backward_bias(const gs_backward *at) {
+  const double B = (double)at->chain->config->batch;
+  gs_log_norm norm = gs_backward_delta(at);
+  const double extra = 2 * (1 - 1 / B) * at->rho2;
+  norm.variance += extra;
+  norm.shift -= 0.5 * extra;
+  return norm;
+}
+
+/* |sum_b delta_b h_b^T|^2 = sum |delta_b|^2 |h_b|^2 and cross terms; the factors
+ * correlate because delta depends on q, which h has made. */
+gs_log_norm gs_backward_weight(const gs_backward *at) {
+  const gs_config *config = at->chain->config;
+  const double B = (double)config->batch;
+  const gs_link *link = &at->chain->links[at->i];
+  const gs_link *below = at->i > 0 ? link - 1 : NULL;
+  const double n_x = config->model == GS_MLP ? (double)config->widths[0] : 0;
+  const double T = at->norm.reach;
+  const double f = 1 + T * link->share;
+  gs_spread h = {0, 0};
+  double mean_h = 0;
+  double log_h = log(n_x); /* an rnn starts from h = 0 */
+  double cosine = 0;
+  gs_spread input = link->input;
+  if (below) {
+    log_h = log((double)gs_chain_units(config, at->i - 1)) + below->m.log_V;
+    h = below->h;
+    mean_h = below->mean_h;
+    cosine = below->pair.hh;
+  } else if (n_x > 0) { /* x is the h of layer 0 */
+    h = (gs_spread){2 / n_x, 0};
+    mean_h = -1 / n_x;
+    input = (gs_spread){0, 0};
+  }
+  const gs_spread spread = {at->norm.noise.own + f * f * h.own + T * T * input.own,
+                            at->norm.noise.pair + f * f * h.pair + T * T * input.pair};
+  const double mean = at->norm.mean + mean_h;
+  gs_log_norm norm = gs_log_norm_of(at->log_delta + log_h, mean, spread, config->batch);
+  const double extra = 2 * (1 - 1 / B) * at->rho2 * cosine * cosine;
+  norm.variance += extra;
+  norm.shift -= 0.5 * extra;
+  return norm;
+}

@@ -1,0 +1,55 @@
+/* The backward pass in the wide limit and its spread at finite width, from the
+ * last point to the first. */
+#ifndef GS_THEORY_BACKWARD_H
+#define GS_THEORY_BACKWARD_H
+
+#include "theory/chain.h"
+#include "theory/ratio.h"
+
+/* ln of a squared norm over networks: of its mean; the mean of its ln less that;
+ * the variance of its ln. */
+typedef struct gs_log_norm {
+  double log_mean;
+  double shift;
+  double variance;
+} gs_log_norm;
+
+/* How a squared norm's ln spreads at given q of this point, and its mean less the
+ * wide limit's. */
+typedef struct gs_backward_state {
+  double reach; /* its derivative by ln q of this point: all chi above depend on it */
+  gs_spread noise;
+  double mean;
+} gs_backward_state;
+
+typedef struct gs_backward {
+  const gs_chain *chain;
+  int64_t i;               /* the point it stands at */
+  double log_delta;        /* ln E |delta|^2 over the batch */
+  double log_chi;          /* ln of E|delta^i|^2 / E|delta^{i+1}|^2; NaN at the last point */
+  double alignment;        /* n cos^2 of the angle between W h and delta, less 1 */
+  double rho2;             /* mean squared cosine between two examples' deltas */
+  gs_backward_state norm;  /* of |delta^i|^2 */
+  gs_backward_state ratio; /* of |delta^i|^2 / |delta^last|^2 */
+  double largest_variance; /* of any ln R so far */
+  double aligned;          /* ln of what alignment multiplied |delta|^2 by so far */
+  gs_ratio_memory memory;
+} gs_backward;
+
+/* At the last point. */
+gs_backward gs_backward_start(const gs_chain *chain);
+/* One point further back. */
+void gs_backward_step(gs_backward *backward);
+
+/* Here: delta, its ratio to the last point's, the gradient delta h^T of the
+ * weights into this point (mlp or untied rnn) and of its bias. */
+gs_log_norm gs_backward_delta(const gs_backward *backward);
+gs_log_norm gs_backward_ratio(const gs_backward *backward);
+gs_log_norm gs_backward_weight(const gs_backward *backward);
+gs_log_norm gs_backward_bias(const gs_backward *backward);
+
+/* The sum of a batch of squared norms, each with this mean and spread of ln:
+ * e^variance = (e^own + (B - 1) e^pair) / B. */
+gs_log_norm gs_log_norm_of(double log_mean, double mean, gs_spread spread, int64_t batch);
+
+#endif

@@ -1,0 +1,197 @@
+/* The forward pass in the wide limit and its spread at finite width.
+ *
+ * Given q, |h|^2 = sum_i phi(z_i)^2 over n units whose z are independent (rows of
+ * W are): relative variance (E phi^4 / V^2 - 1)/n. It moves the next q by its
+ * share, and that moves the next |h|^2 by d ln V/d ln q. Orthogonal weights fix
+ * |z|^2, which takes 2 (d ln V/d ln q)^2 / N away (regression on |z|^2). Means are
+ * carried to the same order: E f(x) = f(E x) + f''/2 Var x for every f on the way. */
+#include "theory/chain.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "device/device.h"
+#include "net/init.h"
+#include "theory/ratio.h"
+
+/* ---- the network as a chain ---- */
+
+int64_t gs_chain_units(const gs_config *config, int64_t i) {
+  return config->model == GS_MLP ? config->widths[i + 1] : config->hidden;
+}
+
+gs_activation gs_chain_activation(const gs_config *config, int64_t i) {
+  const bool output = config->model == GS_MLP && i == config->depth - 1;
+  return output ? config->output_activation : config->activation;
+}
+
+static int64_t fan_in_of(const gs_config *config, int64_t i) {
+  return config->model == GS_MLP ? config->widths[i] : config->hidden;
+}
+
+double gs_chain_log_s(const gs_config *config, int64_t i) {
+  const int64_t in = fan_in_of(config, i);
+  return log((double)in * gs_init_variance(&config->init, in, gs_chain_units(config, i)));
+}
+
+int64_t gs_chain_orthogonal(const gs_config *config, int64_t i) {
+  const int64_t in = fan_in_of(config, i);
+  const int64_t out = gs_chain_units(config, i);
+  if (config->init.kind != GS_INIT_ORTHOGONAL) return 0;
+  return in > out ? in : out;
+}
+
+/* E_normal f = E over radii of E_sphere f, so E_sphere f = E f - (q^2/N) (E f)''. */
+double gs_chain_sphere(const gs_config *config, int64_t i, double share, double gain,
+                       double curve) {
+  const int64_t larger = gs_chain_orthogonal(config, i);
+  return larger ? -share * share * (curve + gain * gain - gain) / (double)larger : 0;
+}
+
+bool gs_chain_exact(const gs_config *config) {
+  switch (config->init.kind) {
+  case GS_INIT_NORMAL:
+  case GS_INIT_SCALED:
+  case GS_INIT_HE_NORMAL:
+  case GS_INIT_XAVIER_NORMAL:
+  case GS_INIT_LECUN_NORMAL:
+  case GS_INIT_ORTHOGONAL: return config->model == GS_MLP;
+  default: return false;
+  }
+}
+
+/* ---- one step ---- */
+
+typedef struct walk {
+  const gs_config *config;
+  gs_moment_table *moments[2]; /* of the activation and of the output activation */
+  gs_pair_table *pairs[2];
+  gs_ratio_memory memory;
+  double log_bias;  /* ln sigma_b^2 */
+  double log_input; /* ln sigma_u^2 (rnn) */
+} walk;
+
+/* ln(e^a + e^b). */
+static double log_add(double a, double b) {
+  const double most = fmax(a, b);
+  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
+}
+
+/* q, its share from below and the correlation of examples. `below` is NULL for
+ * the first point. */
+static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link) {
+  const bool mlp = w->config->model == GS_MLP;
+  double log_signal = mlp ? gs_chain_log_s(w->config, i) : -INFINITY;
+  double correlation = 0; /* of what comes from below: inputs are independent */
+  if (below) {
+    log_signal = gs_chain_log_s(w->config, i) + below->m.log_V;
+    correlation = below->pair.hh;
+  }
+  const double log_new = mlp ? -INFINITY : w->log_input;
+  link->log_q = log_add(log_add(log_signal, log_new), w->log_bias);
+  const bool zero = link->log_q == -INFINITY;
+  link->share = zero ? 0 : exp(log_signal - link->log_q);
+  link->c = zero ? 0 : link->share * correlation + exp(w->log_bias - link->log_q);
+  const double new_share = zero ? 0 : mlp ? (below ? 0 : link->share) : exp(log_new - link->log_q);
+  link->mean_q = below ? link->share * (below->mean_h + 0.5 * (1 - link->share) * below->h.own) : 0;
+  const double inputs = (double)(mlp ? w->config->widths[0] : w->config->input);
+  const double f2 = link->share * link->share;
+  const gs_spread before = below ? below->h : (gs_spread){0, 0};
+  link->input = (gs_spread){new_share * new_share * 2 / inputs, 0};
+  link->mean_q -= 0.5 * link->input.own;
+  link->q = (gs_spread){f2 * before.own + link->input.own, f2 * before.pair};
+}
+
+/* Spread and mean of ln |h|^2. */
+static void leave(walk *w, int64_t i, gs_link *link) {
+  const gs_config *config = w->config;
+  const double n = (double)gs_chain_units(config, i);
+  const gs_activation phi = gs_chain_activation(config, i);
+  const int64_t larger = gs_chain_orthogonal(config, i);
+  const double fixed = larger ? 2 * link->share * link->share / (double)larger : 0;
+  const double g2 = link->m.gain_V * link->m.gain_V;
+  const double own = fmax((link->m.h4 - 1) / n - fixed * g2, 0);
+  gs_ratio_law law = gs_ratio_gamma(own);
+  if (gs_chain_exact(config) && config->bias_std == 0 &&
+      (phi.kind == GS_RELU || phi.kind == GS_IDENTITY)) {
+    law = gs_ratio_recall(&w->memory, gs_chain_units(config, i), phi.kind == GS_RELU, larger);
+  }
+  const double pair = (link->pair.h2h2 - 1) / n - fixed * g2 * link->c * link->c;
+  link->noise_h = (gs_spread){law.variance, pair};
+  link->h = (gs_spread){g2 * link->q.own + law.variance, g2 * link->q.pair + pair};
+  link->mean_h = link->m.gain_V * link->mean_q + 0.5 * link->curve_V * link->q.own + law.mean +
+                 gs_chain_sphere(config, i, link->share, link->m.gain_V, link->curve_V);
+}
+
+/* Moments and curvatures, which are those of the layer below where q is. */
+static void look_up(gs_moment_table *table, const gs_link *below, gs_link *link) {
+  const double h = 0.02; /* central differences: errors of h^2 in terms of order 1/n */
+  if (below && below->log_q == link->log_q) {
+    link->curve_V = below->curve_V;
+    link->curve_m1 = below->curve_m1;
+  } else {
+    const gs_moments less = gs_moment_table_at(table, link->log_q - h);
+    const gs_moments more = gs_moment_table_at(table, link->log_q + h);
+    link->curve_V = (more.gain_V - less.gain_V) / (2 * h);
+    link->curve_m1 = (more.gain_m1 - less.gain_m1) / (2 * h);
+  }
+  link->m = gs_moment_table_at(table, link->log_q);
+}
+
+static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
+  const int table = w->config->model == GS_MLP && i == w->config->depth - 1;
+  enter(w, i, below, link);
+  look_up(w->moments[table], table ? NULL : below, link);
+  if (w->config->batch > 1) {
+    link->pair = gs_pair_table_at(w->pairs[table], link->log_q, link->c);
+  } else {
+    link->pair = (gs_pair_moments){1, 1, 1, 1, 1};
+  }
+  leave(w, i, link);
+}
+
+/* ---- the walk ---- */
+
+static void walk_end(walk *w) {
+  for (int i = 0; i < 2; i++) {
+    gs_moment_table_destroy(w->moments[i]);
+    gs_pair_table_destroy(w->pairs[i]);
+  }
+}
+
+static gs_status walk_begin(const gs_config *config, walk *w, gs_error *error) {
+  const bool mlp = config->model == GS_MLP;
+  *w = (walk){.config = config, .log_bias = 2 * log(config->bias_std)};
+  for (int i = 0; i < 2; i++) {
+    const gs_activation phi = i && mlp ? config->output_activation : config->activation;
+    GS_TRY(gs_moment_table_create(phi, &w->moments[i], error));
+    GS_TRY(gs_pair_table_create(phi, &w->pairs[i], error));
+  }
+  if (!mlp) {
+    const double variance = gs_init_variance(&config->input_init, config->input, config->hidden);
+    w->log_input = log((double)config->input * variance);
+  }
+  return GS_OK;
+}
+
+gs_status gs_chain_make(const gs_config *config, gs_chain *chain, gs_error *error) {
+  walk w;
+  *chain = (gs_chain){.config = config,
+                      .points = config->model == GS_MLP ? config->depth : config->seq_len};
+  gs_status status = walk_begin(config, &w, error);
+  if (status == GS_OK) {
+    chain->links = calloc((size_t)chain->points, sizeof *chain->links);
+    if (!chain->links) status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the theory");
+  }
+  for (int64_t i = 0; status == GS_OK && i < chain->points; i++) {
+    step(&w, i, i ? &chain->links[i - 1] : NULL, &chain->links[i]);
+  }
+  walk_end(&w);
+  return status;
+}
+
+void gs_chain_clear(gs_chain *chain) {
+  if (!chain) return;
+  free(chain->links);
+  *chain = (gs_chain){0};
+}

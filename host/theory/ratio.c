@@ -1,0 +1,96 @@
+/* Laws of ratios of squared norms.
+ *
+ * delta^l = D W^T delta^{l+1} with W normal: W^T delta is normal with variance
+ * v |delta|^2 in every component, so |delta^l|^2 / |delta^{l+1}|^2 = v chi^2_K, K
+ * the number of units that pass it on. For relu, K ~ Binomial(n, 1/2)
+ * independent of everything above, because rows of W and the signs of z can be
+ * flipped together (Hanin & Nica 2020). E ln chi^2_K = psi(K/2) + ln 2,
+ * Var ln chi^2_K = psi'(K/2). For Haar-orthogonal W the direction of W^T delta is
+ * uniform: a Beta variate, ln of whose mean is psi(K/2) - psi(N/2). */
+#include "theory/ratio.h"
+
+#include <math.h>
+
+enum { MOST_EXACT_UNITS = 2048 };
+
+/* Recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18,
+ * 6.4.12). */
+double gs_digamma(double x) {
+  double shift = 0;
+  for (; x < 10; x++) shift += 1 / x;
+  const double y = 1 / (x * x);
+  const double series =
+      y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y * (1.0 / 132)))));
+  return log(x) - 0.5 / x - series - shift;
+}
+
+double gs_trigamma(double x) {
+  double shift = 0;
+  for (; x < 10; x++) shift += 1 / (x * x);
+  const double y = 1 / (x * x);
+  const double series =
+      y * (1.0 / 6 - y * (1.0 / 30 - y * (1.0 / 42 - y * (1.0 / 30 - y * (5.0 / 66)))));
+  return 1 / x + 0.5 * y + series / x + shift;
+}
+
+gs_ratio_law gs_ratio_gamma(double variance) {
+  if (!(variance > 0)) return (gs_ratio_law){variance == 0 ? 0 : variance, variance};
+  const double shape = 1 / variance;
+  if (shape > 1e8) return (gs_ratio_law){-0.5 * variance, variance};
+  return (gs_ratio_law){gs_digamma(shape) - log(shape), gs_trigamma(shape)};
+}
+
+/* Mean of psi(K/2), and of psi'(K/2) plus the variance of psi(K/2), over
+ * K ~ Binomial(n, 1/2) without K = 0: outwards from the middle, where the weights
+ * are largest, as far as they matter. */
+static gs_ratio_law half_of(int64_t n) {
+  const int64_t middle = (n + 1) / 2;
+  double weight[2] = {1, 1}; /* upwards, downwards */
+  double total = 0;
+  double mean = 0;
+  double square = 0;
+  double within = 0;
+  for (int64_t step = 0; step <= middle; step++) {
+    for (int down = 0; down < (step ? 2 : 1); down++) {
+      const int64_t k = down ? middle - step : middle + step;
+      if (k < 1 || k > n) continue;
+      const double w = weight[down];
+      const double psi = gs_digamma(0.5 * (double)k);
+      total += w;
+      mean += w * psi;
+      square += w * psi * psi;
+      within += w * gs_trigamma(0.5 * (double)k);
+    }
+    if (weight[0] < 1e-18 && weight[1] < 1e-18) break;
+    weight[0] *= (double)(n - middle - step) / (double)(middle + step + 1);
+    weight[1] *= (double)(middle - step) / (double)(n - middle + step + 1);
+  }
+  mean /= total;
+  return (gs_ratio_law){mean, within / total + (square / total - mean * mean)};
+}
+
+gs_ratio_law gs_ratio_exact(int64_t n, bool half, int64_t larger) {
+  const double units = (double)n;
+  const double all = (double)larger;
+  if (half && n > MOST_EXACT_UNITS) {
+    const double variance = 5 / units - (larger ? 2 / all : 0);
+    return (gs_ratio_law){-0.5 * variance, variance};
+  }
+  gs_ratio_law law = {gs_digamma(0.5 * units), gs_trigamma(0.5 * units)};
+  if (half) law = half_of(n);
+  const double log_mean = log((half ? 0.5 : 1) * units);
+  if (!larger) {
+    law.mean += log(2) - log_mean;
+    return law;
+  }
+  law.mean += log(all) - gs_digamma(0.5 * all) - log_mean;
+  law.variance = fmax(law.variance - gs_trigamma(0.5 * all), 0);
+  return law;
+}
+
+gs_ratio_law gs_ratio_recall(gs_ratio_memory *memory, int64_t n, bool half, int64_t larger) {
+  if (memory->n != n || memory->half != half || memory->larger != larger) {
+    *memory = (gs_ratio_memory){n, half, larger, gs_ratio_exact(n, half, larger)};
+  }
+  return memory->law;
+}

@@ -1,0 +1,82 @@
+/* What theory predicts for a configuration without running it: how activations,
+ * deltas and gradients go with layers or time steps, and how far the prediction
+ * can be trusted (THEORY).
+ *
+ * rms: the square root of the mean of the squared norm over networks, in the wide
+ * limit. typical: ten to the mean of log10 of the norm, which is what one network
+ * shows; sd: the standard deviation of log10 of the norm between networks. Both to
+ * leading order in 1/n. */
+#ifndef GS_THEORY_THEORY_H
+#define GS_THEORY_THEORY_H
+
+#include "net/network.h"
+
+typedef enum gs_reach {
+  GS_REACH_EXACT,  /* at every width: delta and decades of a relu or linear mlp */
+  GS_REACH_WIDE,   /* to leading order in 1/n */
+  GS_REACH_OUTSIDE /* a guide at best, for the reasons given */
+} gs_reach;
+
+/* Why a prediction is not to be trusted, or only in part.
+ * X(constant, name, outside reach?, words) */
+#define GS_REASON_LIST(X)                                                                          \
+  X(GS_REASON_LOSS, "correlated_loss", true,                                                       \
+    "the gradient of the mse loss depends on the network: offsets of up to 0.5 log10 L decades")   \
+  X(GS_REASON_TIED_LINEAR, "tied_linear", true,                                                    \
+    "a tied and nearly linear rnn follows its own spectral radius after about sqrt(n) steps")      \
+  X(GS_REASON_HEAVY_TAILS, "heavy_tails", true,                                                    \
+    "few units carry the gradient (kappa/n over 1/2): means are made by rare networks")            \
+  X(GS_REASON_ALIGNED, "aligned", true,                                                            \
+    "delta aligns with the activations, whose common mode outlives chi (phi with a large mean)")   \
+  X(GS_REASON_NARROW, "narrow", true, "layers of fewer than 16 units: terms beyond 1/n count")     \
+  X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
+    "identity weights are not random: only special cases are known")                               \
+  X(GS_REASON_TIED, "tied_spread", false,                                                          \
+    "tied weights: steps are taken as independent for typical and sd")                             \
+  X(GS_REASON_BATCH, "batch_spread", false,                                                        \
+    "examples of the batch drift apart: typical and sd are between this and one example's")
+
+typedef enum gs_reason {
+#define GS_REASON_ENUM(constant, name, outside, words) constant,
+  GS_REASON_LIST(GS_REASON_ENUM)
+#undef GS_REASON_ENUM
+      GS_REASON_COUNT
+} gs_reason;
+
+/* log10 of the Frobenius norm over batch and units, or of a whole gradient, by
+ * layer or step (grad_weight of a tied rnn and biases' and inputs' of any rnn: one
+ * point). -INFINITY for a norm that is zero, NaN for what is not predicted. */
+typedef struct gs_theory_series {
+  int64_t points; /* 0: the network does not have it */
+  double *rms;
+  double *typical;
+  double *sd;
+} gs_theory_series;
+
+typedef struct gs_theory {
+  int64_t points;    /* L, or T */
+  double *log10_q;   /* variance of z, [points] */
+  double *log10_chi; /* of E|delta^l|^2 / E|delta^{l+1}|^2, [points]; the last is NaN */
+  gs_theory_series series[GS_QUANTITY_COUNT];
+  double decades_rms; /* log10 |delta^1|/|delta^L| as the README defines it */
+  double decades_typical;
+  double decades_sd;
+  double depth_scale; /* xi = 1/|ln chi| at the deep end, in layers, for squared norms */
+  gs_reach reach;
+  bool reasons[GS_REASON_COUNT];
+} gs_theory;
+
+/* The prediction for a checked configuration (gs_config_check). Milliseconds for
+ * 10,000 layers. Native range and number formats are not modelled: norms are
+ * those of extended range. The caller clears *theory. Errors: GS_ERR_MEMORY. */
+gs_status gs_theory_of(const gs_config *config, gs_theory *theory, gs_error *error);
+
+/* Frees what it owns and zeroes it. Accepts NULL. */
+void gs_theory_clear(gs_theory *theory);
+
+const char *gs_reach_name(gs_reach reach); /* "exact", "wide limit", "outside reach" */
+const char *gs_reason_name(gs_reason reason);
+const char *gs_reason_words(gs_reason reason);
+bool gs_reason_outside(gs_reason reason);
+
+#endif
