@@ -38,17 +38,6 @@ static double log_add(double a, double b) {
   return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
 }
 
-gs_log_norm gs_log_norm_of(double log_mean, double mean, gs_spread spread, int64_t batch) {
-  const double B = (double)batch;
-  double variance = spread.own;
-  if (batch > 1) {
-    variance = log_add(spread.own - log(B), spread.pair + log1p(-1 / B));
-    variance = fmin(fmax(variance, 0), spread.own);
-  }
-  /* the mean of the sum is that of one: what the variance loses, the mean gains */
-  return (gs_log_norm){log_mean, mean + 0.5 * (spread.own - variance), variance};
-}
-
 /* ---- the noise of one layer ---- */
 
 typedef struct noise {
@@ -115,11 +104,11 @@ static double log_elements(const gs_config *config, int64_t i) {
   return log((double)gs_chain_units(config, i)) + log((double)config->batch);
 }
 
-gs_backward gs_backward_start(const gs_chain *chain) {
+gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   const int64_t i = chain->points - 1;
   const gs_config *config = chain->config;
   const gs_link *link = &chain->links[i];
-  gs_backward at = {.chain = chain, .i = i, .log_chi = NAN};
+  gs_backward at = {.chain = chain, .i = i, .log_chi = NAN, .law = law};
   at.log_delta = log_elements(config, i) + link->m.log_m1 + log_loss(config, link);
   const noise own = noise_at(&at, i, 0, 0);
   at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean};
@@ -176,22 +165,19 @@ void gs_backward_step(gs_backward *at) {
 
 /* ---- what is read off ---- */
 
-static gs_log_norm read_state(const gs_backward *at, const gs_backward_state *state,
-                              double log_mean) {
+static gs_log_norm read_state(gs_backward *at, const gs_backward_state *state, double log_mean) {
   const gs_spread q = at->chain->links[at->i].q;
   const double T2 = state->reach * state->reach;
   const gs_spread spread = {state->noise.own + T2 * q.own, state->noise.pair + T2 * q.pair};
-  return gs_log_norm_of(log_mean, state->mean, spread, at->chain->config->batch);
+  return gs_batch_norm(at->law, log_mean, state->mean, spread);
 }
 
-gs_log_norm gs_backward_delta(const gs_backward *at) {
-  return read_state(at, &at->norm, at->log_delta);
-}
+gs_log_norm gs_backward_delta(gs_backward *at) { return read_state(at, &at->norm, at->log_delta); }
 
-gs_log_norm gs_backward_ratio(const gs_backward *at) { return read_state(at, &at->ratio, 0); }
+gs_log_norm gs_backward_ratio(gs_backward *at) { return read_state(at, &at->ratio, 0); }
 
 /* |sum_b delta_b|^2: the examples' cross terms have mean 0. */
-gs_log_norm gs_backward_bias(const gs_backward *at) {
+gs_log_norm gs_backward_bias(gs_backward *at) {
   const double B = (double)at->chain->config->batch;
   gs_log_norm norm = gs_backward_delta(at);
   const double extra = 2 * (1 - 1 / B) * at->rho2;
@@ -202,7 +188,7 @@ gs_log_norm gs_backward_bias(const gs_backward *at) {
 
 /* |sum_b delta_b h_b^T|^2 = sum |delta_b|^2 |h_b|^2 and cross terms; the factors
  * correlate because delta depends on q, which h has made. */
-gs_log_norm gs_backward_weight(const gs_backward *at) {
+gs_log_norm gs_backward_weight(gs_backward *at) {
   const gs_config *config = at->chain->config;
   const double B = (double)config->batch;
   const gs_link *link = &at->chain->links[at->i];
@@ -228,7 +214,7 @@ gs_log_norm gs_backward_weight(const gs_backward *at) {
   const gs_spread spread = {at->norm.noise.own + f * f * h.own + T * T * input.own,
                             at->norm.noise.pair + f * f * h.pair + T * T * input.pair};
   const double mean = at->norm.mean + mean_h;
-  gs_log_norm norm = gs_log_norm_of(at->log_delta + log_h, mean, spread, config->batch);
+  gs_log_norm norm = gs_batch_norm(at->law, at->log_delta + log_h, mean, spread);
   const double extra = 2 * (1 - 1 / B) * at->rho2 * cosine * cosine;
   norm.variance += extra;
   norm.shift -= 0.5 * extra;

@@ -6,14 +6,6 @@
 #include "theory/chain.h"
 #include "theory/ratio.h"
 
-/* ln of a squared norm over networks: of its mean; the mean of its ln less that;
- * the variance of its ln. */
-typedef struct gs_log_norm {
-  double log_mean;
-  double shift;
-  double variance;
-} gs_log_norm;
-
 /* How a squared norm's ln spreads at given q of this point, and its mean less the
  * wide limit's. */
 typedef struct gs_backward_state {
@@ -34,22 +26,19 @@ typedef struct gs_backward {
   double largest_variance; /* of any ln R so far */
   double aligned;          /* ln of what alignment multiplied |delta|^2 by so far */
   gs_ratio_memory memory;
+  gs_batch_law *law; /* borrowed */
 } gs_backward;
 
 /* At the last point. */
-gs_backward gs_backward_start(const gs_chain *chain);
+gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law);
 /* One point further back. */
 void gs_backward_step(gs_backward *backward);
 
 /* Here: delta, its ratio to the last point's, the gradient delta h^T of the
  * weights into this point (mlp or untied rnn) and of its bias. */
-gs_log_norm gs_backward_delta(const gs_backward *backward);
-gs_log_norm gs_backward_ratio(const gs_backward *backward);
-gs_log_norm gs_backward_weight(const gs_backward *backward);
-gs_log_norm gs_backward_bias(const gs_backward *backward);
-
-/* The sum of a batch of squared norms, each with this mean and spread of ln:
- * e^variance = (e^own + (B - 1) e^pair) / B. */
-gs_log_norm gs_log_norm_of(double log_mean, double mean, gs_spread spread, int64_t batch);
+gs_log_norm gs_backward_delta(gs_backward *backward);
+gs_log_norm gs_backward_ratio(gs_backward *backward);
+gs_log_norm gs_backward_weight(gs_backward *backward);
+gs_log_norm gs_backward_bias(gs_backward *backward);
 
 #endif

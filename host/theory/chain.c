@@ -142,7 +142,7 @@ static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   const int table = w->config->model == GS_MLP && i == w->config->depth - 1;
   enter(w, i, below, link);
   look_up(w->moments[table], table ? NULL : below, link);
-  if (w->config->batch > 1) {
+  if (w->config->batch > 1 || w->config->model == GS_RNN) {
     link->pair = gs_pair_table_at(w->pairs[table], link->log_q, link->c);
   } else {
     link->pair = (gs_pair_moments){1, 1, 1, 1, 1};

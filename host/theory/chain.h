@@ -11,13 +11,8 @@
 #define GS_THEORY_CHAIN_H
 
 #include "net/config.h"
+#include "theory/batch.h"
 #include "theory/pair.h"
-
-/* A variance for one example, and the covariance of two of them. */
-typedef struct gs_spread {
-  double own;
-  double pair;
-} gs_spread;
 
 typedef struct gs_link {
   double log_q;

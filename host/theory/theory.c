@@ -92,12 +92,11 @@ static void put(gs_theory_series *series, int64_t i, gs_log_norm norm) {
   series->sd[i] = 0.5 * sqrt(norm.variance) / LOG_10;
 }
 
-static void put_activation(const gs_chain *chain, int64_t i, gs_theory *theory) {
+static void put_activation(const gs_chain *chain, gs_batch_law *law, int64_t i, gs_theory *theory) {
   const gs_config *config = chain->config;
   const gs_link *link = &chain->links[i];
   const double elements = log((double)gs_chain_units(config, i)) + log((double)config->batch);
-  const gs_log_norm norm =
-      gs_log_norm_of(elements + link->m.log_V, link->mean_h, link->h, config->batch);
+  const gs_log_norm norm = gs_batch_norm(law, elements + link->m.log_V, link->mean_h, link->h);
   theory->log10_q[i] = link->log_q / LOG_10;
   put(&theory->series[GS_ACTIVATION_H], i, norm);
 }
@@ -108,21 +107,20 @@ static void put_activation(const gs_chain *chain, int64_t i, gs_theory *theory) 
  * least as far back times what step t adds. */
 typedef struct shared_sum {
   double log_sum;
-  double *log_terms; /* [T] */
+  double log_typical_sum;
+  double *log_terms; /* [T], typical */
   double *variances; /* [T], of ln of each term */
 } shared_sum;
 
 static gs_log_norm sum_up(const shared_sum *sum, int64_t T) {
   double weight = 0;
   double variance = 0;
-  double shift = 0;
   for (int64_t i = 0; i < T; i++) {
-    weight += exp(sum->log_terms[i] - sum->log_sum);
+    weight += exp(sum->log_terms[i] - sum->log_typical_sum);
     const double added = sum->variances[i] - (i + 1 < T ? sum->variances[i + 1] : 0);
     variance += weight * weight * fmax(added, 0);
   }
-  shift = -0.5 * variance;
-  return (gs_log_norm){sum->log_sum, shift, variance};
+  return (gs_log_norm){sum->log_sum, sum->log_typical_sum - sum->log_sum, variance};
 }
 
 static double log_add(double a, double b) {
@@ -130,10 +128,11 @@ static double log_add(double a, double b) {
   return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
 }
 
-static void add_term(shared_sum *sum, int64_t i, double log_mean, double variance) {
-  sum->log_terms[i] = log_mean;
-  sum->variances[i] = variance;
-  sum->log_sum = log_add(sum->log_sum, log_mean);
+static void add_term(shared_sum *sum, int64_t i, gs_log_norm norm) {
+  sum->log_terms[i] = norm.log_mean + norm.shift;
+  sum->variances[i] = norm.variance;
+  sum->log_sum = log_add(sum->log_sum, norm.log_mean);
+  sum->log_typical_sum = log_add(sum->log_typical_sum, sum->log_terms[i]);
 }
 
 enum { SHARED_W, SHARED_U, SHARED_B, SHARED_COUNT };
@@ -143,12 +142,11 @@ typedef struct reading {
   shared_sum shared[SHARED_COUNT]; /* rnn */
 } reading;
 
-static void read_point(const gs_backward *at, reading *into) {
+static void read_point(gs_backward *at, reading *into) {
   gs_theory *theory = into->theory;
   const gs_config *config = at->chain->config;
   const gs_log_norm delta = gs_backward_delta(at);
   const gs_log_norm weight = gs_backward_weight(at);
-  const gs_log_norm bias = gs_backward_bias(at);
   const int64_t i = at->i;
   theory->log10_chi[i] = at->log_chi / LOG_10;
   put(&theory->series[GS_DELTA], i, delta);
@@ -159,10 +157,11 @@ static void read_point(const gs_backward *at, reading *into) {
     if (config->bias_std > 0) put(&theory->series[GS_GRAD_BIAS], i, gs_backward_bias(at));
     return;
   }
-  const double inputs = (double)config->input;
-  add_term(&into->shared[SHARED_W], i, weight.log_mean, weight.variance);
-  add_term(&into->shared[SHARED_U], i, delta.log_mean + log(inputs), delta.variance + 2 / inputs);
-  add_term(&into->shared[SHARED_B], i, bias.log_mean, bias.variance);
+  gs_log_norm input = delta; /* times |x_t|^2, which n_x normal numbers make */
+  input.log_mean += log((double)config->input);
+  add_term(&into->shared[SHARED_W], i, weight);
+  add_term(&into->shared[SHARED_U], i, input);
+  add_term(&into->shared[SHARED_B], i, gs_backward_bias(at));
 }
 
 static void read_shared(const gs_config *config, const reading *from) {
@@ -196,6 +195,7 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   const double heavy = 0.5;
   const double linear = 0.1;
   const double apart = 1;
+  const double correlated = 0.1;
   const double aligned = 1;
   const int64_t narrow = 16;
   const gs_config *config = chain->config;
@@ -211,6 +211,7 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   why[GS_REASON_TIED] = tied;
   why[GS_REASON_TIED_LINEAR] = tied && curved < linear && T * T > (double)config->hidden &&
                                config->init.kind != GS_INIT_ORTHOGONAL;
+  why[GS_REASON_TIED_CORRELATED] = tied && chain->links[chain->points - 1].c > correlated;
   why[GS_REASON_HEAVY_TAILS] = !exact_laws && !(end->largest_variance <= heavy);
   why[GS_REASON_ALIGNED] = !(end->aligned <= aligned);
   why[GS_REASON_NARROW] = !exact_laws && narrowest(config) < narrow;
@@ -223,9 +224,9 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
 
 /* ---- the whole ---- */
 
-static void walk_back(const gs_chain *chain, reading *into) {
+static void walk_back(const gs_chain *chain, gs_batch_law *law, reading *into) {
   gs_theory *theory = into->theory;
-  gs_backward at = gs_backward_start(chain);
+  gs_backward at = gs_backward_start(chain, law);
   read_point(&at, into);
   const double log_last = at.log_delta;
   while (at.i > 0) {
@@ -243,6 +244,7 @@ static void walk_back(const gs_chain *chain, reading *into) {
 
 static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_error *error) {
   gs_chain chain;
+  gs_batch_law law;
   reading into = {.theory = theory};
   const int64_t T = config->model == GS_RNN ? theory->points : 0;
   double *scratch = malloc((size_t)(2 * SHARED_COUNT * T + 1) * sizeof *scratch);
@@ -251,11 +253,13 @@ static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_er
     status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the theory");
   }
   for (int s = 0; scratch && s < SHARED_COUNT; s++) {
-    into.shared[s] = (shared_sum){-INFINITY, scratch + 2 * s * T, scratch + (2 * s + 1) * T};
+    into.shared[s] =
+        (shared_sum){-INFINITY, -INFINITY, scratch + 2 * s * T, scratch + (2 * s + 1) * T};
   }
   if (status == GS_OK) {
-    for (int64_t i = 0; i < chain.points; i++) put_activation(&chain, i, theory);
-    walk_back(&chain, &into);
+    gs_batch_law_start(&law, config->batch);
+    for (int64_t i = 0; i < chain.points; i++) put_activation(&chain, &law, i, theory);
+    walk_back(&chain, &law, &into);
     if (config->model == GS_RNN) read_shared(config, &into);
   }
   gs_chain_clear(&chain);

@@ -1,0 +1,81 @@
+/* Sums of lognormals.
+ *
+ * ln of example b's squared norm is Y + Z_b: Y, which the examples share, has the
+ * variance `pair`, Z_b the rest. What is left is S = mean_b e^(Z_b), Z_b
+ * independent. Let E be a unit exponential variate: P(E > t S) = E e^(-t S) is
+ * the B-th power of L(t) = E e^(-t e^Z / B), so W = ln E - ln S has the survival
+ * function L(e^u)^B, and ln E is known:
+ *   mean of ln S = -gamma - mean of W,   Var ln S = Var W - pi^2/6.
+ * One quadrature in u around one in Z, both of smooth functions: trapezoids. */
+#include "theory/batch.h"
+
+#include <math.h>
+
+static const double EULER_GAMMA = 0.57721566490153286061;
+static const double POINT_STEP = 0.375; /* of the deviation of Z */
+
+void gs_batch_law_start(gs_batch_law *law, int64_t batch) {
+  law->batch = batch;
+  for (int i = 0; i < GS_BATCH_POINTS; i++) law->mean[i] = law->variance[i] = NAN;
+}
+
+/* ln of E exp(-e^(u + Z)), Z of mean -d^2/2 and deviation d. */
+static double log_laplace(double u, double d) {
+  const double end = 8.5;
+  const double step = fmin(0.25, 1 / d);
+  double sum = 0;
+  double total = 0;
+  for (double z = -end; z <= end; z += step) {
+    const double weight = exp(-0.5 * z * z);
+    total += weight;
+    sum += weight * exp(-exp(u + d * (z - 0.5 * d)));
+  }
+  return log(sum / total);
+}
+
+/* Mean and variance of ln mean_b e^(Z_b): E W = u0 + int S, E (W - u0)^2 =
+ * 2 int (u - u0) S, from a u0 below which W does not come. */
+static void make_point(gs_batch_law *law, int i) {
+  const double d = i * POINT_STEP;
+  const double B = (double)law->batch;
+  const double least = -40 - 8.5 * d + fmin(0.5 * d * d, 0);
+  const double most = 5 + 0.5 * d * d + 8.5 * d;
+  const double step = 0.125 + 0.02 * d;
+  double first = 0;
+  double second = 0;
+  for (double u = least; u <= most; u += step) {
+    const double survival = exp(B * log_laplace(u - log(B), d));
+    const double weight = u == least ? 0.5 * step : step;
+    first += weight * survival;
+    second += 2 * weight * (u - least) * survival;
+    if (survival < 1e-16) break;
+  }
+  law->mean[i] = -EULER_GAMMA - (least + first);
+  law->variance[i] = fmax(second - first * first - M_PI * M_PI / 6, 0);
+}
+
+static double point(gs_batch_law *law, const double *values, int i) {
+  if (isnan(values[i])) make_point(law, i);
+  return values[i];
+}
+
+/* Between the points: linear in what is left when the laws of small deviations,
+ * mean -(1 - 1/B) d^2/2 and variance d^2/B, are divided out. */
+static double interpolate(gs_batch_law *law, const double *values, double at) {
+  const int i = (int)fmin(fmax(floor(at), 1), GS_BATCH_POINTS - 2);
+  const double low = point(law, values, i) / ((double)i * i);
+  const double high = point(law, values, i + 1) / ((double)(i + 1) * (i + 1));
+  const double part = fmin(fmax(at - i, 0), 1);
+  return at * at * (low + part * (high - low));
+}
+
+gs_log_norm gs_batch_norm(gs_batch_law *law, double log_mean, double mean, gs_spread spread) {
+  if (law->batch == 1) return (gs_log_norm){log_mean, mean, spread.own};
+  const double shared = fmin(fmax(spread.pair, 0), spread.own);
+  const double apart = spread.own - shared;
+  const double at = sqrt(apart) / POINT_STEP;
+  if (!(at > 1e-8)) return (gs_log_norm){log_mean, mean, spread.own};
+  /* one example has mean -apart/2 where the average has the law's */
+  return (gs_log_norm){log_mean, mean + 0.5 * apart + interpolate(law, law->mean, at),
+                       shared + interpolate(law, law->variance, at)};
+}
