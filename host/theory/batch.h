@@ -21,7 +21,7 @@ typedef struct gs_log_norm {
 
 /* Mean and variance of ln of the average of B independent lognormals, by their
  * deviation, as far as they have been asked for. */
-enum { GS_BATCH_POINTS = 64 };
+enum { GS_BATCH_POINTS = 40 };
 typedef struct gs_batch_law {
   int64_t batch;
   double mean[GS_BATCH_POINTS]; /* NaN: not yet */
