@@ -10,6 +10,7 @@
 #include "theory/batch.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 static const double EULER_GAMMA = 0.57721566490153286061;
 static const double POINT_STEP = 0.75; /* of the deviation of Z */
@@ -77,28 +78,31 @@ static void make_point(gs_batch_law *law, int i) {
   law->variance[i] = fmax(second - first * first - M_PI * M_PI / 6, 0);
 }
 
-static double point(gs_batch_law *law, const double *values, int i) {
-  if (isnan(values[i])) make_point(law, i);
-  return values[i];
+/* A law's value over d^2; at d = 0 the limits -1/(2B) and 1/B. */
+static double scaled(gs_batch_law *law, bool variance, int i) {
+  const double B = (double)law->batch;
+  const double d = i * POINT_STEP;
+  if (i == 0) return variance ? 1 / B : -0.5 / B;
+  if (isnan(law->mean[i])) make_point(law, i);
+  return (variance ? law->variance[i] : law->mean[i]) / (d * d);
 }
 
-/* Between the points: linear in what is left when the laws of small deviations,
- * mean -(1 - 1/B) d^2/2 and variance d^2/B, are divided out. */
-static double interpolate(gs_batch_law *law, const double *values, double at) {
-  const int i = (int)fmin(fmax(floor(at), 1), GS_BATCH_POINTS - 2);
-  const double low = point(law, values, i) / ((double)i * i);
-  const double high = point(law, values, i + 1) / ((double)(i + 1) * (i + 1));
-  const double part = fmin(fmax(at - i, 0), 1);
-  return at * at * (low + part * (high - low));
+/* Linear between the points; beyond the last, where the largest of the B decides,
+ * in proportion to d^2. */
+static double interpolate(gs_batch_law *law, bool variance, double d) {
+  const double at = d / POINT_STEP;
+  const int i = (int)fmin(floor(at), GS_BATCH_POINTS - 2);
+  const double part = fmin(at - i, 1);
+  return d * d * ((1 - part) * scaled(law, variance, i) + part * scaled(law, variance, i + 1));
 }
 
 gs_log_norm gs_batch_norm(gs_batch_law *law, double log_mean, double mean, gs_spread spread) {
   if (law->batch == 1) return (gs_log_norm){log_mean, mean, spread.own};
   const double shared = fmin(fmax(spread.pair, 0), spread.own);
   const double apart = spread.own - shared;
-  const double at = sqrt(apart) / POINT_STEP;
-  if (!(at > 1e-8)) return (gs_log_norm){log_mean, mean, spread.own};
+  if (!(apart > 0)) return (gs_log_norm){log_mean, mean, spread.own};
   /* one example has mean -apart/2 where the average has the law's */
-  return (gs_log_norm){log_mean, mean + 0.5 * apart + interpolate(law, law->mean, at),
-                       shared + interpolate(law, law->variance, at)};
+  const double d = sqrt(apart);
+  return (gs_log_norm){log_mean, mean + 0.5 * apart + interpolate(law, false, d),
+                       shared + interpolate(law, true, d)};
 }
