@@ -16,12 +16,13 @@ enum {
 
 gs_status gs_command_run(int argc, char **argv, int *code, gs_error *error);
 gs_status gs_command_worker(int argc, char **argv, int *code, gs_error *error);
+gs_status gs_command_theory(int argc, char **argv, int *code, gs_error *error);
 gs_status gs_command_info(int argc, char **argv, int *code, gs_error *error);
 
-/* `gradsweep --help`, `gradsweep run --help`, `gradsweep info --help`,
- * `gradsweep --version`. */
+/* `gradsweep --help`, and of its subcommands; `gradsweep --version`. */
 void gs_help_print(FILE *stream);
 void gs_help_run_print(FILE *stream);
+void gs_help_theory_print(FILE *stream);
 void gs_help_info_print(FILE *stream);
 void gs_version_print(FILE *stream);
 

@@ -14,11 +14,13 @@ void gs_version_print(FILE *stream) {
 void gs_help_print(FILE *stream) {
   (void)fputs(
       "Usage: gradsweep run SWEEP.json|mlp|rnn [options]   measure a sweep of deep networks\n"
+      "       gradsweep theory SWEEP.json|mlp|rnn [options]   predict it without running it\n"
       "       gradsweep info [options]                     the device, its libraries and limits\n"
       "       gradsweep --version\n"
       "\n"
       "Measures how gradients vanish and explode with depth and sequence length, and\n"
-      "how fast. gradsweep run --help lists every option and parameter.\n"
+      "how fast. gradsweep run --help lists every option and parameter, gradsweep theory\n"
+      "--help what a prediction takes.\n"
       "\n"
       "Exit codes: 0 all cells ok or skipped; 2 some cells failed, timed out or\n"
       "crashed; 64 wrong usage; 65 bad input data; 69 the asked-for device is not\n"
@@ -110,6 +112,28 @@ void gs_help_run_print(FILE *stream) {
       "Parameters of a cell, in a sweep file and, with run mlp and run rnn, as options;\n"
       "several values with commas between them are an axis (defaults in brackets). In\n"
       "options - and _ are the same. --backend and --device go with a sweep file, too.\n"
+      "\n",
+      stream);
+  print_parameters(stream);
+}
+
+void gs_help_theory_print(FILE *stream) {
+  (void)fputs(
+      "Usage: gradsweep theory SWEEP.json [options]\n"
+      "       gradsweep theory mlp|rnn [parameters] [options]\n"
+      "\n"
+      "Predicts what gradsweep run would measure, without running it: decades of delta (rms\n"
+      "over networks, typical of one, spread between them), the depth scale, and, for a single\n"
+      "cell, the norms of every layer or step. It says how far the prediction can be trusted.\n"
+      "\n"
+      "Options:\n"
+      "  --json               JSON instead of tables, with every quantity of every cell\n"
+      "  --points N           longer layer axes are thinned (17; with --json 1024)\n"
+      "  --realised           rnn: also spectral radius and largest singular value of the\n"
+      "                       recurrent matrices that the seed draws\n"
+      "  --help\n"
+      "\n"
+      "Parameters, as for gradsweep run:\n"
       "\n",
       stream);
   print_parameters(stream);

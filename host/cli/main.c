@@ -27,9 +27,11 @@ static gs_status dispatch(int argc, char **argv, int *code, gs_error *error) {
   static const struct {
     const char *name;
     gs_status (*command)(int, char **, int *, gs_error *);
-  } commands[] = {
-      {"run", gs_command_run}, {"info", gs_command_info}, {"worker", gs_command_worker}};
-  static const char *const names[] = {"run", "info", "--help", "--version"};
+  } commands[] = {{"run", gs_command_run},
+                  {"theory", gs_command_theory},
+                  {"info", gs_command_info},
+                  {"worker", gs_command_worker}};
+  static const char *const names[] = {"run", "theory", "info", "--help", "--version"};
   if (argc < 2) {
     return GS_FAIL(error, GS_ERR_USAGE, "nothing to do: see gradsweep --help");
   }

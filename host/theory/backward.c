@@ -156,7 +156,7 @@ void gs_backward_step(gs_backward *at) {
   const double grown = 1 + along * (link->m.cross - (orthogonal ? 1 : 0)) / n;
   own.mean += log(grown);
   at->alignment = next_alignment(link, along, grown);
-  at->aligned += log(grown);
+  if (at->alignment > 0) at->aligned += log(grown);
   move(&at->norm, above, link, &own, carry);
   move(&at->ratio, above, link, &own, carry);
   at->rho2 = next_rho2(link, n, orthogonal, rho2);

@@ -24,7 +24,7 @@ typedef struct gs_backward {
   gs_backward_state norm;  /* of |delta^i|^2 */
   gs_backward_state ratio; /* of |delta^i|^2 / |delta^last|^2 */
   double largest_variance; /* of any ln R so far */
-  double aligned;          /* ln of what alignment multiplied |delta|^2 by so far */
+  double aligned;          /* ln of what alignment above 0 has multiplied |delta|^2 by */
   gs_ratio_memory memory;
   gs_batch_law *law; /* borrowed */
 } gs_backward;

@@ -1,0 +1,237 @@
+/* Predictions as tables. See theory_print.h. */
+#include "cli/theory_print.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "sweep/table_params.h"
+#include "sweep/text.h"
+#include "theory/critical.h"
+#include "theory/recurrent.h"
+
+/* ---- cells ---- */
+
+static int64_t points_of(const gs_config *config) {
+  return config->model == GS_MLP ? config->depth : config->seq_len;
+}
+
+static void print_shared(FILE *stream, const gs_table_params *params) {
+  const int page = 110;
+  int column = fprintf(stream, "%s:", gs_model_name(params->model));
+  for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model */
+    if (params->varies[i] || !params->first[i][0]) continue;
+    if (column > page - 30) {
+      (void)fputs("\n   ", stream);
+      column = 3;
+    }
+    column += fprintf(stream, " %s=%s", gs_params[i].key, params->first[i]);
+  }
+  (void)fputs("\n", stream);
+}
+
+static void print_value(FILE *stream, const gs_table_params *params, int i, const char *text) {
+  (void)fprintf(stream, params->right[i] ? "  %*s" : "  %-*s", params->width[i], text);
+}
+
+static void print_headings(FILE *stream, const gs_table_params *params) {
+  int width = 0;
+  for (int i = 1; i < GS_PARAM_COUNT; i++) {
+    if (params->varies[i]) width += params->width[i] + 2;
+  }
+  const char *unit = params->model == GS_MLP ? "per layer" : "per step";
+  (void)fprintf(stream, "%*s  %9s  %9s  %8s  %9s  %9s\n", width, "", "decades", "decades", "",
+                "decades", "depth");
+  for (int i = 1; i < GS_PARAM_COUNT; i++) {
+    if (params->varies[i]) print_value(stream, params, i, gs_params[i].key);
+  }
+  (void)fprintf(stream, "  %9s  %9s  %8s  %9s  %9s  %s\n", "rms", "typical", "sd", unit, "scale",
+                "reach");
+}
+
+static gs_status print_row(FILE *stream, const gs_table_params *params, const gs_cell *cell,
+                           const gs_theory *theory, gs_error *error) {
+  char values[GS_PARAM_COUNT][GS_VALUE_BYTES];
+  char texts[5][GS_NUMBER_BYTES];
+  const int64_t points = points_of(&cell->config);
+  const double steps = points > 1 ? (double)(points - 1) : 1;
+  GS_TRY(gs_table_params_values(&cell->config, values, error));
+  for (int i = 1; i < GS_PARAM_COUNT; i++) {
+    if (params->varies[i]) print_value(stream, params, i, values[i][0] ? values[i] : "-");
+  }
+  (void)fprintf(stream, "  %9s  %9s  %8s  %9s  %9s  %s",
+                gs_text_fixed(theory->decades_rms, 2, texts[0]),
+                gs_text_fixed(theory->decades_typical, 2, texts[1]),
+                gs_text_fixed(theory->decades_sd, 3, texts[2]),
+                gs_text_fixed(theory->decades_typical / steps, 4, texts[3]),
+                gs_text_short(theory->depth_scale, texts[4]), gs_reach_name(theory->reach));
+  const char *separator = ": ";
+  for (int r = 0; r < GS_REASON_COUNT; r++) {
+    if (!theory->reasons[r]) continue;
+    (void)fprintf(stream, "%s%s", separator, gs_reason_name((gs_reason)r));
+    separator = ", ";
+  }
+  (void)fputs("\n", stream);
+  return GS_OK;
+}
+
+static void print_legend(FILE *stream, const gs_sweep *sweep, const gs_theory *theories) {
+  bool seen[GS_REASON_COUNT] = {false};
+  (void)fputs(
+      "\ndecades: log10 of the norm of delta, first layer or step over last; rms over networks,"
+      " typical of one\nnetwork, sd between networks; per layer or step: typical; depth"
+      " scale: layers in which the mean squared\nnorm changes by e where the signal has"
+      " settled\n",
+      stream);
+  for (int64_t i = 0; i < sweep->count; i++) {
+    for (int r = 0; r < GS_REASON_COUNT; r++) {
+      if (!theories[i].reasons[r] || seen[r]) continue;
+      seen[r] = true;
+      (void)fprintf(stream, "%s: %s\n", gs_reason_name((gs_reason)r),
+                    gs_reason_words((gs_reason)r));
+    }
+  }
+}
+
+/* ---- layers or steps of one cell ---- */
+
+static void print_point(FILE *stream, const gs_theory *theory, int64_t at) {
+  char texts[GS_QUANTITY_COUNT][2][GS_NUMBER_BYTES];
+  char range[2 * GS_NUMBER_BYTES + 8];
+  char q[GS_NUMBER_BYTES];
+  char chi[GS_NUMBER_BYTES];
+  (void)fprintf(stream, "%9lld  %9s  %9s", (long long)(at + 1),
+                gs_text_fixed(theory->log10_q[at], 3, q),
+                gs_text_fixed(theory->log10_chi[at], 4, chi));
+  for (int k = 0; k <= GS_GRAD_BIAS; k++) {
+    const gs_theory_series *series = &theory->series[k];
+    if (series->points != theory->points) continue;
+    const bool known = isfinite(series->typical[at]);
+    snprintf(range, sizeof range, known ? "%s +- %s" : "rms %s",
+             gs_text_fixed(known ? series->typical[at] : series->rms[at], 2, texts[k][0]),
+             gs_text_fixed(series->sd[at], 2, texts[k][1]));
+    (void)fprintf(stream, "  %18s", range);
+  }
+  (void)fputs("\n", stream);
+}
+
+static void print_single(FILE *stream, const gs_theory_series *series, gs_quantity quantity) {
+  char texts[3][GS_NUMBER_BYTES];
+  (void)fprintf(stream, "%s of all steps: rms %s, typical %s, sd %s\n", gs_quantity_name(quantity),
+                gs_text_fixed(series->rms[0], 2, texts[0]),
+                gs_text_fixed(series->typical[0], 2, texts[1]),
+                gs_text_fixed(series->sd[0], 2, texts[2]));
+}
+
+static void print_layers(FILE *stream, const gs_config *config, const gs_theory *theory,
+                         int64_t most) {
+  const int64_t points = theory->points;
+  const int64_t kept = points > most ? most : points;
+  (void)fprintf(stream, "\n%9s  %9s  %9s", config->model == GS_MLP ? "layer" : "step", "log10 q",
+                "log10 chi");
+  for (int k = 0; k <= GS_GRAD_BIAS; k++) {
+    if (theory->series[k].points != points) continue;
+    (void)fprintf(stream, "  %18s", gs_quantity_name((gs_quantity)k));
+  }
+  (void)fputs("\n", stream);
+  for (int64_t i = 0; i < kept; i++) {
+    print_point(stream, theory, kept == points ? i : i * (points - 1) / (kept - 1));
+  }
+  for (int k = GS_GRAD_WEIGHT; k < GS_QUANTITY_COUNT; k++) {
+    if (theory->series[k].points != 1 || points == 1) continue;
+    print_single(stream, &theory->series[k], (gs_quantity)k);
+  }
+}
+
+/* ---- facts about the cell's map ---- */
+
+static void print_critical(FILE *stream, const gs_config *config) {
+  gs_critical critical;
+  const double sigma_b2 = config->bias_std * config->bias_std;
+  if (config->model == GS_RNN) return;
+  if (gs_critical_of(config->activation, sigma_b2, &critical)) {
+    (void)fprintf(stream, "critical:  chi = 1 at fan_in Var(W) = %.6g\n", critical.sigma_w2);
+  } else {
+    (void)fputs("critical:  chi is never 1\n", stream);
+  }
+}
+
+static void print_recurrent(FILE *stream, const gs_config *config) {
+  if (config->model != GS_RNN) return;
+  const gs_pascanu bound = gs_pascanu_of(config);
+  (void)fprintf(
+      stream,
+      "recurrent: spectral radius %.4g, largest singular value %.4g (wide limit); times the"
+      " steepest slope %.4g: %s\n",
+      bound.spectral_radius, bound.singular, bound.gamma,
+      bound.vanishes ? "below 1, so delta must vanish (Pascanu et al. 2013)"
+                     : "not below 1, no bound");
+}
+
+gs_status gs_theory_print(FILE *stream, const gs_sweep *sweep, const gs_theory *theories,
+                          int64_t points, gs_error *error) {
+  static const gs_model models[] = {GS_MLP, GS_RNN};
+  gs_outcome *outcomes = calloc((size_t)sweep->count, sizeof *outcomes);
+  if (!outcomes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the table");
+  for (int64_t i = 0; i < sweep->count; i++) outcomes[i].status = GS_CELL_OK;
+  gs_status status = GS_OK;
+  bool printed = false;
+  for (size_t m = 0; status == GS_OK && m < sizeof models / sizeof *models; m++) {
+    gs_table_params params;
+    status = gs_table_params_find(sweep, outcomes, models[m], &params, error);
+    if (status != GS_OK || params.rows == 0) continue;
+    if (printed) (void)fputs("\n", stream);
+    printed = true;
+    print_shared(stream, &params);
+    print_headings(stream, &params);
+    for (int64_t i = 0; status == GS_OK && i < sweep->count; i++) {
+      if (sweep->cells[i].config.model != models[m]) continue;
+      status = print_row(stream, &params, &sweep->cells[i], &theories[i], error);
+    }
+  }
+  free(outcomes);
+  if (status != GS_OK) return status;
+  if (sweep->count == 1) {
+    (void)fputs("\n", stream);
+    print_critical(stream, &sweep->cells[0].config);
+    print_recurrent(stream, &sweep->cells[0].config);
+    print_layers(stream, &sweep->cells[0].config, &theories[0], points);
+  }
+  print_legend(stream, sweep, theories);
+  return GS_OK;
+}
+
+/* ---- realised matrices ---- */
+
+static void print_spectra(FILE *stream, const gs_cell *cell, const gs_spectrum *spectra) {
+  double radius = 0;
+  double singular = 0;
+  double log_radius = 0;
+  const double replicas = (double)cell->config.replicas;
+  for (int64_t r = 0; r < cell->config.replicas; r++) {
+    radius += spectra[r].radius / replicas;
+    singular += spectra[r].singular / replicas;
+    log_radius += log10(spectra[r].radius) / replicas;
+  }
+  (void)fprintf(
+      stream,
+      "%s: realised spectral radius %.6g (%.4f decades a step), largest singular value %.6g"
+      " (means of %lld)\n",
+      cell->name, radius, log_radius, singular, (long long)cell->config.replicas);
+}
+
+gs_status gs_theory_print_realised(FILE *stream, const gs_sweep *sweep, gs_error *error) {
+  gs_device *device = NULL;
+  GS_TRY(gs_cpu_device_create(0, &device, error));
+  gs_status status = GS_OK;
+  for (int64_t i = 0; status == GS_OK && i < sweep->count; i++) {
+    const gs_config *config = &sweep->cells[i].config;
+    if (config->model != GS_RNN) continue;
+    gs_spectrum *spectra = calloc((size_t)config->replicas, sizeof *spectra);
+    if (!spectra) status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the spectra");
+    if (status == GS_OK) status = gs_spectra_realised(device, config, spectra, error);
+    if (status == GS_OK) print_spectra(stream, &sweep->cells[i], spectra);
+    free(spectra);
+  }
+  device->ops->destroy(device);
+  return status;
+}
