@@ -47,14 +47,15 @@ typedef struct noise {
 } noise;
 
 /* At point i; orthogonal: the larger side of the weights that lead back to it
- * from above, 0 for normal ones and for the loss's gradient. */
-static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double rho2) {
+ * from above, 0 for normal ones and for the loss's gradient; carry: the share of
+ * eps that they bring. */
+static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double carry, double rho2) {
   const gs_config *config = at->chain->config;
   const gs_link *link = &at->chain->links[i];
   const gs_activation phi = gs_chain_activation(config, i);
   const double n = (double)gs_chain_units(config, i);
   const double g = link->m.gain_m1;
-  const double from_above = orthogonal ? 2 / (double)orthogonal : 0;
+  const double from_above = orthogonal ? 2 * carry * carry / (double)orthogonal : 0;
   const int64_t below = gs_chain_orthogonal(config, i);
   const double fixed = below ? 2 * link->share * link->share / (double)below : 0;
   const double c2 = link->c * link->c;
@@ -87,8 +88,10 @@ static double next_rho2(const gs_link *link, double n, int64_t orthogonal, doubl
 
 static double next_alignment(const gs_link *link, double above, double grown) {
   if (!(link->share > 0)) return 0;
+  const double far = 30; /* phi(0) is not 0 and q tiny: gain_V is like q, only rounding shows */
   const double g = link->m.gain_V;
-  const double carried = g * g * exp(link->m.log_V - link->log_q - link->m.log_m1);
+  const double log_ratio = link->m.log_V - link->log_q - link->m.log_m1;
+  const double carried = log_ratio < far ? g * g * exp(log_ratio) : 0;
   return link->share * ((1 + 2 * link->m.gain_m1 + carried * above) / grown - 1);
 }
 
@@ -110,8 +113,10 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   const gs_link *link = &chain->links[i];
   gs_backward at = {.chain = chain, .i = i, .log_chi = NAN, .law = law};
   at.log_delta = log_elements(config, i) + link->m.log_m1 + log_loss(config, link);
-  const noise own = noise_at(&at, i, 0, 0);
+  const noise own = noise_at(&at, i, 0, 0, 0);
   at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean};
+  at.carry = at.carried = 1;
+  at.last = at.norm;
   at.largest_variance = 0; /* the loss's layer has no ratio */
   at.rho2 = next_rho2(link, (double)gs_chain_units(config, i), 0, 0);
   at.alignment = next_alignment(link, 0, 1);
@@ -150,13 +155,15 @@ void gs_backward_step(gs_backward *at) {
   at->log_chi = log_s + link->m.log_m1;
   at->log_delta = log_eps + link->m.log_m1;
   const double rho2 = at->rho2 * carry * carry;
-  noise own = noise_at(at, i, orthogonal, rho2);
+  noise own = noise_at(at, i, orthogonal, carry, rho2);
   const double n = (double)gs_chain_units(config, i);
   const double along = carry * at->alignment;
   const double grown = 1 + along * (link->m.cross - (orthogonal ? 1 : 0)) / n;
   own.mean += log(grown);
   at->alignment = next_alignment(link, along, grown);
   if (at->alignment > 0) at->aligned += log(grown);
+  at->carry = carry;
+  at->carried *= carry;
   move(&at->norm, above, link, &own, carry);
   move(&at->ratio, above, link, &own, carry);
   at->rho2 = next_rho2(link, n, orthogonal, rho2);
@@ -174,7 +181,16 @@ static gs_log_norm read_state(gs_backward *at, const gs_backward_state *state, d
 
 gs_log_norm gs_backward_delta(gs_backward *at) { return read_state(at, &at->norm, at->log_delta); }
 
-gs_log_norm gs_backward_ratio(gs_backward *at) { return read_state(at, &at->ratio, 0); }
+/* With a loss at every step, only a part of the last delta's own noise is in this
+ * one and cancels. */
+gs_log_norm gs_backward_ratio(gs_backward *at) {
+  const double rest = 1 - at->carried;
+  gs_backward_state ratio = at->ratio;
+  ratio.noise.own += rest * rest * at->last.noise.own;
+  ratio.noise.pair += rest * rest * at->last.noise.pair;
+  ratio.mean -= rest * at->last.mean;
+  return read_state(at, &ratio, 0);
+}
 
 /* |sum_b delta_b|^2: the examples' cross terms have mean 0. */
 gs_log_norm gs_backward_bias(gs_backward *at) {

@@ -29,9 +29,18 @@ static int64_t fan_in_of(const gs_config *config, int64_t i) {
   return config->model == GS_MLP ? config->widths[i] : config->hidden;
 }
 
+/* ln of fan_in Var(W_ij); squares of a huge std or gain are never formed. */
+static double log_scale(const gs_init *init, int64_t in, int64_t out) {
+  gs_init unit = *init;
+  double log_factor = 0;
+  if (init->kind == GS_INIT_NORMAL) log_factor = 2 * log(init->std);
+  if (init->kind == GS_INIT_ORTHOGONAL) log_factor = 2 * log(init->gain);
+  unit.std = unit.gain = 1;
+  return log((double)in * gs_init_variance(&unit, in, out)) + log_factor;
+}
+
 double gs_chain_log_s(const gs_config *config, int64_t i) {
-  const int64_t in = fan_in_of(config, i);
-  return log((double)in * gs_init_variance(&config->init, in, gs_chain_units(config, i)));
+  return log_scale(&config->init, fan_in_of(config, i), gs_chain_units(config, i));
 }
 
 int64_t gs_chain_orthogonal(const gs_config *config, int64_t i) {
@@ -168,8 +177,7 @@ static gs_status walk_begin(const gs_config *config, walk *w, gs_error *error) {
     GS_TRY(gs_pair_table_create(phi, &w->pairs[i], error));
   }
   if (!mlp) {
-    const double variance = gs_init_variance(&config->input_init, config->input, config->hidden);
-    w->log_input = log((double)config->input * variance);
+    w->log_input = log_scale(&config->input_init, config->input, config->hidden);
   }
   return GS_OK;
 }

@@ -17,8 +17,8 @@ typedef struct gs_pair_moments {
 } gs_pair_moments;
 
 /* Exact for identity, relu and leaky_relu. For the others 48 Hermite
- * coefficients, remade where ln q has moved by 0.05: within a few per cent, which
- * is what terms of order 1/n are used for. */
+ * coefficients, remade where ln q has moved by 0.05: within a few per cent (10 % for
+ * strongly saturated units near c = 1), enough for terms of order 1/n. */
 typedef struct gs_pair_table gs_pair_table;
 
 /* Errors: GS_ERR_MEMORY. */

@@ -13,11 +13,11 @@
 
 enum { MOST_EXACT_UNITS = 2048 };
 
-/* Recurrence to x >= 10, then the asymptotic series (Abramowitz & Stegun 6.3.18,
+/* Recurrence to x >= 16, then the asymptotic series (Abramowitz & Stegun 6.3.18,
  * 6.4.12). */
 double gs_digamma(double x) {
   double shift = 0;
-  for (; x < 10; x++) shift += 1 / x;
+  for (; x < 16; x++) shift += 1 / x;
   const double y = 1 / (x * x);
   const double series =
       y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y * (1.0 / 132)))));
@@ -26,7 +26,7 @@ double gs_digamma(double x) {
 
 double gs_trigamma(double x) {
   double shift = 0;
-  for (; x < 10; x++) shift += 1 / (x * x);
+  for (; x < 16; x++) shift += 1 / (x * x);
   const double y = 1 / (x * x);
   const double series =
       y * (1.0 / 6 - y * (1.0 / 30 - y * (1.0 / 42 - y * (1.0 / 30 - y * (5.0 / 66)))));

@@ -102,9 +102,8 @@ static void put_activation(const gs_chain *chain, gs_batch_law *law, int64_t i, 
 }
 
 /* The gradient of weights that all steps share: squared norms add, for deltas of
- * different steps are uncorrelated in the wide limit. Going back, step t holds the
- * noise of all later ones: ln of the sum moves by the weight of all steps at
- * least as far back times what step t adds. */
+ * different steps are uncorrelated in the wide limit. The logarithms X_t of the
+ * terms correlate: X_t holds `carry` times the noise of X_{t+1}. */
 typedef struct shared_sum {
   double log_sum;
   double log_typical_sum;
@@ -112,13 +111,17 @@ typedef struct shared_sum {
   double *variances; /* [T], of ln of each term */
 } shared_sum;
 
-static gs_log_norm sum_up(const shared_sum *sum, int64_t T) {
-  double weight = 0;
+/* Var sum w_t X_t, with the covariance of X_t and the part of the sum behind it. */
+static gs_log_norm sum_up(const shared_sum *sum, const double *carries, int64_t T) {
+  double with_rest = 0;
   double variance = 0;
-  for (int64_t i = 0; i < T; i++) {
-    weight += exp(sum->log_terms[i] - sum->log_typical_sum);
-    const double added = sum->variances[i] - (i + 1 < T ? sum->variances[i + 1] : 0);
-    variance += weight * weight * fmax(added, 0);
+  if (sum->log_typical_sum == -INFINITY) return (gs_log_norm){sum->log_sum, 0, 0};
+  for (int64_t i = T - 1; i >= 0; i--) {
+    const double weight = exp(sum->log_terms[i] - sum->log_typical_sum);
+    const double own = weight * sum->variances[i];
+    with_rest *= carries[i];
+    variance += weight * (own + 2 * with_rest);
+    with_rest += own;
   }
   return (gs_log_norm){sum->log_sum, sum->log_typical_sum - sum->log_sum, variance};
 }
@@ -140,6 +143,7 @@ enum { SHARED_W, SHARED_U, SHARED_B, SHARED_COUNT };
 typedef struct reading {
   gs_theory *theory;
   shared_sum shared[SHARED_COUNT]; /* rnn */
+  double *carries;                 /* [T] */
 } reading;
 
 static void read_point(gs_backward *at, reading *into) {
@@ -157,6 +161,7 @@ static void read_point(gs_backward *at, reading *into) {
     if (config->bias_std > 0) put(&theory->series[GS_GRAD_BIAS], i, gs_backward_bias(at));
     return;
   }
+  into->carries[i] = at->carry;
   gs_log_norm input = delta; /* times |x_t|^2, which n_x normal numbers make */
   input.log_mean += log((double)config->input);
   add_term(&into->shared[SHARED_W], i, weight);
@@ -168,11 +173,11 @@ static void read_shared(const gs_config *config, const reading *from) {
   gs_theory *theory = from->theory;
   const int64_t T = theory->points;
   if (theory->series[GS_GRAD_WEIGHT].points == 1 && config->tied) {
-    put(&theory->series[GS_GRAD_WEIGHT], 0, sum_up(&from->shared[SHARED_W], T));
+    put(&theory->series[GS_GRAD_WEIGHT], 0, sum_up(&from->shared[SHARED_W], from->carries, T));
   }
-  put(&theory->series[GS_GRAD_INPUT], 0, sum_up(&from->shared[SHARED_U], T));
+  put(&theory->series[GS_GRAD_INPUT], 0, sum_up(&from->shared[SHARED_U], from->carries, T));
   if (config->bias_std > 0) {
-    put(&theory->series[GS_GRAD_BIAS], 0, sum_up(&from->shared[SHARED_B], T));
+    put(&theory->series[GS_GRAD_BIAS], 0, sum_up(&from->shared[SHARED_B], from->carries, T));
   }
 }
 
@@ -247,7 +252,7 @@ static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_er
   gs_batch_law law;
   reading into = {.theory = theory};
   const int64_t T = config->model == GS_RNN ? theory->points : 0;
-  double *scratch = malloc((size_t)(2 * SHARED_COUNT * T + 1) * sizeof *scratch);
+  double *scratch = malloc((size_t)((2 * SHARED_COUNT + 1) * T + 1) * sizeof *scratch);
   gs_status status = gs_chain_make(config, &chain, error);
   if (status == GS_OK && !scratch) {
     status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the theory");
@@ -256,6 +261,7 @@ static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_er
     into.shared[s] =
         (shared_sum){-INFINITY, -INFINITY, scratch + 2 * s * T, scratch + (2 * s + 1) * T};
   }
+  if (scratch) into.carries = scratch + 2 * SHARED_COUNT * T;
   if (status == GS_OK) {
     gs_batch_law_start(&law, config->batch);
     for (int64_t i = 0; i < chain.points; i++) put_activation(&chain, &law, i, theory);

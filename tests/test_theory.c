@@ -1,0 +1,229 @@
+/* Predictions for whole networks against the numbers that THEORY and papers state,
+ * and that there is one for every configuration. Measured networks are in
+ * test_theory_measured.c. */
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "support_network.h"
+#include "support_sanitizer.h"
+#include "theory/identity.h"
+#include "theory/ratio.h"
+#include "theory/theory.h"
+
+static bool near(double value, double expected, double tolerance) {
+  if (fabs(value - expected) <= tolerance) return true;
+  print_message("%.12g, expected %.12g +- %.3g\n", value, expected, tolerance);
+  return false;
+}
+
+/* Clears the config; the caller clears the theory. */
+static gs_theory theory_of(gs_config *config) {
+  gs_theory theory;
+  gs_error error = {0};
+  gs_support_ok(gs_config_check(config, &error), &error);
+  gs_support_ok(gs_theory_of(config, &theory, &error), &error);
+  gs_config_clear(config);
+  return theory;
+}
+
+/* ---- whole networks ---- */
+
+/* He et al. 2015: 2^(-29/2); and the exact norms of THEORY section 3. */
+static void test_relu_exact(void **state) {
+  (void)state;
+  const int64_t widths[] = {40, 100, 60, 200, 30, 80};
+  gs_config config = gs_support_mlp(30, 64, GS_RELU, GS_INIT_XAVIER_NORMAL);
+  gs_theory theory = theory_of(&config);
+  assert_true(near(theory.decades_rms, -4.365, 5e-4));
+  gs_theory_clear(&theory);
+  config = gs_support_mlp(5, 1, GS_RELU, GS_INIT_HE_NORMAL);
+  gs_support_set_widths(&config, 5, widths);
+  config.init.fan = GS_FAN_OUT; /* s = 2 n_{l-1}/n_l: E|delta^l|^2 follows n_l */
+  config.batch = 1;
+  theory = theory_of(&config);
+  assert_int_equal(theory.reach, GS_REACH_EXACT);
+  double variance = 0;
+  for (int l = 1; l <= 5; l++) {
+    const double expected = 80 / 2.0 * (double)widths[l] / 80;
+    const double s_above = l < 5 ? 2.0 * (double)widths[l] / (double)widths[l + 1] : 0;
+    assert_true(near(2 * theory.series[GS_DELTA].rms[l - 1], log10(expected), 1e-12));
+    if (l < 5) assert_true(near(theory.log10_chi[l - 1], log10(s_above / 2), 1e-12));
+    if (l < 5) variance += gs_ratio_exact(widths[l], true, 0).variance;
+  }
+  assert_true(near(theory.decades_sd, sqrt(variance) / (2 * log(10)), 1e-12));
+  gs_theory_clear(&theory);
+  config = gs_support_mlp(4, 1, GS_RELU, GS_INIT_HE_NORMAL); /* E|dW^l|^2 = B n_L n_{l-1}/2 */
+  gs_support_set_widths(&config, 4, widths);
+  config.batch = 7;
+  theory = theory_of(&config);
+  for (int l = 1; l <= 4; l++) {
+    const double expected = 7.0 * 30 * (double)widths[l - 1] / 2;
+    assert_true(near(2 * theory.series[GS_GRAD_WEIGHT].rms[l - 1], log10(expected), 1e-12));
+  }
+  gs_theory_clear(&theory);
+}
+
+/* tanh + Xavier: q^l ~ 1/(2l) and never settles (THEORY section 1). */
+static void test_transient(void **state) {
+  (void)state;
+  gs_config config = gs_support_mlp(4000, 64, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  gs_theory theory = theory_of(&config);
+  assert_true(near(pow(10, theory.log10_q[3999]) * 2 * 4000, 1, 0.01));
+  gs_theory_clear(&theory);
+}
+
+/* An orthogonal linear network keeps every norm. */
+static void test_orthogonal_linear(void **state) {
+  (void)state;
+  gs_config config = gs_support_mlp(100, 64, GS_IDENTITY, GS_INIT_ORTHOGONAL);
+  gs_theory theory = theory_of(&config);
+  assert_true(near(theory.decades_rms, 0, 1e-12) && near(theory.decades_typical, 0, 1e-12));
+  assert_true(near(theory.decades_sd, 0, 1e-7));
+  gs_theory_clear(&theory);
+}
+
+/* ---- identity weights ---- */
+
+static double central(int64_t k) {
+  return exp(lgamma((double)k + 0.5) - lgamma((double)k + 1)) / sqrt(M_PI);
+}
+
+static void test_irnn(void **state) {
+  (void)state;
+  const int64_t T = 300;
+  gs_config config = gs_support_rnn(T, 64, GS_RELU, GS_INIT_IDENTITY);
+  gs_theory theory = theory_of(&config);
+  assert_int_equal(theory.reach, GS_REACH_EXACT);
+  assert_true(near(theory.decades_rms, 0.5 * log10(central(T) / (1 - central(T))), 1e-12));
+  double convolved = 0;
+  for (int64_t t = 1; t <= T; t++) {
+    double share = 0;
+    for (int64_t tau = 0; tau < t; tau++) share += central(tau) * central(T - tau);
+    assert_true(near(gs_irnn_log_survival(t, T), log(share), 1e-11));
+    const double elements = 64.0 * 32;
+    assert_true(near(2 * theory.series[GS_DELTA].rms[t - 1], log10(elements * share), 1e-11));
+    for (int64_t j = 1; j < t; j++) convolved += 1 / sqrt((double)j * (double)(t - j));
+    const double h2 = (double)t / 2 + convolved / (2 * M_PI);
+    assert_true(near(2 * theory.series[GS_ACTIVATION_H].rms[t - 1], log10(elements * h2), 1e-8));
+  }
+  gs_theory_clear(&theory);
+  config = gs_support_mlp(20, 64, GS_LEAKY_RELU, GS_INIT_IDENTITY);
+  config.init.gain = 0.5;
+  config.activation.slope = config.output_activation.slope = 0.25;
+  theory = theory_of(&config); /* gains 1/2, and 1/8 below zero */
+  const double slopes = (1 + pow(0.25, 40)) / (1 + pow(0.25, 2));
+  assert_true(near(theory.decades_rms, 19 * log10(0.5) + 0.5 * log10(slopes), 1e-12));
+  gs_theory_clear(&theory);
+  config = gs_support_rnn(50, 64, GS_TANH, GS_INIT_IDENTITY);
+  theory = theory_of(&config);
+  assert_int_equal(theory.reach, GS_REACH_OUTSIDE);
+  assert_true(theory.reasons[GS_REASON_IDENTITY] && isnan(theory.decades_rms));
+  gs_theory_clear(&theory);
+}
+
+/* ---- reach and extremes ---- */
+
+static void check_reason(gs_config config, gs_reason reason, bool expected) {
+  gs_theory theory = theory_of(&config);
+  assert_int_equal(theory.reasons[reason], expected);
+  if (expected && gs_reason_outside(reason)) assert_int_equal(theory.reach, GS_REACH_OUTSIDE);
+  gs_theory_clear(&theory);
+}
+
+static void test_reach(void **state) {
+  (void)state;
+  gs_config config = gs_support_mlp(10, 64, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  config.loss = GS_LOSS_MSE;
+  check_reason(config, GS_REASON_LOSS, true);
+  check_reason(gs_support_mlp(10, 64, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_REASON_LOSS, false);
+  check_reason(gs_support_mlp(10, 8, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_REASON_NARROW, true);
+  check_reason(gs_support_mlp(10, 64, GS_SOFTSIGN, GS_INIT_NORMAL), GS_REASON_HEAVY_TAILS, true);
+  check_reason(gs_support_mlp(100, 64, GS_SOFTPLUS, GS_INIT_HE_NORMAL), GS_REASON_ALIGNED, true);
+  check_reason(gs_support_mlp(100, 64, GS_SIGMOID, GS_INIT_HE_NORMAL), GS_REASON_ALIGNED, false);
+  check_reason(gs_support_rnn(100, 64, GS_IDENTITY, GS_INIT_XAVIER_NORMAL), GS_REASON_TIED_LINEAR,
+               true);
+  check_reason(gs_support_rnn(100, 64, GS_TANH, GS_INIT_NORMAL), GS_REASON_TIED_LINEAR, false);
+  check_reason(gs_support_rnn(100, 64, GS_TANH, GS_INIT_NORMAL), GS_REASON_TIED, true);
+  check_reason(gs_support_rnn(100, 64, GS_RELU, GS_INIT_HE_NORMAL), GS_REASON_TIED_CORRELATED,
+               true);
+  config = gs_support_rnn(100, 64, GS_RELU, GS_INIT_HE_NORMAL);
+  config.tied = false;
+  check_reason(config, GS_REASON_TIED_CORRELATED, false);
+}
+
+static void check_whole(gs_config config) {
+  gs_theory theory = theory_of(&config);
+  assert_false(isnan(theory.decades_rms) || isnan(theory.decades_typical));
+  assert_true(theory.decades_sd >= 0);
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    for (int64_t i = 0; i < theory.series[q].points; i++) {
+      assert_false(isnan(theory.series[q].rms[i]) || isnan(theory.series[q].typical[i]));
+      assert_true(theory.series[q].sd[i] >= 0);
+    }
+  }
+  gs_theory_clear(&theory);
+}
+
+static bool phi_is_bounded(gs_activation_kind kind) {
+  return kind == GS_SIGMOID || kind == GS_TANH || kind == GS_SOFTSIGN;
+}
+
+/* Every activation and initialisation, and values at the edge of sense. */
+static void test_no_holes(void **state) {
+  (void)state;
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    for (int init = 0; init < GS_INIT_IDENTITY; init++) {
+      gs_config config = gs_support_mlp(12, 24, (gs_activation_kind)kind, (gs_init_kind)init);
+      config.bias_std = init % 2 ? 0.5 : 0;
+      check_whole(config);
+      config = gs_support_rnn(12, 24, (gs_activation_kind)kind, (gs_init_kind)init);
+      config.bias_std = init % 2 ? 0.5 : 0;
+      config.tied = init % 3 > 0;
+      config.loss_at = init % 2 ? GS_LOSS_EVERY : GS_LOSS_LAST;
+      config.loss = init % 4 ? GS_LOSS_LINEAR : GS_LOSS_MSE;
+      check_whole(config);
+    }
+    gs_config config = gs_support_mlp(300, 24, (gs_activation_kind)kind, GS_INIT_NORMAL);
+    config.init.std = phi_is_bounded((gs_activation_kind)kind) ? 1e10 : 1e200;
+    check_whole(config);
+    config = gs_support_mlp(300, 24, (gs_activation_kind)kind, GS_INIT_NORMAL);
+    config.init.std = 1e-200;
+    check_whole(config);
+    check_whole(gs_support_mlp(1, 1, (gs_activation_kind)kind, GS_INIT_XAVIER_NORMAL));
+    check_whole(gs_support_rnn(1, 1, (gs_activation_kind)kind, GS_INIT_XAVIER_NORMAL));
+  }
+  gs_config config = gs_support_mlp(3, 24, GS_TANH, GS_INIT_SCALED);
+  config.init.sigma_w2 = 0; /* nothing comes through */
+  gs_theory theory = theory_of(&config);
+  assert_true(theory.decades_rms == -INFINITY);
+  gs_theory_clear(&theory);
+}
+
+/* Milliseconds for 10,000 layers; a busy machine may take its time. */
+static void test_speed(void **state) {
+  (void)state;
+  const double most_s = GS_SANITIZED ? 20 : 0.5;
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    gs_config config = gs_support_mlp(10000, 128, (gs_activation_kind)kind, GS_INIT_XAVIER_NORMAL);
+    const clock_t start = clock();
+    gs_theory theory = theory_of(&config);
+    const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    print_message("%s: %.1f ms\n", gs_activation_name((gs_activation_kind)kind), seconds * 1000);
+    assert_true(seconds <= most_s);
+    gs_theory_clear(&theory);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_relu_exact),
+      cmocka_unit_test(test_transient),
+      cmocka_unit_test(test_orthogonal_linear),
+      cmocka_unit_test(test_irnn),
+      cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_no_holes),
+      cmocka_unit_test(test_speed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
