@@ -17,10 +17,11 @@ COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 
 class Words(ProgramTest):
     def test_help(self):
-        for arguments in (["--help"], ["-h"], ["help"], ["run", "--help"]):
+        for arguments in (["--help"], ["-h"], ["help"], ["run", "--help"], ["theory", "--help"]):
             done = self.program(*arguments)
             self.assert_code(done, 0)
-            self.assertTrue(done.stdout.startswith("Usage: gradsweep run"))
+            command = "theory" if arguments[0] == "theory" else "run"
+            self.assertTrue(done.stdout.startswith(f"Usage: gradsweep {command}"))
             self.assertEqual(done.stderr, "")
             self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
 
@@ -116,6 +117,72 @@ class Words(ProgramTest):
             done = self.program("run", sweep, "--list")
             self.assert_code(done, 0)
             self.assertGreater(len(done.stdout.splitlines()), 1)
+
+
+class Theory(ProgramTest):
+    def test_table(self):
+        done = self.program("theory", "mlp", "--depth=10,30", "--width", "64", "--activation=relu",
+                            "--init=xavier_normal,he_normal", "--batch=1")
+        self.assert_code(done, 0)
+        self.assertEqual(done.stderr, "")
+        self.assertRegex(done.stdout, r"(?m)^ +30 +xavier_normal +-4\.36 ")
+        self.assertRegex(done.stdout, r"(?m)^ +30 +he_normal +0\.00 +-0\.25 .* exact$")
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 140)
+        self.assert_nothing_written()
+
+    def test_one_cell_shows_layers(self):
+        done = self.program("theory", "mlp", "--depth=5", "--bias-std=0.2")
+        self.assert_code(done, 0)
+        for word in ("critical:", "log10 chi", "grad_weight", "grad_bias"):
+            self.assertIn(word, done.stdout)
+        done = self.program("theory", "rnn", "--seq-len=50", "--points", "4", "--activation=sigmoid",
+                            "--init=scaled:sigma_w2=1")
+        self.assert_code(done, 0)
+        self.assertIn("must vanish", done.stdout)
+        self.assertIn("grad_input_weight of all steps", done.stdout)
+        self.assertEqual(len(re.findall(r"(?m)^ +\d+ .*\+-", done.stdout)), 4)
+
+    def test_json(self):
+        done = self.program("theory", "mlp", "--depth=3,2000", "--activation=tanh,relu", "--json")
+        self.assert_code(done, 0)
+        cells = json.loads(done.stdout)["cells"]
+        self.assertEqual(len(cells), 4)
+        for cell in cells:
+            theory = cell["theory"]
+            points = min(cell["params"]["depth"], 1024)
+            self.assertEqual(set(theory["decades"]), {"rms", "typical", "sd"})
+            self.assertIn(theory["reach"], ("exact", "wide limit", "outside reach"))
+            self.assertEqual(theory["index"][-1], cell["params"]["depth"])
+            for name in ("activation", "delta", "grad_weight"):
+                for column in theory["layers"][name].values():
+                    self.assertEqual(len(column), points)
+                    self.assertNotIn(None, column)
+
+    def test_sweep_file(self):
+        done = self.program("theory", SOURCE / "bench" / "sweeps" / "default.json")
+        self.assert_code(done, 0)
+        self.assertIn("mlp:", done.stdout)
+        self.assertIn("rnn:", done.stdout)
+
+    def test_realised(self):
+        done = self.program("theory", "rnn", "--hidden=32", "--replicas=3", "--realised",
+                            "--init=orthogonal:gain=0.5")
+        self.assert_code(done, 0)
+        self.assertIn("realised spectral radius 0.5 (-0.3010 decades a step)", done.stdout)
+
+    def test_refusals(self):
+        for arguments, words in ((["theory"], "theory of what?"),
+                                 (["theory", "mlp", "--depht=3"], "did you mean --depth"),
+                                 (["theory", "mlp", "--points=1"], "--points"),
+                                 (["theory", "mlp", "--points"], "needs a value"),
+                                 (["theory", "mlp", "--json", "--realised"], "exclude"),
+                                 (["theory", "x.json", "--depth=3"], "belongs to theory mlp")):
+            done = self.program(*arguments)
+            self.assert_code(done, 64)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.stdout, "")
+        self.assert_code(self.program("theory", "no-such-file.json"), 65)
+        self.assert_code(self.program("theory", "mlp", "--depth=0"), 64)
 
 
 class Output(ProgramTest):

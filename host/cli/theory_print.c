@@ -99,7 +99,7 @@ static void print_point(FILE *stream, const gs_theory *theory, int64_t at) {
   char range[2 * GS_NUMBER_BYTES + 8];
   char q[GS_NUMBER_BYTES];
   char chi[GS_NUMBER_BYTES];
-  (void)fprintf(stream, "%9lld  %9s  %9s", (long long)(at + 1),
+  (void)fprintf(stream, "%9lld  %9s  %9s", (long long)at + 1,
                 gs_text_fixed(theory->log10_q[at], 3, q),
                 gs_text_fixed(theory->log10_chi[at], 4, chi));
   for (int k = 0; k <= GS_GRAD_BIAS; k++) {

@@ -35,13 +35,13 @@ typedef struct gs_backward {
 /* At the last point. */
 gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law);
 /* One point further back. */
-void gs_backward_step(gs_backward *backward);
+void gs_backward_step(gs_backward *at);
 
 /* Here: delta, its ratio to the last point's, the gradient delta h^T of the
  * weights into this point (mlp or untied rnn) and of its bias. */
-gs_log_norm gs_backward_delta(gs_backward *backward);
-gs_log_norm gs_backward_ratio(gs_backward *backward);
-gs_log_norm gs_backward_weight(gs_backward *backward);
-gs_log_norm gs_backward_bias(gs_backward *backward);
+gs_log_norm gs_backward_delta(gs_backward *at);
+gs_log_norm gs_backward_ratio(gs_backward *at);
+gs_log_norm gs_backward_weight(gs_backward *at);
+gs_log_norm gs_backward_bias(gs_backward *at);
 
 #endif

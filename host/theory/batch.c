@@ -52,7 +52,7 @@ static double survival_at(const normal_nodes *nodes, double u, double B) {
     const double x = shifted + nodes->z[k];
     if (x < 4) sum += nodes->weights[k] * (x < -40 ? 1 : exp(-exp(x)));
   }
-  return exp(B * log(sum));
+  return sum > 0 ? exp(B * log(sum)) : 0;
 }
 
 /* Mean and variance of ln mean_b e^(Z_b): E W = u0 + int S, E (W - u0)^2 =

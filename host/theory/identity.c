@@ -27,15 +27,15 @@ static double log_central(double k) {
   return -0.5 * log(M_PI * k) - 1 / (8 * k); /* differences of large numbers */
 }
 
-/* Adds the terms tau = 0..t-1 one by one: each follows from the one before. */
+/* Adds the terms tau = 0..t-1: each follows from the one before. */
 double gs_irnn_log_survival(int64_t t, int64_t T) {
   double term = 1;
-  double sum = 0;
-  for (int64_t tau = 0; tau < t; tau++) {
-    sum += term;
+  double sum = 1;
+  for (int64_t tau = 1; tau < t; tau++) {
     const double k = (double)tau;
-    const double m = (double)(T - tau);
-    term *= (2 * k + 1) / (2 * k + 2) * (2 * m) / (2 * m - 1);
+    const double m = (double)(T - tau + 1);
+    term *= (2 * k - 1) / (2 * k) * (2 * m) / (2 * m - 1);
+    sum += term;
   }
   return log(sum) + log_central((double)T);
 }

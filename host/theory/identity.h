@@ -7,7 +7,7 @@
 
 /* The share of units whose pre-activations z_t, ..., z_T are all positive, in an
  * rnn with W = I, relu, h_0 = 0 and no bias: that of non-zero elements of delta_t
- * with the loss at T. t = 1: C(2T, T)/4^T. Returns ln of it. */
+ * with the loss at T. t = 1: C(2T, T)/4^T. Returns ln of it. 1 <= t <= T. */
 double gs_irnn_log_survival(int64_t t, int64_t T);
 
 /* Fills log10_q, log10_chi, activation, delta and decades of a theory whose arrays
