@@ -34,12 +34,12 @@ static void make_nodes(normal_nodes *nodes, double d) {
   const double end = 8.5;
   const double step = fmin(0.25, 1.5 / d);
   double total = 0;
-  nodes->count = 0;
-  for (double z = -end; z <= end && nodes->count < MOST_NODES; z += step) {
-    const double weight = exp(-0.5 * z * z);
-    nodes->z[nodes->count] = d * (z - 0.5 * d);
-    nodes->weights[nodes->count++] = weight;
-    total += weight;
+  nodes->count = (int)fmin(floor(2 * end / step), MOST_NODES - 1) + 1;
+  for (int k = 0; k < nodes->count; k++) {
+    const double z = k * step - end;
+    nodes->z[k] = d * (z - 0.5 * d);
+    nodes->weights[k] = exp(-0.5 * z * z);
+    total += nodes->weights[k];
   }
   for (int k = 0; k < nodes->count; k++) nodes->weights[k] /= total;
 }
@@ -60,17 +60,18 @@ static double survival_at(const normal_nodes *nodes, double u, double B) {
 static void make_point(gs_batch_law *law, int i) {
   const double d = i * POINT_STEP;
   const double least = -40 - 8.5 * d + 0.5 * d * d;
-  const double most = least + 45 + 17 * d + log((double)law->batch);
+  const double length = 45 + 17 * d + log((double)law->batch);
   const double step = 0.125 + 0.02 * d;
   normal_nodes nodes;
   double first = 0;
   double second = 0;
   make_nodes(&nodes, d);
-  for (double u = least; u <= most; u += step) {
-    const double survival = survival_at(&nodes, u, (double)law->batch);
-    const double weight = u == least ? 0.5 * step : step;
+  for (int k = 0; k <= (int)(length / step); k++) {
+    const double u = k * step;
+    const double survival = survival_at(&nodes, least + u, (double)law->batch);
+    const double weight = k == 0 ? 0.5 * step : step;
     first += weight * survival;
-    second += 2 * weight * (u - least) * survival;
+    second += 2 * weight * u * survival;
     if (survival < 1e-16) break;
   }
   second += step * step / 6; /* the integrand rises from 0 with slope 2 (Euler-Maclaurin) */

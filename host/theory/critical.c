@@ -77,7 +77,10 @@ static bool search(gs_activation activation, double sigma_b2, gs_critical *criti
   const double most = log(1e12);
   double at = sigma_b2 > 0 ? log(sigma_b2) + 1e-6 : log(1e-6);
   double before = log_chi(activation, sigma_b2, at);
-  for (double next = at + 1e-3; next < most; next += step) {
+  const double first = at + 1e-3;
+  const int steps = (int)ceil((most - first) / step);
+  for (int i = 0; i < steps; i++) {
+    const double next = first + i * step;
     const double value = log_chi(activation, sigma_b2, next);
     if (fabs(value) > least && fabs(before) > least && (value < 0) != (before < 0)) {
       critical->log_q = between(activation, sigma_b2, at, next);

@@ -17,7 +17,10 @@ enum { MOST_EXACT_UNITS = 2048 };
  * 6.4.12). */
 double gs_digamma(double x) {
   double shift = 0;
-  for (; x < 16; x++) shift += 1 / x;
+  while (x < 16) {
+    shift += 1 / x;
+    x += 1;
+  }
   const double y = 1 / (x * x);
   const double series =
       y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240 - y * (1.0 / 132)))));
@@ -26,7 +29,10 @@ double gs_digamma(double x) {
 
 double gs_trigamma(double x) {
   double shift = 0;
-  for (; x < 16; x++) shift += 1 / (x * x);
+  while (x < 16) {
+    shift += 1 / (x * x);
+    x += 1;
+  }
   const double y = 1 / (x * x);
   const double series =
       y * (1.0 / 6 - y * (1.0 / 30 - y * (1.0 / 42 - y * (1.0 / 30 - y * (5.0 / 66)))));
