@@ -1,4 +1,8 @@
-/* A prediction as JSON (results/README.md has the fields). */
+/* A prediction as JSON: {"decades": {"rms", "typical", "sd"}, "depth_scale", "reach",
+ * "reasons": [names], "recurrent" (rnn): {"steepest", "singular", "spectral_radius",
+ * "must_vanish"}, "index", "log10_q", "log10_chi", "layers": {quantity: {"index",
+ * "rms", "typical", "sd"}}}; null for what is not finite. theory.h says what they
+ * mean. */
 #ifndef GS_THEORY_JSON_H
 #define GS_THEORY_JSON_H
 
