@@ -37,7 +37,7 @@ typedef enum gs_reach {
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
     "tied weights: steps are taken as independent for typical and sd")                             \
   X(GS_REASON_BATCH, "batch_spread", false,                                                        \
-    "examples of the batch drift apart: their norms are taken as lognormal, sd good to 20 %")
+    "examples of the batch drift apart: sd is mostly good to 20 %, at worst to a factor of two")
 
 typedef enum gs_reason {
 #define GS_REASON_ENUM(constant, name, outside, words) constant,
