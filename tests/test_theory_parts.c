@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "device/activation_f64.h"
 #include "support_network.h"
 #include "theory/batch.h"
 #include "theory/critical.h"
@@ -86,12 +87,12 @@ static plane integrate_plane(gs_activation phi, double s, double c) {
   plane sum = {0, 0, 0, 0, 0};
   double h2 = 0, d2 = 0;
   for (double x = -end + step / 2; x < end; x += step) {
-    const gs_value_slope a = gs_activation_at(phi, s * x);
+    const gs_f64_slope a = gs_f64_activation(phi, s * x);
     const double wx = step * exp(-x * x / 2) / sqrt(2 * M_PI);
     h2 += wx * a.h * a.h;
     d2 += wx * a.slope * a.slope;
     for (double y = -end + step / 2; y < end; y += step) {
-      const gs_value_slope b = gs_activation_at(phi, s * (c * x + across * y));
+      const gs_f64_slope b = gs_f64_activation(phi, s * (c * x + across * y));
       const double w = wx * step * exp(-y * y / 2) / sqrt(2 * M_PI);
       sum.hh += w * a.h * b.h;
       sum.dd += w * a.slope * b.slope;
@@ -279,7 +280,7 @@ static void test_steepest(void **state) {
     const gs_activation phi = {(gs_activation_kind)kind, 0.01};
     double most = 0;
     for (double z = -10; z <= 10; z += 1e-3)
-      most = fmax(most, fabs(gs_activation_at(phi, z).slope));
+      most = fmax(most, fabs(gs_f64_activation(phi, z).slope));
     assert_true(near(gs_activation_steepest(phi), most, 1e-4));
     assert_true(gs_activation_steepest(phi) >= most * (1 - 1e-12));
   }

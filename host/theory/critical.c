@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "device/activation_f64.h"
 #include "device/device.h"
 
 enum { HALVINGS = 200 };
@@ -94,7 +95,7 @@ static bool search(gs_activation activation, double sigma_b2, gs_critical *criti
 }
 
 bool gs_critical_of(gs_activation activation, double sigma_b2, gs_critical *critical) {
-  const gs_value_slope origin = gs_activation_at(activation, 0);
+  const gs_f64_slope origin = gs_f64_activation(activation, 0);
   if (gs_activation_homogeneous(activation.kind)) {
     const double m1 = exp(gs_moments_at(activation, 0).log_m1);
     *critical = (gs_critical){1 / m1, sigma_b2 > 0 ? INFINITY : NAN};

@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "device/activation_f64.h"
 #include "device/device.h"
 #include "theory/quadrature.h"
 

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "device/activation_f64.h"
 #include "device/device.h"
 #include "theory/quadrature.h"
 
@@ -64,7 +65,7 @@ static gs_pair_moments homogeneous(double slope, double c) {
 /* ---- Hermite coefficients ---- */
 
 static void add_point(gs_pair_table *table, double x, double s, double weight) {
-  const gs_value_slope v = gs_activation_at(table->activation, s * x);
+  const gs_f64_slope v = gs_f64_activation(table->activation, s * x);
   const double values[FUNCTIONS] = {v.h, v.slope, v.h * v.h, v.slope * v.slope};
   double previous = 0;
   double hermite = 1;

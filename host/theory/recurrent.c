@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/activation_f64.h"
 #include "net/init.h"
 
 /* Fortran: everything by reference, and the lengths of texts at the end. */
@@ -23,10 +24,10 @@ extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a, con
 double gs_activation_steepest(gs_activation activation) {
   switch (activation.kind) {
   case GS_LEAKY_RELU: return fmax(1, fabs(activation.slope));
-  case GS_SIGMOID: return gs_activation_at(activation, 0).slope;
-  case GS_SELU: return gs_activation_at(activation, 0).slope; /* lambda alpha > lambda */
-  case GS_GELU: return gs_activation_at(activation, M_SQRT2).slope;
-  case GS_SILU: return gs_activation_at(activation, 2.3993572805154677).slope;
+  case GS_SIGMOID: return gs_f64_activation(activation, 0).slope;
+  case GS_SELU: return gs_f64_activation(activation, 0).slope; /* lambda alpha > lambda */
+  case GS_GELU: return gs_f64_activation(activation, M_SQRT2).slope;
+  case GS_SILU: return gs_f64_activation(activation, 2.3993572805154677).slope;
   default: return 1;
   }
 }
