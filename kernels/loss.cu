@@ -142,13 +142,13 @@ __device__ double take_part(const Loss &loss, int64_t step, int64_t replica, con
 __device__ inline gs_scaled add_partials(const gs_scaled *partial, uint32_t count) {
   int64_t most = INT64_MIN;
   for (uint32_t i = threadIdx.x; i < count; i += PART_THREADS) {
+    /* what is zero is so at any exponent */
     if (__ldcg(&partial[i].value) != 0) most = Larger{}(most, __ldcg(&partial[i].exponent));
   }
   most = block_reduce(most, Larger{});
   double sum = 0;
   for (uint32_t i = threadIdx.x; i < count; i += PART_THREADS) {
-    const double value = __ldcg(&partial[i].value);
-    if (value != 0) sum += value * gs_scale_factor(__ldcg(&partial[i].exponent) - most);
+    sum += __ldcg(&partial[i].value) * gs_scale_factor(__ldcg(&partial[i].exponent) - most);
   }
   gs_scaled total;
   total.value = block_reduce(sum, Add{});
