@@ -73,15 +73,23 @@ inline Parts parts_of(int lanes, int64_t rows, int64_t cols, int64_t ld, bool wh
 
 /* What this thread of a block of PART_THREADS reads of a part. */
 template <int LANES> __device__ __forceinline__ Walk walk_of(const Parts &parts, uint32_t part) {
-  const uint32_t band = part / static_cast<uint32_t>(parts.strips);
-  const uint32_t strip = part - band * static_cast<uint32_t>(parts.strips);
-  const int32_t down = static_cast<int32_t>(threadIdx.x) / parts.packs;
+  const int32_t thread = static_cast<int32_t>(threadIdx.x);
+  uint32_t band = part;
+  uint32_t strip = 0;
+  int32_t down = 0;
+  Walk walk;
+  walk.across = thread;
+  walk.row_step = 1;
+  if (!parts.run) { /* a run needs no divisions */
+    band = part / static_cast<uint32_t>(parts.strips);
+    strip = part - band * static_cast<uint32_t>(parts.strips);
+    down = thread / parts.packs;
+    walk.across = thread - down * parts.packs;
+    walk.row_step = PART_THREADS / parts.packs;
+  }
   const int64_t first = static_cast<int64_t>(band) * parts.band_rows;
   const int64_t below = parts.rows - first;
   const int32_t rows = below < parts.band_rows ? static_cast<int32_t>(below) : parts.band_rows;
-  Walk walk;
-  walk.across = static_cast<int32_t>(threadIdx.x) - down * parts.packs;
-  walk.row_step = PART_THREADS / parts.packs;
   walk.row = first + down;
   walk.col = (static_cast<int64_t>(strip) * parts.packs + walk.across) * LANES;
   const int64_t beside = parts.cols - walk.col;
@@ -89,7 +97,8 @@ template <int LANES> __device__ __forceinline__ Walk walk_of(const Parts &parts,
   walk.last_width = walk.width;
   walk.count = 0;
   if (beside <= 0 || down >= walk.row_step || down >= rows) return walk;
-  walk.count = (rows - down + walk.row_step - 1) / walk.row_step;
+  walk.count = rows - down;
+  if (walk.row_step > 1) walk.count = (walk.count + walk.row_step - 1) / walk.row_step;
   const int64_t last = walk.row + static_cast<int64_t>(walk.count - 1) * walk.row_step;
   const int64_t behind = parts.end - (last * parts.ld + walk.col);
   if (behind <= 0) {

@@ -10,7 +10,6 @@
 namespace gs {
 namespace {
 
-constexpr int64_t PART_ELEMENTS = 16384;
 constexpr int64_t MOST_BLOCKS = 1 << 30;
 constexpr int BLOCKS_AT_ONCE = 4; /* on a multiprocessor; their counters fit, too */
 constexpr int MANY = 176;         /* entries; parameters hold 32,764 bytes */
@@ -115,7 +114,7 @@ struct Batch {
 template <typename T> Parts cut(const gs_stats_job &job) {
   const gs_tensor &tensor = job.tensor;
   return parts_of(lanes_of<T>, tensor.rows / job.steps, tensor.cols, tensor.ld, job.dead,
-                  PART_ELEMENTS);
+                  stats_part_elements(sizeof(T)));
 }
 
 /* Adds as many of a job's units, from `first` on, as there is room for; returns how many. */
@@ -226,10 +225,10 @@ cudaError_t gs_launch_stats(gs_queue queue, const gs_stats_job *jobs, int64_t co
 
 size_t gs_stats_bytes(gs_dtype dtype, int64_t elements, int64_t columns, int64_t units) {
   /* Strips together are at most 1/8 wider than the matrix, a band holds at least 8/9 of
-   * PART_ELEMENTS; and the last band may be short in every strip. */
-  const int64_t lanes = static_cast<int64_t>(16 / gs_dtype_bytes(dtype));
-  const int64_t strips = columns / (gs::PART_THREADS * lanes) + 1;
-  const int64_t parts = elements / gs::PART_ELEMENTS * 3 / 2 + strips + 3;
+   * a part's elements; and the last band may be short in every strip. */
+  const int64_t bytes = static_cast<int64_t>(gs_dtype_bytes(dtype));
+  const int64_t strips = columns * bytes / (gs::PART_THREADS * 16) + 1;
+  const int64_t parts = elements / gs::stats_part_elements(bytes) * 3 / 2 + strips + 3;
   const size_t unit = gs::unit_scratch_bytes(parts, gs_dtype_exponent_bins(dtype), columns);
   return static_cast<size_t>(units) * unit;
 }

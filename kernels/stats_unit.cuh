@@ -11,6 +11,10 @@
 
 namespace gs {
 
+/* Elements of a part: 64 KiB of them, so that what a block does but once stays small beside
+ * what it reads, and a tensor of a million elements still keeps a GPU busy. */
+constexpr int64_t stats_part_elements(int64_t element_bytes) { return 65536 / element_bytes; }
+
 /* A range of one job's units, as kernels see it. */
 struct StatsEntry {
   const void *data;

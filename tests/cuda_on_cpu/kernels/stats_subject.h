@@ -152,7 +152,7 @@ inline void assert_entry(const Subject &s, const gs_stats &got, const uint32_t *
   assert_int_equal(got.exponent, e.stats.exponent);
   assert_true(got.min_abs == e.stats.min_abs);
   assert_true(got.max_abs == e.stats.max_abs);
-  // a thread adds at most 64 packs' elements of a part; then 5 + 8 sums; then parts
+  // a thread adds at most 128 elements of a part; then 5 + 8 sums; then parts
   const long double unit = 0x1p-53L * (512 + 13 + static_cast<long double>(got.count) / 1024);
   assert_scaled(got.sum, e.sum, got.exponent, unit * e.sum_abs);
   assert_scaled(got.sum_sq, e.sum_sq, 2 * got.exponent, unit * e.sum_sq);

@@ -2,6 +2,7 @@
 // wide access can use, special values, tensors of one part and of several, many
 // jobs in one call, little scratch.
 #include <cfloat>
+#include <memory>
 
 #include "cuda_on_cpu_control.h"
 #include "kernels/stats_unit.cuh"
@@ -255,12 +256,14 @@ void test_little_scratch(void **) {
 void test_scratch_bound(void **) {
   Random random(10);
   for (const gs_dtype dtype : dtypes) {
-    const int lanes = static_cast<int>(16 / gs_dtype_bytes(dtype));
+    const auto bytes = static_cast<int64_t>(gs_dtype_bytes(dtype));
+    const int lanes = static_cast<int>(16 / bytes);
     for (int i = 0; i < 20000; i++) {
       const int64_t cols = 1 + static_cast<int64_t>(std::exp2(17 * random.uniform()));
       const int64_t rows = 1 + static_cast<int64_t>(std::exp2(12 * random.uniform()));
       const bool whole_rows = i % 2;
-      const gs::Parts parts = gs::parts_of(lanes, rows, cols, cols + i % 3, whole_rows, 16384);
+      const gs::Parts parts =
+          gs::parts_of(lanes, rows, cols, cols + i % 3, whole_rows, gs::stats_part_elements(bytes));
       const size_t need = gs::unit_scratch_bytes(parts.count, gs_dtype_exponent_bins(dtype), cols);
       assert_true(gs_stats_bytes(dtype, rows * cols, cols, 1) >= need);
       assert_true(gs_stats_bytes(dtype, rows * cols, cols, 7) >= 7 * need);
