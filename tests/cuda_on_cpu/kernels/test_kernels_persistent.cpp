@@ -12,8 +12,7 @@
 #include <vector>
 
 #include "cuda_on_cpu_control.h"
-#include "kernels/kernels.h"
-#include "sequence.h"
+#include "persistent_case.h"
 
 namespace {
 
@@ -27,150 +26,6 @@ bool expect(bool held, const std::string &what) {
 }
 
 double tolerance(gs_dtype dtype) { return dtype == GS_F32 ? 1e-5 : dtype == GS_BF16 ? 1e-2 : 2e-3; }
-
-// ---- cases -----------------------------------------------------------------------
-
-struct Case {
-  gs_dtype dtype;
-  int n, batch, steps, replicas, pad;
-  gs_activation phi;
-  bool extended;
-  bool every;    // the loss sees every step
-  bool in_place; // phi' takes the projection's place
-  double gain;   // of W: how much a step grows
-};
-
-std::string name_of(const Case &c) {
-  static const char *const dtypes[] = {"f64", "f32", "tf32", "bf16", "f16"};
-  static const char *const phis[] = {"identity", "sigmoid", "tanh", "relu",     "leaky_relu", "elu",
-                                     "selu",     "gelu",    "silu", "softsign", "softplus"};
-  char text[160];
-  std::snprintf(text, sizeof text, "%s %s n=%d B=%d T=%d R=%d pad=%d gain=%g%s%s%s",
-                dtypes[c.dtype], phis[c.phi.kind], c.n, c.batch, c.steps, c.replicas, c.pad, c.gain,
-                c.extended ? " extended" : "", c.every ? " every" : "",
-                c.in_place ? " in-place" : "");
-  return text;
-}
-
-// The tensors of a case.
-struct Data {
-  explicit Data(const Case &c)
-      : homogeneous(gs_activation_homogeneous(c.phi.kind)),
-        w(c.dtype, c.replicas, 1, c.n, c.n, c.pad, false),
-        p(c.dtype, c.replicas, c.steps, c.batch, c.n, c.pad, false),
-        saved(c.dtype, c.replicas, c.steps, c.batch, c.n, c.pad, false),
-        h(c.dtype, c.replicas, c.steps + 1, c.batch, c.n, c.pad, c.extended && homogeneous),
-        dh(c.dtype, c.replicas, c.every ? c.steps : 1, c.batch, c.n, c.pad, c.extended),
-        delta(c.dtype, c.replicas, c.steps, c.batch, c.n, c.pad, c.extended) {
-    random_state = static_cast<uint32_t>(c.n * 131 + c.batch * 17 + c.steps);
-    w.fill(0, c.gain * std::sqrt(3.0 / c.n), 0);
-    p.fill_all(1, 0);
-    h.fill(0, 1, 5);
-    dh.fill_all(c.extended ? std::ldexp(1.0, -9) : 1.0, 60);
-  }
-  const Sequence &slopes(const Case &c) const { return c.in_place ? p : saved; }
-  void upload() const {
-    for (const Sequence *each : {&w, &p, &saved, &h, &dh, &delta}) each->upload();
-  }
-  void download() {
-    for (Sequence *each : {&p, &saved, &h, &delta}) each->download();
-  }
-  bool same(const Data &other) const {
-    return h.same(other.h) && delta.same(other.delta) && p.same(other.p) && saved.same(other.saved);
-  }
-  // As before a launch.
-  void reset() {
-    h.empty_slots(1);
-    delta.empty_slots(0);
-  }
-  bool padded() const { return p.padded() && saved.padded() && h.padded() && delta.padded(); }
-
-  bool homogeneous;
-  Sequence w, p, saved, h, dh, delta;
-};
-
-// Counters, and the launches with a device of so many multiprocessors.
-class Runner {
-public:
-  Runner() {
-    must(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "stream");
-    scratch_.counter_count = gs_persistent_counters(3);
-    void *memory = nullptr;
-    must(cudaMalloc(&memory, scratch_.counter_count * sizeof(uint32_t)), "cudaMalloc");
-    must(cudaMemset(memory, 0, scratch_.counter_count * sizeof(uint32_t)), "cudaMemset");
-    scratch_.counters = static_cast<uint32_t *>(memory);
-  }
-  ~Runner() {
-    cudaFree(scratch_.counters);
-    cudaStreamDestroy(stream_);
-  }
-  Runner(const Runner &) = delete;
-  Runner &operator=(const Runner &) = delete;
-
-  static gs_recurrence recurrence(const Case &c, const Data &data) {
-    return gs_recurrence{c.steps, GS_LOOP_PERSISTENT, c.phi, data.w.tensor, 0};
-  }
-  gs_queue queue(int multiprocessors) const { return gs_queue{stream_, multiprocessors}; }
-
-  // Both passes; false where W does not fit.
-  bool run(const Case &c, Data &data, int multiprocessors) {
-    const gs_recurrence recurrent = recurrence(c, data);
-    if (gs_persistent_blocks(queue(multiprocessors), &recurrent, c.batch, c.replicas) == 0) {
-      return false;
-    }
-    data.upload();
-    launch(c, data, multiprocessors);
-    must(cudaStreamSynchronize(stream_), "synchronize");
-    data.download();
-    return true;
-  }
-
-  // Both passes as a graph, which later runs as often as replay is called.
-  void capture(const Case &c, const Data &data) {
-    cudaGraph_t graph = nullptr;
-    must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
-    launch(c, data, 4);
-    must(cudaStreamEndCapture(stream_, &graph), "capture");
-    must(cudaGraphInstantiate(&graph_, graph, 0), "instantiate");
-    must(cudaGraphDestroy(graph), "destroy");
-  }
-  void replay(Data &data) {
-    data.upload();
-    must(cudaGraphLaunch(graph_, stream_), "replay");
-    must(cudaStreamSynchronize(stream_), "synchronize");
-    data.download();
-  }
-  void forget() { must(cudaGraphExecDestroy(graph_), "destroy"); }
-
-  bool counters_clear() const {
-    std::vector<uint32_t> counters(scratch_.counter_count);
-    must(cudaMemcpy(counters.data(), scratch_.counters, counters.size() * sizeof(uint32_t),
-                    cudaMemcpyDeviceToHost),
-         "download");
-    for (uint32_t counter : counters) {
-      if (counter != 0) return false;
-    }
-    return true;
-  }
-
-private:
-  void launch(const Case &c, const Data &data, int multiprocessors) {
-    const gs_recurrence recurrent = recurrence(c, data);
-    const gs_queue where = queue(multiprocessors);
-    const gs_tensor *saved = c.in_place ? &data.p.tensor : &data.saved.tensor;
-    if (data.homogeneous) saved = nullptr;
-    must(gs_launch_persistent_forward(where, &recurrent, &data.p.tensor, saved, &data.h.tensor,
-                                      scratch_),
-         "forward");
-    must(gs_launch_persistent_backward(where, &recurrent, &data.dh.tensor, c.every ? c.steps : 1,
-                                       saved, &data.h.tensor, &data.delta.tensor, scratch_),
-         "backward");
-  }
-
-  cudaStream_t stream_ = nullptr;
-  cudaGraphExec_t graph_ = nullptr;
-  gs_scratch scratch_{};
-};
 
 // ---- judging ---------------------------------------------------------------------
 
@@ -260,15 +115,14 @@ void check_backward(const Case &c, const Data &data, int r, int t) {
   expect_slot(data.delta, r, t - 1, exponent, what + "delta");
 }
 
-// Thread orders, and devices of fewer multiprocessors, on which the work is cut in
+// Other thread orders, and devices of fewer multiprocessors, on which the work is cut in
 // another way.
 void check_same_bits(Runner &runner, const Case &c, const Data &data) {
-  for (int i = 1; i < 4; i++) {
-    gs_sim_set_order(i % 3);
+  for (int order = 1; order <= 2; order++) {
+    gs_sim_set_order(order);
     Data again(c);
-    if (!runner.run(c, again, 4 - i)) continue;
-    expect(again.same(data),
-           name_of(c) + ": the same bits on " + std::to_string(4 - i) + " multiprocessors");
+    if (!runner.run(c, again, order == 1 ? 3 : 1) && !runner.run(c, again, 4)) continue;
+    expect(again.same(data), name_of(c) + ": the same bits in order " + std::to_string(order));
     expect(runner.counters_clear(), name_of(c) + ": counters are 0 again");
   }
   gs_sim_set_order(0);
@@ -299,26 +153,23 @@ void check_shapes(Runner &runner) {
   const int sizes[] = {1, 33, 40, 130, 136, 257, 264};
   const int batches[] = {1, 3, 5, 33};
   const int steps[] = {1, 2, 7};
-  int i = 0;
+  int i = 0; /* every batch with every size; all else takes turns */
   for (int n : sizes) {
     for (int batch : batches) {
-      if (n > 200 && batch == 33) continue; // time
-      for (int T : steps) {
-        Case c{};
-        c.dtype = dtypes[i % 3];
-        c.n = n;
-        c.batch = batch;
-        c.steps = n > 200 && T == 7 ? 3 : T;
-        c.replicas = i % 2 == 0 ? 1 : 3;
-        c.pad = i % 4 == 1 ? 8 : i % 4 == 3 ? 5 : 0;
-        c.phi = phi_of(kinds[i % 5]);
-        c.extended = i % 4 < 2;
-        c.every = i / 2 % 2 == 0;
-        c.in_place = i % 2 == 0;
-        c.gain = 1;
-        check_case(runner, c);
-        i++;
-      }
+      Case c{};
+      c.dtype = dtypes[i % 3];
+      c.n = n;
+      c.batch = batch;
+      c.steps = n > 200 ? 2 : steps[(i + i / 3) % 3];
+      c.replicas = i % 2 == 0 ? 1 : 3;
+      c.pad = i % 4 == 1 ? 8 : i % 4 == 3 ? 5 : 0;
+      c.phi = phi_of(kinds[i % 5]);
+      c.extended = i % 4 < 2;
+      c.every = i / 2 % 2 == 0;
+      c.in_place = i % 2 == 0;
+      c.gain = 1;
+      check_case(runner, c);
+      i++;
     }
   }
 }
@@ -341,7 +192,7 @@ void check_range(Runner &runner) {
       for (double gain : {far, 1 / far}) {
         if (kind == GS_TANH && gain > 1) continue; // saturates
         check_case(runner, Case{dtype, 40, 5, 7, 3, 0, phi_of(kind), true, true, true, gain});
-        check_case(runner, Case{dtype, 150, 9, 7, 2, 0, phi_of(kind), true, false, true, gain});
+        check_case(runner, Case{dtype, 150, 5, 4, 2, 0, phi_of(kind), true, false, true, gain});
       }
     }
   }
