@@ -273,10 +273,11 @@ __global__ void __launch_bounds__(THREADS)
     }
   }
 #pragma unroll
-  for (int i = 0; i < V; i++) sums[threadIdx.y][threadIdx.x * V + i] = own[i];
+  for (int i = 0; i < V; i++) sums[threadIdx.y][static_cast<int>(threadIdx.x) * V + i] = own[i];
   __syncthreads();
   C *partial = static_cast<C *>(pass.partial) + (replica * runs + run) * pass.delta.cols;
-  for (int i = threadIdx.y * STRIP_LANES + threadIdx.x; i < STRIP_LANES * V; i += THREADS) {
+  const int thread = static_cast<int>(threadIdx.y) * STRIP_LANES + static_cast<int>(threadIdx.x);
+  for (int i = thread; i < STRIP_LANES * V; i += THREADS) {
     const int64_t col = strip * STRIP_LANES * V + i;
     if (col >= pass.delta.cols) continue;
     C sum = sums[0][i];

@@ -11,9 +11,10 @@ namespace gs {
 namespace {
 
 constexpr int64_t MOST_BLOCKS = 1 << 30;
-constexpr int BLOCKS_AT_ONCE = 4; /* on a multiprocessor; their counters fit, too */
-constexpr int MANY = 176;         /* entries; parameters hold 32,764 bytes */
-constexpr int FEW = 16;           /* what a network without windows needs: less to copy */
+/* on a multiprocessor; their counters fit, too */
+[[maybe_unused]] constexpr int BLOCKS_AT_ONCE = 4;
+constexpr int MANY = 176; /* entries; parameters hold 32,764 bytes */
+constexpr int FEW = 16;   /* what a network without windows needs: less to copy */
 
 template <int ENTRIES> struct StatsTable {
   uint32_t count;
