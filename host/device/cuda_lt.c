@@ -17,6 +17,7 @@ static void *symbol(const char *name) {
   return library ? dlsym(library, name) : NULL;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): ours are shorter */
 #define FORWARD(type, failure, name, parameters, arguments)                                        \
   type CUBLASWINAPI name parameters {                                                              \
     static type(*real) parameters;                                                                 \
@@ -68,3 +69,4 @@ FORWARD_STATUS(cublasLtMatmul,
                 size_t workspace_bytes, cudaStream_t stream),
                (handle, desc, alpha, A, a, B, b, beta, C, c, D, d, algo, workspace, workspace_bytes,
                 stream))
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
