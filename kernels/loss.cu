@@ -146,13 +146,14 @@ __device__ inline gs_scaled add_partials(const gs_scaled *partial, uint32_t coun
     if (__ldcg(&partial[i].value) != 0) most = Larger{}(most, __ldcg(&partial[i].exponent));
   }
   most = block_reduce(most, Larger{});
+  if (most == INT64_MIN) most = 0; /* all are zero */
   double sum = 0;
   for (uint32_t i = threadIdx.x; i < count; i += PART_THREADS) {
     sum += __ldcg(&partial[i].value) * gs_scale_factor(__ldcg(&partial[i].exponent) - most);
   }
   gs_scaled total;
   total.value = block_reduce(sum, Add{});
-  total.exponent = most > INT64_MIN ? most : 0;
+  total.exponent = most;
   return total;
 }
 

@@ -11,7 +11,7 @@ namespace gs {
 namespace {
 
 constexpr int64_t MOST_BLOCKS = 1 << 30;
-/* on a multiprocessor; their counters fit, too */
+/* Blocks on a multiprocessor; their counters fit, too. */
 [[maybe_unused]] constexpr int BLOCKS_AT_ONCE = 4;
 constexpr int MANY = 176; /* entries; parameters hold 32,764 bytes */
 constexpr int FEW = 16;   /* what a network without windows needs: less to copy */

@@ -182,7 +182,7 @@ __device__ void gather_part(const StatsEntry &job, const UnitPlace &at, uint32_t
   }
   if (job.dead) {
     constexpr unsigned WORDS = sizeof block.alive / sizeof block.alive[0];
-    const int64_t strip = static_cast<int64_t>(part) % job.parts.strips;
+    const int64_t strip = part % static_cast<uint32_t>(job.parts.strips);
     const int64_t first = strip * job.parts.packs * lanes_of<T> / 32;
     if (threadIdx.x < WORDS && block.alive[threadIdx.x]) {
       atomicOr(&at.alive[first + threadIdx.x], block.alive[threadIdx.x]);

@@ -183,8 +183,8 @@ void test_little_scratch(void **) {
   const Case c = {
       GS_F32, GS_DEVICE_LOSS_MSE, 30, 300, 5, 2, 0, 0, 0, 0, false, false, true, true, 5, false, 3};
   const size_t all = gs_loss_bytes(c.rows, c.cols, c.replicas, c.steps);
-  for (const size_t share : {1, 2, 5, 50}) {
-    for (const size_t counter_count : {5, 2, 0}) {
+  for (const size_t share : {1u, 2u, 5u, 50u}) {
+    for (const size_t counter_count : {5u, 2u, 0u}) {
       Run run(c, random);
       Memory scratch(all / share);
       Memory counters(5 * sizeof(uint32_t));
