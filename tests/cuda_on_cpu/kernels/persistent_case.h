@@ -20,17 +20,34 @@ struct Case {
   bool every;    // the loss sees every step
   bool in_place; // phi' takes the projection's place
   double gain;   // of W: how much a step grows
+  double input;  // size of the projection
+  bool dead;     // h_0, and dh of step 1, are 0 at an exponent that must not matter
 };
+
+inline Case case_of(gs_dtype dtype, gs_activation_kind kind, int n, int batch, int steps,
+                    int replicas) {
+  Case c{};
+  c.dtype = dtype;
+  c.n = n;
+  c.batch = batch;
+  c.steps = steps;
+  c.replicas = replicas;
+  c.phi = gs_activation{kind, 0.25};
+  c.extended = c.every = c.in_place = true;
+  c.gain = 1;
+  c.input = 1;
+  return c;
+}
 
 inline std::string name_of(const Case &c) {
   static const char *const dtypes[] = {"f64", "f32", "tf32", "bf16", "f16"};
   static const char *const phis[] = {"identity", "sigmoid", "tanh", "relu",     "leaky_relu", "elu",
                                      "selu",     "gelu",    "silu", "softsign", "softplus"};
   char text[160];
-  std::snprintf(text, sizeof text, "%s %s n=%d B=%d T=%d R=%d pad=%d gain=%g%s%s%s",
+  std::snprintf(text, sizeof text, "%s %s n=%d B=%d T=%d R=%d pad=%d gain=%g input=%g%s%s%s%s",
                 dtypes[c.dtype], phis[c.phi.kind], c.n, c.batch, c.steps, c.replicas, c.pad, c.gain,
-                c.extended ? " extended" : "", c.every ? " every" : "",
-                c.in_place ? " in-place" : "");
+                c.input, c.extended ? " extended" : "", c.every ? " every" : "",
+                c.in_place ? " in-place" : "", c.dead ? " dead" : "");
   return text;
 }
 
@@ -46,9 +63,10 @@ struct Data {
         delta(c.dtype, c.replicas, c.steps, c.batch, c.n, c.pad, c.extended) {
     random_state = static_cast<uint32_t>(c.n * 131 + c.batch * 17 + c.steps);
     w.fill(0, c.gain * std::sqrt(3.0 / c.n), 0);
-    p.fill_all(1, 0);
-    h.fill(0, 1, 5);
+    p.fill_all(c.input, 0);
+    h.fill(0, c.dead ? 0 : 1, c.dead ? 200 : 5);
     dh.fill_all(c.extended ? std::ldexp(1.0, -9) : 1.0, 60);
+    if (c.dead) dh.fill(0, 0, 200);
   }
   const Sequence &slopes(const Case &c) const { return c.in_place ? p : saved; }
   void upload() const {
