@@ -24,8 +24,8 @@ gs_device *gs_support_device(int threads);
 bool gs_support_has(const gs_device *device, gs_dtype dtype);
 /* Is it a GPU? */
 bool gs_support_cuda(void);
-/* Where a GPU is simulated (GRADSWEEP_TEST_SIMULATED=1), which is slow, tests with many
- * cases take every `of`-th: call this once for each. Elsewhere they take them all. */
+/* Where a GPU is simulated (GRADSWEEP_TEST_SIMULATED=n), which is slow, tests with many
+ * cases take every (n of)-th: call this once for each. Elsewhere they take them all. */
 bool gs_support_takes(int of);
 
 /* A group's set-up and tear-down: *state is the test device with two threads, or
