@@ -21,7 +21,8 @@ bool gs_bench_has_dtype(gs_dtype dtype);
  * failed with the words) when that is impossible. */
 const gs_floor *gs_bench_floor(gs_bench *bench);
 
-/* True when status is GS_OK; else the benchmark has failed with the words. */
+/* True when status is GS_OK; else the benchmark has failed with the words, which begin
+ * with "unsupported: " where the device does not serve such a request. */
 bool gs_bench_ok(gs_bench *bench, gs_status status, const gs_error *error);
 
 /* Device memory of one benchmark; gs_bench_memory_free releases all of it. */
@@ -72,6 +73,10 @@ bool gs_bench_loop(gs_bench *bench, const gs_bench_work *work, double *seconds);
 /* The clock that gs_bench_loop needs. */
 gs_bench_clock gs_bench_loop_clock(void);
 
+/* Times a and b in turns, after one call of each to warm up; the benchmark's loop.
+ * Reports the median of b / a as `ratio`, their medians as a_us and b_us, and `pairs`. */
+void gs_bench_pair(gs_bench *bench, const gs_bench_work *a, const gs_bench_work *b);
+
 /* Beside a time per call: what it is of the device's limits (of_peak of the dtype,
  * of_copy, of_launches), and the least time they allow (floor_us). What the cost or
  * the device does not have is left out. */
@@ -88,5 +93,6 @@ void gs_bench_register_recurrent(void);
 void gs_bench_register_init(void);
 void gs_bench_register_steps(void);
 void gs_bench_register_ratios(void);
+void gs_bench_register_products(void);
 
 #endif

@@ -1,6 +1,8 @@
 /* The device, its floor, and memory for benchmarks. */
 #include "bench.h"
 
+#include <stdio.h>
+
 #include "open.h"
 
 static gs_device *shared_device;
@@ -10,7 +12,10 @@ static bool floor_measured;
 
 bool gs_bench_ok(gs_bench *bench, gs_status status, const gs_error *error) {
   if (status == GS_OK) return true;
-  gs_bench_fail(bench, error ? error->message : gs_status_name(status));
+  char words[sizeof error->message + 16];
+  snprintf(words, sizeof words, "%s%s", status == GS_ERR_UNSUPPORTED ? "unsupported: " : "",
+           error ? error->message : gs_status_name(status));
+  gs_bench_fail(bench, words);
   return false;
 }
 

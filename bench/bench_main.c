@@ -47,6 +47,7 @@ int main(int argc, char **argv) {
   gs_bench_register_init();
   gs_bench_register_steps();
   gs_bench_register_ratios();
+  gs_bench_register_products();
   const int code = gs_bench_main(argc, argv);
   gs_bench_device_close();
   return code;

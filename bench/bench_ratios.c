@@ -23,8 +23,7 @@ static double time_side(gs_bench *bench, const side *timed) {
   return gs_bench_seconds(bench, timed->work, timed->batch) / (double)timed->batch;
 }
 
-/* Times a and b in turns; reports their medians and the median of b / a. */
-static void bench_pair(gs_bench *bench, const gs_bench_work *a_work, const gs_bench_work *b_work) {
+void gs_bench_pair(gs_bench *bench, const gs_bench_work *a_work, const gs_bench_work *b_work) {
   double *times = malloc(3 * MAX_PAIRS * sizeof *times);
   if (!times) {
     gs_bench_fail(bench, "out of memory");
@@ -58,7 +57,7 @@ static void ratio_of_statistics(gs_bench *bench, const gs_bench_step_case *which
                                 gs_stats_level stats) {
   gs_bench_network open;
   if (gs_bench_network_open(bench, which, stats, &open)) {
-    bench_pair(bench, &open.without, &open.with);
+    gs_bench_pair(bench, &open.without, &open.with);
   }
   gs_bench_network_close(&open);
 }
@@ -77,9 +76,21 @@ static void ratio_of_replicas(gs_bench *bench, const void *which) {
   one.shape.replicas = 1;
   const bool first = gs_bench_network_open(bench, &one, GS_STATS_OFF, &single);
   const bool second = gs_bench_network_open(bench, which, GS_STATS_OFF, &many);
-  if (first && second) bench_pair(bench, &single.without, &many.without);
+  if (first && second) gs_bench_pair(bench, &single.without, &many.without);
   gs_bench_network_close(&single);
   gs_bench_network_close(&many);
+}
+
+/* An Elman network with sigmoid against the same with tanh. */
+static void ratio_of_sigmoid(gs_bench *bench, const void *which) {
+  gs_bench_step_case with_tanh = *(const gs_bench_step_case *)which;
+  gs_bench_network tanh_network, sigmoid_network;
+  with_tanh.shape.activation = GS_TANH;
+  const bool first = gs_bench_network_open(bench, &with_tanh, GS_STATS_OFF, &tanh_network);
+  const bool second = gs_bench_network_open(bench, which, GS_STATS_OFF, &sigmoid_network);
+  if (first && second) gs_bench_pair(bench, &tanh_network.without, &sigmoid_network.without);
+  gs_bench_network_close(&tanh_network);
+  gs_bench_network_close(&sigmoid_network);
 }
 
 /* The graph against the same step enqueued operation by operation. */
@@ -87,7 +98,7 @@ static void ratio_of_launches(gs_bench *bench, const void *which) {
   gs_bench_network open;
   if (gs_bench_network_open(bench, which, GS_STATS_OFF, &open)) {
     const gs_bench_work eager = {.enqueue = open.without.enqueue, .subject = &open};
-    bench_pair(bench, &open.without, &eager);
+    gs_bench_pair(bench, &open.without, &eager);
   }
   gs_bench_network_close(&open);
 }
@@ -153,6 +164,8 @@ void gs_bench_register_ratios(void) {
     gs_bench_register_step("ratio/to_peak", c, "", ratio_to_peak, clock, peak_time_s);
     if (c->shape.replicas > 1)
       gs_bench_register_step("ratio/replicas_to_one", c, "", ratio_of_replicas, clock, min_time_s);
+    if (c->shape.model == GS_RNN && c->shape.activation == GS_SIGMOID)
+      gs_bench_register_step("ratio/sigmoid_to_tanh", c, "", ratio_of_sigmoid, clock, min_time_s);
     if (c->graph)
       gs_bench_register_step("ratio/eager_to_graph", c, "", ratio_of_launches, clock, min_time_s);
   }

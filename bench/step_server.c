@@ -16,6 +16,8 @@
  *                           host's clock; on a GPU as in a sweep: by its events,
  *                           short steps several at a time, as a graph unless the
  *                           parameters say otherwise (LAUNCH: graph or eager)
+ *   normals ROWS COLS DTYPE SECONDS  fills such a tensor with normal numbers for about
+ *                           so long (normals.h): "ok MEDIAN_NS LEAST_NS"
  *   step                    one step: "ok"
  *   tensor ROLE INDEX PATH  writes a tensor's true values, float64, packed
  *                           [replicas][rows][cols]: "ok REPLICAS ROWS COLS".
@@ -34,6 +36,7 @@
 
 #include "measure/timing.h"
 #include "net/network.h"
+#include "normals.h"
 #include "open.h"
 #include "sweep/device_facts.h"
 #include "sweep/spec.h"
@@ -160,6 +163,19 @@ static gs_status time_steps(step_server *server, double seconds, gs_error *error
   return GS_OK;
 }
 
+static gs_status normals(gs_device *device, const char *arguments, gs_error *error) {
+  int64_t rows = 0, cols = 0;
+  char name[16] = "";
+  double seconds = 0, median_ns = 0, least_ns = 0;
+  gs_dtype dtype = GS_F32;
+  if (sscanf(arguments, "%" SCNd64 " %" SCNd64 " %15s %lf", &rows, &cols, name, &seconds) != 4 ||
+      !gs_dtype_find(name, &dtype))
+    return GS_FAIL(error, GS_ERR_USAGE, "normals ROWS COLS DTYPE SECONDS");
+  GS_TRY(gs_bench_normals(device, rows, cols, dtype, seconds, &median_ns, &least_ns, error));
+  printf("ok %.17g %.17g\n", median_ns, least_ns);
+  return GS_OK;
+}
+
 static bool find_role(const char *name, gs_role *role) {
   static const struct {
     const char *name;
@@ -281,6 +297,7 @@ static gs_status answer(step_server *server, const char *request, char *argument
   if (!strcmp(request, "create")) return create(server, arguments, error);
   if (!strcmp(request, "time")) return time_steps(server, strtod(arguments, NULL), error);
   if (!strcmp(request, "tensor")) return write_tensor(server, arguments, error);
+  if (!strcmp(request, "normals")) return normals(server->device, arguments, error);
   if (!strcmp(request, "device"))
     GS_TRY(describe(server, error));
   else if (!strcmp(request, "keep"))

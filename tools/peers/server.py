@@ -55,6 +55,10 @@ class Server:
         words, _ = self.ask(f"time {seconds}")
         return float(words[1]), words[3]
 
+    def normals(self, rows, cols, dtype, seconds):
+        """Median nanoseconds of filling a tensor with normal numbers."""
+        return float(self.ask(f"normals {rows} {cols} {dtype} {seconds}")[0][0])
+
     def tensor(self, role, index, path):
         """A tensor's true values in float64, [replicas, rows, columns]."""
         shape, _ = self.ask(f"tensor {role} {index} {path}")
