@@ -73,6 +73,10 @@ def gpu_cases():
               "init": init_of(phi), "dtype": dtype}
              for width in (2048, 4096) for batch in (1024, 2048)
              for phi in ("relu", "tanh", "gelu") for dtype in ("f32", "tf32", "bf16")]
+    cases += [{"model": "mlp", "depth": 10, "width": 2048, "batch": 1024, "activation": phi,
+               "init": init_of(phi), "dtype": dtype}
+              for phi in networks.ACTIVATIONS if phi not in ("relu", "tanh", "gelu")
+              for dtype in ("tf32", "bf16")]
     cases += [{"model": "mlp", "depth": depth, "width": width, "batch": batch,
                "activation": "relu", "init": "he_normal"}
               for depth in (100, 1000) for width in (128, 512) for batch in (64, 256)]
