@@ -11,8 +11,9 @@ namespace gs_sim {
 
 // What a call does to the device. Calls that release something are never made
 // to fail by GRADSWEEP_SIM_FAIL_ANY, and the pretended errors of a broken
-// device do not stop them from releasing.
-enum class CallKind { ordinary, releasing };
+// device do not stop them from releasing. Calls that finish something (a capture)
+// can be made to fail, and have finished it all the same.
+enum class CallKind { ordinary, finishing, releasing };
 
 // Enters the runtime: one host thread at a time, unwatched by the thread sanitizer.
 class Entered {

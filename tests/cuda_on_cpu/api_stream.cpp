@@ -213,8 +213,9 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
   });
 }
 
+// The capture is over in any case; where that fails there is no graph.
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
-  return api_call(CallKind::ordinary, [=] {
+  const cudaError_t ended = api_call(CallKind::finishing, [=] {
     *graph = nullptr;
     const std::shared_ptr<Stream> stream = stream_of(handle);
     if (!stream) return cudaErrorInvalidResourceHandle;
@@ -227,6 +228,11 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
     *graph = reinterpret_cast<cudaGraph_t>(captured);
     return error;
   });
+  if (ended != cudaSuccess && *graph != nullptr) {
+    cudaGraphDestroy(*graph);
+    *graph = nullptr;
+  }
+  return ended;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long) {
