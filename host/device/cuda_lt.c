@@ -28,6 +28,7 @@ static void *symbol(const char *name) {
   FORWARD(cublasStatus_t, CUBLAS_STATUS_NOT_INITIALIZED, name, parameters, arguments)
 
 FORWARD(size_t, 0, cublasLtGetVersion, (void), ())
+FORWARD(const char *, "unknown", cublasLtGetStatusName, (cublasStatus_t status), (status))
 FORWARD_STATUS(cublasLtCreate, (cublasLtHandle_t * handle), (handle))
 FORWARD_STATUS(cublasLtDestroy, (cublasLtHandle_t handle), (handle))
 FORWARD_STATUS(cublasLtMatmulDescCreate,
