@@ -259,18 +259,27 @@ typedef struct trial {
   cudaEvent_t start, stop;
 } trial;
 
-/* Nanoseconds of one product; negative when the algorithm does not serve. */
-static double time_once(const trial *t, const cublasLtMatmulAlgo_t *algo) {
+/* These answers are about the algorithm; all others are about the device. */
+static bool is_refusal(cublasStatus_t code) {
+  return code == CUBLAS_STATUS_NOT_SUPPORTED || code == CUBLAS_STATUS_INVALID_VALUE ||
+         code == CUBLAS_STATUS_ARCH_MISMATCH;
+}
+
+/* Nanoseconds of one product; negative when the library refuses the algorithm. */
+static gs_status time_once(const trial *t, const cublasLtMatmulAlgo_t *algo, double *ns) {
+  static const char what[] = "timing a product";
   float milliseconds = 0;
-  if (cudaEventRecord(t->start, t->stream) != cudaSuccess ||
-      run(gs_cuda(t->device), t->plan, t->product, algo) != CUBLAS_STATUS_SUCCESS ||
-      cudaEventRecord(t->stop, t->stream) != cudaSuccess ||
-      cudaEventSynchronize(t->stop) != cudaSuccess ||
-      cudaEventElapsedTime(&milliseconds, t->start, t->stop) != cudaSuccess) {
-    cudaGetLastError();
-    return -1;
-  }
-  return 1e6 * (double)milliseconds;
+  *ns = -1;
+  GS_TRY(gs_cuda_check(t->device, cudaEventRecord(t->start, t->stream), what));
+  const cublasStatus_t ran = run(gs_cuda(t->device), t->plan, t->product, algo);
+  if (is_refusal(ran)) return GS_OK;
+  GS_TRY(gs_cuda_check_lt(t->device, ran, what));
+  cudaError_t code = cudaEventRecord(t->stop, t->stream);
+  if (code == cudaSuccess) code = cudaEventSynchronize(t->stop);
+  if (code == cudaSuccess) code = cudaEventElapsedTime(&milliseconds, t->start, t->stop);
+  GS_TRY(gs_cuda_check(t->device, code, what));
+  *ns = 1e6 * (double)milliseconds;
+  return GS_OK;
 }
 
 /* A product's hash and how many of its elements are finite and not zero. */
@@ -288,19 +297,28 @@ static gs_status digest_of(const trial *t, uint64_t digest[2]) {
   return gs_cuda_check(t->device, code, "comparing products");
 }
 
-/* The least time of a few rounds; fewer when one takes long. */
-static double best_time(const trial *t, const cublasLtMatmulAlgo_t *algo, double first_ns) {
-  double best = first_ns;
-  for (int round = 0; round < ROUNDS && first_ns < LONG_NS; round++) {
-    const double ns = time_once(t, algo);
-    if (ns >= 0 && ns < best) best = ns;
+/* Lowers *best to the least time of a few more rounds; of none when one takes long. */
+static gs_status time_again(const trial *t, const cublasLtMatmulAlgo_t *algo, double *best) {
+  const int rounds = *best < LONG_NS ? ROUNDS : 0;
+  for (int round = 0; round < rounds; round++) {
+    double ns;
+    GS_TRY(time_once(t, algo, &ns));
+    if (ns >= 0 && ns < *best) *best = ns;
   }
-  return best;
+  return GS_OK;
+}
+
+/* One candidate, for the first time: *ns as of time_once, and what it computes. */
+static gs_status try_once(const trial *t, const cublasLtMatmulAlgo_t *algo, double *ns,
+                          uint64_t digest[2]) {
+  GS_TRY(time_once(t, algo, ns)); /* also warms up */
+  return *ns < 0 ? GS_OK : digest_of(t, digest);
 }
 
 /* Leaves the fastest candidate with the first one's bits in plan->algo. A product without
  * digits tells nothing about bits: the first is kept, and measured once more at the next
- * call. */
+ * call. A failure is passed over where it changes no bits, which is once there is a first
+ * one. */
 static gs_status measure(const trial *t, gs_cuda_plan *plan,
                          const cublasLtMatmulHeuristicResult_t *results, int found) {
   enum { TRIES = 2 };
@@ -308,13 +326,14 @@ static gs_status measure(const trial *t, gs_cuda_plan *plan,
   double best = -1;
   for (int i = 0; i < found; i++) {
     uint64_t digest[2] = {0, 0};
-    const double first_ns = time_once(t, &results[i].algo); /* also warms up */
-    if (first_ns < 0) continue;
-    GS_TRY(digest_of(t, digest));
+    double ns;
+    gs_status status = try_once(t, &results[i].algo, &ns, digest);
     if (best < 0) memcpy(wanted, digest, sizeof wanted);
-    if (best >= 0 && (wanted[1] == 0 || memcmp(digest, wanted, sizeof wanted) != 0)) continue;
-    const double ns = best_time(t, &results[i].algo, first_ns);
-    if (best >= 0 && ns >= best) continue;
+    const bool same = best < 0 || (wanted[1] > 0 && memcmp(digest, wanted, sizeof wanted) == 0);
+    const bool serves = ns >= 0 && same;
+    if (status == GS_OK && serves) status = time_again(t, &results[i].algo, &ns);
+    if (status != GS_OK && (best < 0 || t->device->lost)) return status;
+    if (status != GS_OK || !serves || (best >= 0 && ns >= best)) continue;
     best = ns;
     plan->algo = results[i].algo;
   }
