@@ -59,10 +59,16 @@ gs_status gs_cuda_capture_end(gs_device *device, gs_graph **graph) {
   gs_cuda_device *cuda = gs_cuda(device);
   cudaGraph_t captured = NULL;
   *graph = NULL;
-  const gs_status joined = gs_cuda_join(device);
-  const cudaError_t ended = cudaStreamEndCapture(cuda->streams.main, &captured);
+  gs_status status = gs_cuda_join(device);
+  const gs_error first = device->error;
+  const cudaError_t code = cudaStreamEndCapture(cuda->streams.main, &captured);
   cuda->capturing = false;
-  gs_status status = joined != GS_OK ? joined : gs_cuda_check(device, ended, "ending a capture");
+  const gs_status ended = gs_cuda_check(device, code, "ending a capture"); /* is it lost? */
+  if (status == GS_OK) {
+    status = ended;
+  } else {
+    device->error = first;
+  }
   gs_graph *made = status == GS_OK ? calloc(1, sizeof *made) : NULL;
   if (status == GS_OK && !made) {
     status = GS_FAIL(&device->error, GS_ERR_MEMORY, "no memory for a graph");
