@@ -23,9 +23,10 @@ static void info(gs_device *device, gs_device_info *info) {
   size_t free_bytes = 0;
   size_t total_bytes = 0;
   *info = gs_cuda(device)->info;
-  if (cudaMemGetInfo(&free_bytes, &total_bytes) != cudaSuccess) {
-    cudaGetLastError();
-    free_bytes = 0;
+  /* unknown: then the allocation tells; a lost device is noticed here as anywhere */
+  const cudaError_t code = cudaMemGetInfo(&free_bytes, &total_bytes);
+  if (gs_cuda_check(device, code, "asking for free memory") != GS_OK) {
+    free_bytes = device->lost ? 0 : gs_cuda(device)->total_bytes;
   }
   const size_t reserve = free_bytes / 16 < RESERVE_BYTES ? free_bytes / 16 : RESERVE_BYTES;
   info->memory_bytes = (int64_t)(free_bytes - reserve);

@@ -147,6 +147,10 @@ static gs_status measure_network(cJSON *record, gs_network *network,
 static gs_status check_memory(gs_device *device, const gs_network_memory *memory, gs_error *error) {
   gs_device_info info;
   device->ops->info(device, &info);
+  if (device->lost) { /* it is not memory that is missing */
+    if (error) *error = device->error;
+    return GS_ERR_DEVICE;
+  }
   if (memory->total_bytes <= (size_t)info.memory_bytes) return GS_OK;
   return GS_FAIL(error, GS_ERR_MEMORY, "needs %.1f GiB of memory, %.1f GiB are available",
                  (double)memory->total_bytes / 0x1p30, (double)info.memory_bytes / 0x1p30);
