@@ -11,24 +11,29 @@ static gs_tensor weights_at(const gs_recurrence *recurrence, int64_t t) {
 
 /* ---- which loop ---- */
 
-/* Why a persistent kernel cannot be, or NULL. */
-static const char *not_persistent(gs_device *device, const gs_recurrence *recurrence,
-                                  int64_t batch) {
+/* Why a persistent kernel cannot be, or NULL. A failure to find out is no such reason: it
+ * must not choose another loop. */
+static gs_status not_persistent(gs_device *device, const gs_recurrence *recurrence, int64_t batch,
+                                const char **reason) {
   const gs_dtype dtype = recurrence->w.dtype;
-  if (!gs_cuda(device)->info.persistent) return "this GPU has no cooperative launches";
-  if (recurrence->w_step != 0) return "the weights change from step to step";
-  if (dtype == GS_F64 || dtype == GS_TF32) return "its arithmetic is that of f32";
+  *reason = NULL;
+  if (!gs_cuda(device)->info.persistent) *reason = "this GPU has no cooperative launches";
+  if (recurrence->w_step != 0) *reason = "the weights change from step to step";
+  if (dtype == GS_F64 || dtype == GS_TF32) *reason = "its arithmetic is that of f32";
+  if (*reason) return GS_OK;
+  cudaGetLastError();
   if (gs_persistent_blocks(gs_cuda_main(device), recurrence, batch, recurrence->w.replicas) == 0) {
-    return "the weights do not fit on the chip";
+    *reason = "the weights do not fit on the chip";
   }
-  return NULL;
+  return gs_cuda_check(device, cudaGetLastError(), "asking about the recurrent loop");
 }
 
 static gs_status choose_loop(gs_device *device, const gs_recurrence *recurrence, int64_t batch,
                              bool *persistent) {
+  const char *reason;
   *persistent = false;
   if (recurrence->loop == GS_LOOP_STEPS) return GS_OK;
-  const char *reason = not_persistent(device, recurrence, batch);
+  GS_TRY(not_persistent(device, recurrence, batch, &reason));
   if (recurrence->loop == GS_LOOP_AUTO) {
     *persistent = !reason && gs_persistent_preferred(recurrence, batch, recurrence->w.replicas,
                                                      recurrence->w.dtype);
