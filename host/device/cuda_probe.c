@@ -45,39 +45,41 @@ static bool is_index(const char *name) {
   return name[0] && strspn(name, "0123456789") == strlen(name) && strlen(name) < 6;
 }
 
-/* The one device whose UUID begins with `name` (letters in either case), -1 for none or
- * several. */
+enum { NONE = -1, SEVERAL = -2 };
+
+/* The one device whose UUID begins with `name` (letters in either case), or NONE or
+ * SEVERAL. */
 static int find_uuid(const char *name, int count) {
-  int found = -1;
+  int found = NONE;
   for (int i = 0; i < count; i++) {
     struct cudaDeviceProp properties;
     char uuid[sizeof((gs_device_info *)0)->uuid];
     if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
     write_uuid(&properties.uuid, uuid, sizeof uuid);
     if (strncasecmp(name, uuid, strlen(name)) != 0) continue;
-    if (found >= 0) return -1;
+    if (found >= 0) return SEVERAL;
     found = i;
   }
   return found;
 }
 
-/* The index that a name means, -1 when it means none. */
+/* The index that a name means, or NONE or SEVERAL. */
 static int find_device(const char *name, int count) {
   if (strcmp(name, "auto") == 0) return 0;
   if (is_index(name)) {
     const int index = (int)strtol(name, NULL, 10);
-    return index < count ? index : -1;
+    return index < count ? index : NONE;
   }
   if (strncasecmp(name, "GPU-", 4) == 0) return find_uuid(name, count);
-  int index = -1;
+  int index = NONE;
   if (!strchr(name, ':') || cudaDeviceGetByPCIBusId(&index, name) != cudaSuccess) {
     cudaGetLastError();
-    return -1;
+    return NONE;
   }
   return index;
 }
 
-static gs_status unknown_device(const char *name, int count, gs_error *error) {
+static gs_status unknown_device(const char *name, int count, int found, gs_error *error) {
   struct cudaDeviceProp first;
   char uuid[sizeof((gs_device_info *)0)->uuid] = "";
   if (cudaGetDeviceProperties(&first, 0) == cudaSuccess) {
@@ -86,8 +88,9 @@ static gs_status unknown_device(const char *name, int count, gs_error *error) {
     snprintf(first.name, sizeof first.name, "unknown");
   }
   return GS_FAIL(error, GS_ERR_NO_DEVICE,
-                 "there is no GPU '%.60s': this machine has %d, numbered from 0; 0 is %.80s, %s",
-                 name, count, first.name, uuid);
+                 "%s '%.60s': this machine has %d, numbered from 0; 0 is %.80s, %s",
+                 found == SEVERAL ? "there are several GPUs" : "there is no GPU", name, count,
+                 first.name, uuid);
 }
 
 /* ---- facts ---- */
@@ -142,7 +145,7 @@ gs_status gs_cuda_probe(const char *name, gs_cuda_device *device, gs_error *erro
   if (code == cudaSuccess && count == 0) code = cudaErrorNoDevice;
   if (code == cudaSuccess) {
     device->index = find_device(name, count);
-    if (device->index < 0) return unknown_device(name, count, error);
+    if (device->index < 0) return unknown_device(name, count, device->index, error);
     code = cudaGetDeviceProperties(&properties, device->index);
   }
   if (code == cudaSuccess) code = cudaSetDevice(device->index);
