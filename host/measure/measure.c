@@ -152,8 +152,11 @@ static gs_status check_memory(gs_device *device, const gs_network_memory *memory
     return GS_ERR_DEVICE;
   }
   if (memory->total_bytes <= (size_t)info.memory_bytes) return GS_OK;
-  return GS_FAIL(error, GS_ERR_MEMORY, "needs %.1f GiB of memory, %.1f GiB are available",
-                 (double)memory->total_bytes / 0x1p30, (double)info.memory_bytes / 0x1p30);
+  const bool small = memory->total_bytes < (size_t)1 << 30;
+  const double unit = small ? 0x1p20 : 0x1p30;
+  const char *name = small ? "MiB" : "GiB";
+  return GS_FAIL(error, GS_ERR_MEMORY, "needs %.1f %s of memory, %.1f %s are available",
+                 (double)memory->total_bytes / unit, name, (double)info.memory_bytes / unit, name);
 }
 
 static gs_status measure_into(cJSON *record, gs_device *device, const gs_config *config,
