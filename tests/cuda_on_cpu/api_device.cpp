@@ -26,7 +26,7 @@ void describe(cudaDeviceProp *properties, int device) {
   std::memset(properties, 0, sizeof(*properties));
   std::snprintf(properties->name, sizeof(properties->name), "simulated GPU");
   for (int i = 0; i < 16; i++)
-    properties->uuid.bytes[i] = static_cast<char>(i == 15 ? device : 0x10 + i);
+    properties->uuid.bytes[i] = static_cast<char>(i == 15 ? pretended_serial() + device : 0x10 + i);
   properties->totalGlobalMem = heap_total_bytes();
   properties->sharedMemPerBlock = max_static_shared_bytes;
   properties->sharedMemPerBlockOptin = max_shared_bytes;

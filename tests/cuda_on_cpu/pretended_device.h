@@ -25,6 +25,12 @@ inline int pretended_multiprocessors() {
   return count;
 }
 
+// In the first device's UUID; the next devices count on.
+inline int pretended_serial() {
+  static const int serial = static_cast<int>(environment_number("GRADSWEEP_SIM_SERIAL", 0));
+  return serial;
+}
+
 } // namespace gs_sim
 
 #endif

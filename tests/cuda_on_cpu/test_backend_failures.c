@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "cuda_on_cpu_control.h"
+#include "measure/measure.h"
 #include "support_network.h"
 
 /* ---- failures ---- */
@@ -263,12 +264,76 @@ static void test_calls(void **state) {
   for (int which = 0; which < CONFIGS; which++) check_all(FAIL_ANY, which, 11);
 }
 
+/* ---- records ---- */
+
+/* Measures a cell and returns how it ended: a failing GPU must not pass for one that has
+ * too little memory or cannot do what is asked. */
+static bool record_is_ok(gs_device *device, const gs_config *config, const char *where) {
+  gs_measure_options options = gs_measure_defaults();
+  gs_error error = {0};
+  cJSON *record = NULL;
+  options.time_limit_s = 1e-9; /* one sample */
+  gs_support_ok(gs_measure_cell(device, config, &options, NULL, &record, &error), &error);
+  const char *status = cJSON_GetStringValue(cJSON_GetObjectItem(record, "status"));
+  const char *words = cJSON_GetStringValue(cJSON_GetObjectItem(record, "error"));
+  const bool ok = strcmp(status, "ok") == 0;
+  const bool failed = strcmp(status, "failed") == 0 && words && strstr(words, ": CU");
+  const bool refused = strcmp(status, "failed") == 0 && words && strstr(words, ": cuBLASLt");
+  if (!ok && !failed && !refused) fail_msg("%s: %s, %s", where, status, words ? words : "");
+  cJSON_Delete(record);
+  return ok;
+}
+
+static void test_records(void **state) {
+  (void)state;
+  gs_config config = config_of(MLP);
+  gs_device *device = NULL;
+  gs_error error = {0};
+  char where[64];
+  long there_are = 1;
+  fail_no_more();
+  for (long k = 0; k <= there_are; k += k < 8 ? 1 : 37) { /* 0: nothing fails */
+    gs_support_ok(gs_cuda_device_create("auto", &device, &error), &error);
+    fail_at(FAIL_ANY, k);
+    snprintf(where, sizeof where, "call %ld of a cell fails", k);
+    const bool ok = record_is_ok(device, &config, where);
+    if (k == 0) there_are = counted(FAIL_ANY);
+    fail_no_more();
+    assert_true(ok || k > 0);
+    assert_false(device->lost);
+    assert_true(record_is_ok(device, &config, where));
+    device->ops->destroy(device);
+  }
+  gs_config_clear(&config);
+}
+
+/* The GPU falls off its bus between two cells. */
+static void test_record_of_a_lost_device(void **state) {
+  (void)state;
+  gs_config config = config_of(MLP);
+  gs_device *device = NULL;
+  gs_error error = {0};
+  void *slot = NULL;
+  fail_no_more();
+  gs_support_ok(gs_cuda_device_create("auto", &device, &error), &error);
+  gs_support_ok(device->ops->alloc(device, sizeof(gs_scale), &slot), &device->error);
+  fail_at(STICKY_LAUNCH, 1);
+  gs_support_ok(device->ops->begin_step(device, slot, 1), &device->error);
+  assert_false(device->lost); /* nobody knows yet */
+  assert_false(record_is_ok(device, &config, "the device is lost"));
+  assert_true(device->lost);
+  device->ops->free(device, slot);
+  device->ops->destroy(device);
+  assert_nothing_left("the device is lost");
+  fail_no_more();
+  gs_config_clear(&config);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_allocations),
-      cmocka_unit_test(test_launches),
-      cmocka_unit_test(test_lost_devices),
-      cmocka_unit_test(test_calls),
+      cmocka_unit_test(test_allocations),  cmocka_unit_test(test_launches),
+      cmocka_unit_test(test_lost_devices), cmocka_unit_test(test_calls),
+      cmocka_unit_test(test_records),      cmocka_unit_test(test_record_of_a_lost_device),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

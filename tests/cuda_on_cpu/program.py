@@ -1,0 +1,272 @@
+"""What users of a GPU see: the whole program over the CUDA backend, on a simulated GPU
+(README.md here). Its numbers are held against the CPU backend's; the GPU is absent, lost,
+too small or another one; launches and allocations fail. Nothing finished may be lost, and
+every message is one line."""
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "endtoend"))
+from program import ProgramTest, main  # noqa: E402
+
+UUID = "GPU-10111213-1415-1617-1819-1a1b1c1d1e"  # and two digits, the serial number
+DTYPES = ["f32", "f64", "tf32", "bf16", "f16"]
+MLP = {"model": "mlp", "depth": 3, "width": 9, "batch": 4, "replicas": 2}
+RNN = {"model": "rnn", "seq_len": 4, "hidden": 10, "input": 7, "batch": 3, "replicas": 2,
+       "bias_std": 0.1}
+EVERY = [
+    dict(MLP, activation="tanh", dtype=DTYPES, range=["native", "extended"]),
+    dict(MLP, activation="relu", init="he_normal", bias_std=0.1, loss="mse",
+         stats=["off", "norms", "full"], launch=["graph", "eager"]),
+    dict(MLP, depth=2, activation="gelu", init="orthogonal", dtype=["f32", "f64"]),
+    dict(RNN, activation="tanh", dtype=DTYPES, range=["native", "extended"], loop="steps",
+         loss_at="every"),
+    dict(RNN, activation="silu", dtype=["f32", "bf16", "f16", "f64"], loop="persistent",
+         launch=["graph", "eager"]),
+]
+# Of log10 of norms, and of losses, whose terms cancel.
+TOLERANCE = {"f64": 1e-11, "f32": 1e-4, "tf32": 1e-2, "bf16": 1e-1, "f16": 5e-2}
+# The second cell takes by far the most calls.
+THREE = ["--depth=2,60,3", "--width=8", "--batch=4", "--replicas=2", "--time-limit=0"]
+
+
+def name_of(cell):
+    """What a cell and the CPU's reference have in common."""
+    params = cell["params"]
+    return json.dumps({k: v for k, v in params.items()
+                       if k not in ("backend", "dtype", "launch", "loop")}, sort_keys=True)
+
+
+def norms_of(cell):
+    """Every log10 of a measurement: {where: numbers}."""
+    norms = {"loss": cell["summary"]["loss"]["log10_abs"],
+             "decades": cell["summary"]["decades"]["values"]}
+    for quantity, layers in cell["layers"].items():
+        norms[quantity] = layers["log10_norm"]["p05"] + layers["log10_norm"]["p95"]
+    return norms
+
+
+class SimulatedTest(ProgramTest):
+    def program(self, *arguments, sim=None, **more):
+        """sim: settings of the simulated GPU."""
+        variables = {f"GRADSWEEP_SIM_{key}": str(value) for key, value in (sim or {}).items()}
+        done = super().program(*arguments, variables=variables, **more)
+        for words in ("CUDA on the CPU", "Sanitizer", "runtime error"):
+            self.assertNotIn(words, done.stderr)
+        return done
+
+    def run_three(self, *arguments, out=None, **more):
+        return self.program("run", "mlp", *THREE, "--backend=cuda", "--out", out or self.out,
+                            *arguments, **more)
+
+    def error_of(self, index):
+        words = self.results()["cells"][index]["error"]
+        self.assertNotIn("\n", words)
+        return words
+
+
+class Numbers(SimulatedTest):
+    def run_sweep(self, blocks, backend, time_limit):
+        path = self.scratch / "sweep.json"
+        path.write_text(json.dumps({"blocks": blocks, "timing": {"time_limit_s": time_limit}}))
+        out = self.scratch / backend
+        done = self.program("run", path, "--backend", backend, "--out", out)
+        self.assert_code(done, 0)
+        return self.results(out), done
+
+    def reference(self):
+        """The CPU's cells by name and dtype. It has no graphs and no persistent loops."""
+        blocks = [{k: v for k, v in block.items() if k not in ("launch", "loop", "stats")}
+                  for block in EVERY]
+        blocks = [dict(b, dtype=["f32", "f64"], stats=["norms", "full"]) for b in blocks]
+        cells = self.run_sweep(blocks, "cpu", 0)[0]["cells"]
+        return {(name_of(cell), cell["params"]["dtype"]): cell for cell in cells}
+
+    def assert_close(self, cell, reference):
+        tolerance = TOLERANCE[cell["params"]["dtype"]]
+        wanted = norms_of(reference)
+        for where, values in norms_of(cell).items():
+            for got, want in zip(values, wanted[where], strict=True):
+                self.assertTrue(abs(got - want) <= tolerance,
+                                f"{cell['name']}, {where}: {got}, the CPU's {want}")
+
+    def assert_right(self, cell, reference):
+        params, dtype = cell["params"], cell["params"]["dtype"]
+        if params.get("loop") == "persistent" and dtype == "f64":
+            self.assertEqual(cell["status"], "skipped")
+            self.assertIn("no persistent loop: its arithmetic is that of f32", cell["error"])
+            return
+        self.assertEqual(cell["status"], "ok", cell["error"])
+        launch = "graph" if params["launch"] == "auto" else params["launch"]
+        self.assertEqual(cell["timing"]["launch"], launch)
+        self.assertTrue(cell["timing"]["fraction_of_floor"] > 0)
+        if params["stats"] == "off":
+            self.assertNotIn("layers", cell)
+            return
+        same = reference[name_of(cell), "f64" if dtype == "f64" else "f32"]
+        self.assert_close(cell, same)
+        if dtype in ("f32", "f64", "tf32"):
+            self.assertEqual(cell["weights_hash"], same["weights_hash"], cell["name"])
+
+    def test_every_kind_of_cell(self):
+        document, done = self.run_sweep(EVERY, "cuda", 0.001)
+        device = document["context"]["device"]
+        self.assertEqual((device["backend"], device["uuid"], device["pci"], device["dtypes"]),
+                         ("cuda", f"{UUID}00", "0000:01:00.0", DTYPES))
+        for rate in [*(f"flops_per_s_{dtype}" for dtype in DTYPES), "copy_bytes_per_s", "launch_ns"]:
+            self.assertTrue(document["context"]["floor"][rate] > 0, rate)
+        reference = self.reference()
+        for cell in document["cells"]:
+            self.assertEqual(cell["backend"], {"name": "cuda", "device": "simulated GPU", "threads": 0})
+            self.assert_right(cell, reference)
+        self.assertIn("2 skipped", done.stdout)
+
+    def test_a_replay_is_what_was_enqueued(self):
+        """Not timing, nor what chose it: the records of graph and eager are the same."""
+        blocks = [dict(MLP, launch=["graph", "eager"]), dict(RNN, launch=["graph", "eager"])]
+        cells = self.run_sweep(blocks, "cuda", 0)[0]["cells"]
+        for graph, eager in zip(cells[::2], cells[1::2], strict=True):
+            for key in ("weights_hash", "summary", "layers"):
+                self.assertEqual(graph[key], eager[key])
+
+
+class Devices(SimulatedTest):
+    TWO = {"DEVICES": 2}
+
+    def test_names(self):
+        for name, uuid in (("auto", "00"), ("0", "00"), ("1", "01"), (f"{UUID}01", "01"),
+                           (f"{UUID}01".lower(), "01"), ("0000:02:00.0", "01")):
+            done = self.run_three("--device", name, "--filter=L2/", "--overwrite", sim=self.TWO)
+            self.assert_code(done, 0)
+            self.assertEqual(self.results()["context"]["device"]["uuid"], UUID + uuid)
+        self.assert_code(self.run_three("--device", "GPU-1011", "--filter=L2/", "--overwrite"), 0)
+
+    def test_names_of_nothing(self):
+        for name in ("2", "99999", "GPU-ff", f"{UUID}02", "0000:03:00.0", "0000:02:00", "card"):
+            for command in (["run", "mlp", "--out", self.out], ["info"]):
+                done = self.program(*command, "--backend=cuda", "--device", name, sim=self.TWO)
+                self.assert_one_line(done, 69, f"no GPU '{name}'", "has 2", "simulated GPU", UUID)
+        done = self.run_three("--device", UUID, sim=self.TWO)
+        self.assert_one_line(done, 69, f"several GPUs '{UUID}'", "has 2")
+        self.assert_one_line(self.run_three("--backend=auto", "--device=GPU-ff"), 69, "GPU-ff", UUID)
+        self.assert_nothing_written()
+
+    def test_info(self):
+        done = self.program("info", "--backend=cuda", "--device=1", sim=self.TWO)
+        self.assert_code(done, 0)
+        for words in ("simulated GPU", f"{UUID}01", "0000:02:00.0", "8.0", "240 MiB", "launch",
+                      "graphs: yes", "cuBLASLt", *DTYPES):
+            self.assertIn(words, done.stdout)
+        self.assertEqual(done.stderr, "")
+
+    def test_resume(self):
+        done = self.run_three(sim={"STICKY_LAUNCH": 250})
+        self.assert_code(done, 2)
+        self.assertEqual(self.statuses(), ["ok", "failed", "ok"])
+        before = (self.out / "journal.jsonl").read_bytes()
+        for other, code, words in (({"SERIAL": 1}, 65, "another device"),
+                                   ({"DEVICES": 0}, 69, "no CUDA device")):
+            self.assert_one_line(self.run_three("--resume", sim=other), code, words)
+            self.assertEqual((self.out / "journal.jsonl").read_bytes(), before)
+        self.assert_code(self.run_three("--resume", sim=self.TWO), 0)
+        self.assertEqual(len(self.journal()), 5)  # the header, three cells, and one again
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_three(out=clean), 0)
+        self.assert_same_results(self.out, clean)
+
+    def test_none(self):
+        absent = [({"DEVICES": 0}, "no NVIDIA GPU")]
+        absent += [({"DEVICE_ERROR": error}, words) for error, words in (
+            (3, "could not be initialised"), (35, "older than this build"), (100, "no NVIDIA GPU"),
+            (803, "kernel and user parts differ"))]
+        for sim, words in absent:
+            for command in (["run", "mlp", "--out", self.out], ["info"]):
+                done = self.program(*command, "--backend=cuda", sim=sim)
+                self.assert_one_line(done, 69, "no CUDA device", words)
+            self.assert_one_line(self.run_three("--backend=auto", "--device=GPU-10", sim=sim), 69, words)
+            self.assert_nothing_written()
+        for sim in (absent[0][0], absent[2][0]):
+            self.assert_code(self.run_three("--backend=auto", "--overwrite", sim=sim), 0)
+            self.assertEqual({cell["backend"]["name"] for cell in self.results()["cells"]}, {"cpu"})
+            self.assertEqual(self.results()["context"]["device"]["backend"], "cpu")
+
+    def test_there_but_broken(self):
+        """No reason to compute on the CPU in silence."""
+        for error, words in ((2, "no memory left"), (999, "CUDA error 999")):
+            for backend in ("cuda", "auto"):
+                done = self.run_three("--backend", backend, sim={"DEVICE_ERROR": error})
+                self.assert_one_line(done, 71, words)
+        self.assert_nothing_written()
+
+
+class Memory(SimulatedTest):
+    def test_a_small_gpu(self):
+        done = self.program("run", "mlp", "--depth=2,3000,3", "--width=16", "--batch=4",
+                            "--time-limit=0", "--backend=cuda", "--out", self.out,
+                            sim={"MEMORY": 8 << 20})
+        self.assert_code(done, 0)
+        self.assertEqual(self.statuses(), ["ok", "skipped", "ok"])
+        self.assertRegex(self.error_of(1), r"^needs [0-9.]+ MiB of memory, [1-7]\.[0-9] MiB are available$")
+        self.assertIn("2 ok, 1 skipped", done.stdout)
+
+    def test_an_allocation_that_should_have_fitted(self):
+        """The first is the device's own, then one for each cell."""
+        for k in (2, 3, 4):
+            done = self.run_three("--overwrite", sim={"FAIL_MALLOC": k})
+            self.assert_code(done, 0)
+            wanted = ["ok"] * 3
+            wanted[k - 2] = "skipped"
+            self.assertEqual(self.statuses(), wanted)
+            self.assertRegex(self.error_of(k - 2), r"^the GPU cannot allocate [0-9]+ bytes$")
+
+    def test_no_memory_to_begin_with(self):
+        for sim in ({"FAIL_MALLOC": 1}, {"MEMORY": 100}):
+            self.assert_one_line(self.run_three(sim=sim), 71, "out of memory")
+        done = self.run_three("--time-limit=0.001", sim={"FAIL_MALLOC": 2})  # measuring limits
+        self.assert_one_line(done, 71, "the GPU cannot allocate")
+        self.assert_nothing_written()
+
+
+class Errors(SimulatedTest):
+    """The k-th launch of each worker: k is past the first cell's, and the third's alone."""
+
+    def assert_costs_the_second_cell(self, sim, words):
+        done = self.run_three(sim=sim)
+        self.assert_code(done, 2)
+        self.assertEqual(self.statuses(), ["ok", "failed", "ok"])
+        self.assertRegex(self.error_of(1), words)
+        self.assertIn("2 ok, 1 failed", done.stdout)
+        for line in done.stderr.splitlines():
+            self.assertRegex(line, r"^\[[1-3]/3\] ")
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_three("--overwrite", out=clean), 0)
+        kept, whole = self.results()["cells"], self.results(clean)["cells"]
+        self.assertEqual([kept[0], kept[2]], [whole[0], whole[2]])
+        self.assert_code(self.run_three("--resume"), 0)
+        self.assert_same_results(self.out, clean)
+
+    def test_a_launch(self):
+        self.assert_costs_the_second_cell({"FAIL_LAUNCH": 249}, "^(launching|multiplying|timing) .*: "
+                                          "(CUDA error 701, too many|cuBLASLt status 13, )")
+
+    def test_for_good(self):
+        self.assert_costs_the_second_cell({"STICKY_LAUNCH": 250}, ": CUDA error 700, illegal memory access$")
+
+    def test_every_worker(self):
+        """Each cell loses its worker, and the run goes on to its end."""
+        done = self.run_three(sim={"STICKY_LAUNCH": 3})
+        self.assert_code(done, 2)
+        self.assertEqual(self.statuses(), ["failed"] * 3)
+        self.assertIn("3 failed", done.stdout)
+        for line in done.stderr.splitlines():
+            self.assertRegex(line, r"^\[[1-3]/3\] failed .*: launching a fill: CUDA error 700, ")
+        self.assert_code(self.run_three("--resume"), 0)
+
+    def test_while_limits_are_measured(self):
+        done = self.run_three("--time-limit=0.001", sim={"STICKY_LAUNCH": 2})
+        self.assert_one_line(done, 71, "CUDA error 700")
+        self.assert_nothing_written()
+
+
+if __name__ == "__main__":
+    main()
