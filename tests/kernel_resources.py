@@ -8,8 +8,9 @@ failure, and so is a kernel that the table does not know or knows no more.
   kernel_resources.py            compare
   kernel_resources.py --write    make what is there now the budget
 
-Before it judges the build it judges planted faults, so that it is known to be able to
-fail. Exit code 77: this build has no kernels.
+Numbers are those of one compiler: the table names its version, and another's build is
+not compared. Before it judges the build it judges planted faults, so that it is known to
+be able to fail. Exit code 77: this build has no kernels, or another compiler's.
 """
 
 import os
@@ -24,6 +25,7 @@ BUDGET = ROOT / "tests/data/kernel_budget.txt"
 HEADER = """\
 # What each kernel may take: registers, bytes of shared memory, bytes of spills, for each
 # architecture. tests/kernel_resources.py compares; with --write it makes this file.
+# nvcc {}
 """
 ENTRY = re.compile(r"Compiling entry function '(\S+)' for '(\w+)'")
 SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
@@ -80,6 +82,15 @@ def of_build(folder):
     return found
 
 
+def compiler_version(folder):
+    """nvcc's version as CMake found it, or None."""
+    for path in folder.glob("CMakeFiles/*/CMakeCUDACompiler.cmake"):
+        text = path.read_text(encoding="utf-8")
+        if match := re.search(r'CMAKE_CUDA_COMPILER_VERSION "([\d.]+)"', text):
+            return match[1]
+    return None
+
+
 def read_budget(text):
     budget = {}
     for line in text.splitlines():
@@ -89,8 +100,8 @@ def read_budget(text):
     return budget
 
 
-def write_budget(found):
-    lines = [HEADER]
+def write_budget(found, version):
+    lines = [HEADER.format(version)]
     for (kernel, architecture), numbers in sorted(found.items()):
         lines.append(f"{kernel} {architecture} {' '.join(str(n) for n in numbers)}\n")
     return "".join(lines)
@@ -119,7 +130,7 @@ ptxas info    : Used 30 registers, used 1 barriers, 128 bytes smem
 """
     found = read_resources(text)
     assert found == {("_ZN2gs1aEv", "sm_90"): (30, 128, 12)}, found
-    assert read_budget(write_budget(found)) == found
+    assert read_budget(write_budget(found, "13.0")) == found
     key = next(iter(found))
     for allowed in ((29, 128, 12), (30, 127, 12), (30, 128, 11)):
         assert list(faults(found, {key: allowed})), allowed
@@ -133,10 +144,15 @@ def main():
     if not found:
         print("skipped: this build has no kernels")
         return 77
+    version = compiler_version(BUILD)
     if sys.argv[1:] == ["--write"]:
-        BUDGET.write_text(write_budget(found), encoding="utf-8")
+        BUDGET.write_text(write_budget(found, version), encoding="utf-8")
         return 0
-    problems = list(faults(found, read_budget(BUDGET.read_text(encoding="utf-8"))))
+    text = BUDGET.read_text(encoding="utf-8")
+    if f"# nvcc {version}\n" not in text:
+        print(f"skipped: the budget is another compiler's than nvcc {version}")
+        return 77
+    problems = list(faults(found, read_budget(text)))
     for problem in problems:
         print(problem)
     print(f"{len(found)} kernels and architectures, {len(problems)} over their budget")

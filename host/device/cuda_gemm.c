@@ -363,7 +363,8 @@ static gs_status choose(gs_device *device, gs_cuda_plan *plan, const gs_cuda_pro
   plan->chosen = true;
   if (cuda->capturing) return GS_OK;
   trial t = {device, plan, p, side ? cuda->streams.side : cuda->streams.main, NULL, NULL};
-  cudaError_t code = cudaStreamSynchronize(t.stream); /* let nothing else run meanwhile */
+  cudaError_t code = cudaStreamSynchronize(cuda->streams.main); /* nothing else may run */
+  if (code == cudaSuccess) code = cudaStreamSynchronize(cuda->streams.side);
   if (code == cudaSuccess) code = cudaEventCreate(&t.start);
   if (code == cudaSuccess) code = cudaEventCreate(&t.stop);
   gs_status status = gs_cuda_check(device, code, "timing a product");
