@@ -24,9 +24,9 @@ struct Scale {
 /* What gs_scale_factor is in float, without its loop: 0 and infinity where that rounds to
  * them. */
 __device__ __forceinline__ float power_of_two(int64_t exponent) {
-  if (exponent > 127) return gs_f32_from_bits(0x7f800000u);
-  if (exponent >= -126) return gs_f32_from_bits(static_cast<uint32_t>(exponent + 127) << 23);
-  return exponent < -149 ? 0.0f : gs_f32_from_bits(1u << (exponent + 149));
+  if (exponent > 127) return gs_float_from_bits(0x7f800000u);
+  if (exponent >= -126) return gs_float_from_bits(static_cast<uint32_t>(exponent + 127) << 23);
+  return exponent < -149 ? 0.0f : gs_float_from_bits(1u << (exponent + 149));
 }
 
 __device__ __forceinline__ gs_scale empty_slot() {

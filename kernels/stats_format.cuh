@@ -97,7 +97,7 @@ template <> struct Unpack<__half> {
 };
 
 template <unsigned POWER> constexpr int log2_of = 1 + log2_of<POWER / 2>;
-template <> constexpr int log2_of<1> = 0;
+template <> inline constexpr int log2_of<1> = 0;
 
 template <typename T> struct Format : Wide<Compute<T>> {
   using W = Wide<Compute<T>>;

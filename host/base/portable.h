@@ -3,6 +3,9 @@
 #ifndef GS_BASE_PORTABLE_H
 #define GS_BASE_PORTABLE_H
 
+#include <stdint.h>
+#include <string.h>
+
 #ifdef __FAST_MATH__
 #error "fast-math changes the bits that gradsweep promises"
 #endif
@@ -12,5 +15,18 @@
 #else
 #define GS_PORTABLE_FN static inline
 #endif
+
+/* The bits of a float32, and the float32 of these bits. */
+GS_PORTABLE_FN uint32_t gs_float_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+GS_PORTABLE_FN float gs_float_from_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
 
 #endif

@@ -48,18 +48,6 @@ GS_PORTABLE_FN float gs_float_div(float a, float b) { return a / b; }
 GS_PORTABLE_FN float gs_float_sqrt(float a) { return sqrtf(a); }
 #endif
 
-GS_PORTABLE_FN uint32_t gs_float_bits(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-GS_PORTABLE_FN float gs_float_from_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 /* ---- integers ---- */
 
 typedef struct gs_random_words {

@@ -27,18 +27,6 @@ GS_PORTABLE_FN float gs_f32_fused(float a, float b, float c) {
 #endif
 }
 
-GS_PORTABLE_FN float gs_f32_from_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-GS_PORTABLE_FN uint32_t gs_f32_bits(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
 typedef struct gs_f32_exp_pair {
   float exp;   /* e^x */
   float expm1; /* e^x - 1, accurate near 0 */
@@ -68,10 +56,10 @@ GS_PORTABLE_FN gs_f32_exp_pair gs_f32_exp_nonpositive(float x) {
   q = gs_f32_fused(r, q, 0.5f);
   q = gs_f32_fused(r * r, q, r);
   /* 2^n in two factors, so that the result may be subnormal */
-  const int32_t whole = (int32_t)(gs_f32_bits(shifted) - gs_f32_bits(round_magic));
+  const int32_t whole = (int32_t)(gs_float_bits(shifted) - gs_float_bits(round_magic));
   const int32_t half = whole >> 1;
-  const float scale1 = gs_f32_from_bits((uint32_t)(half + 127) << 23);
-  const float scale2 = gs_f32_from_bits((uint32_t)(whole - half + 127) << 23);
+  const float scale1 = gs_float_from_bits((uint32_t)(half + 127) << 23);
+  const float scale2 = gs_float_from_bits((uint32_t)(whole - half + 127) << 23);
   const float scale = scale1 * scale2;
   return gs_f32_exp_pair_of((1.0f + q) * scale1 * scale2, gs_f32_fused(scale, q, scale - 1.0f));
 }
@@ -96,7 +84,8 @@ GS_PORTABLE_FN float gs_f32_square_rest(float x, float square) {
 #if defined(__FMA__) || defined(__CUDA_ARCH__)
   return fmaf(x, x, -square);
 #else
-  const float high = gs_f32_from_bits(gs_f32_bits(x) & 0xfffff000u); /* 12 bits: products exact */
+  const float high =
+      gs_float_from_bits(gs_float_bits(x) & 0xfffff000u); /* 12 bits: products exact */
   const float low = x - high;
   return ((high * high - square) + 2.0f * high * low) + low * low;
 #endif

@@ -109,11 +109,11 @@ static int32_t peak(const void *row, int64_t n) {
   const float *x = row;
   int32_t most = 0;
   for (int64_t i = 0; i < n; i++) {
-    const int32_t magnitude = (int32_t)(gs_f32_bits(x[i]) & 0x7fffffffu);
+    const int32_t magnitude = (int32_t)(gs_float_bits(x[i]) & 0x7fffffffu);
     const int32_t finite = magnitude < 0x7f800000 ? magnitude : 0;
     most = finite > most ? finite : most;
   }
-  return most ? (int32_t)ilogbf(gs_f32_from_bits((uint32_t)most)) : GS_PEAK_NONE;
+  return most ? (int32_t)ilogbf(gs_float_from_bits((uint32_t)most)) : GS_PEAK_NONE;
 }
 
 const gs_cpu_rows gs_cpu_rows_f32 = {scale_add, copy, activate, backward, add_to, dot, peak};

@@ -41,7 +41,7 @@ static size_t main_bytes(const gs_workspace_need *need, int64_t steps) {
 /* Everything that must be zero before its first use comes first. */
 static size_t carve(const gs_cuda_device *cuda, gs_arena *arena, const gs_workspace_need *need,
                     gs_cuda_workspace *w) {
-  enum { STATS_UNITS = 64 };
+  enum { STATS_UNITS = 192 };
   const int64_t steps = at_least_one(need->steps);
   const int64_t window = at_least_one(need->window);
   const size_t replicas = (size_t)need->replicas;
