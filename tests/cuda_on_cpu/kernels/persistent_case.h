@@ -21,7 +21,8 @@ struct Case {
   bool in_place; // phi' takes the projection's place
   double gain;   // of W: how much a step grows
   double input;  // size of the projection
-  bool dead;     // h_0, and dh of step 1, are 0 at an exponent that must not matter
+  int multiprocessors;
+  bool dead; // h_0, and dh of step 1, are 0 at an exponent that must not matter
 };
 
 inline Case case_of(gs_dtype dtype, gs_activation_kind kind, int n, int batch, int steps,
@@ -36,6 +37,7 @@ inline Case case_of(gs_dtype dtype, gs_activation_kind kind, int n, int batch, i
   c.extended = c.every = c.in_place = true;
   c.gain = 1;
   c.input = 1;
+  c.multiprocessors = 4;
   return c;
 }
 
@@ -129,7 +131,7 @@ public:
   void capture(const Case &c, const Data &data) {
     cudaGraph_t graph = nullptr;
     must(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
-    launch(c, data, 4);
+    launch(c, data, c.multiprocessors);
     must(cudaStreamEndCapture(stream_, &graph), "capture");
     must(cudaGraphInstantiate(&graph_, graph, 0), "instantiate");
     must(cudaGraphDestroy(graph), "destroy");

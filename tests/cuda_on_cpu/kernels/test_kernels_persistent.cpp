@@ -8,6 +8,7 @@
 // every launch, and the bits do not depend on how the work is cut.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "persistent_case.h"
 
 namespace {
+
+constexpr int MULTIPROCESSORS = 8; // that the runtime pretends to have; most cases use 4
 
 int failures = 0;
 int checks = 0;
@@ -121,7 +124,8 @@ void check_same_bits(Runner &runner, const Case &c, const Data &data) {
   for (int order = 1; order <= 2; order++) {
     gs_sim_set_order(order);
     Data again(c);
-    if (!runner.run(c, again, order == 1 ? 3 : 1) && !runner.run(c, again, 4)) continue;
+    if (!runner.run(c, again, order == 1 ? 3 : 1) && !runner.run(c, again, c.multiprocessors))
+      continue;
     expect(again.same(data), name_of(c) + ": the same bits in order " + std::to_string(order));
     expect(runner.counters_clear(), name_of(c) + ": counters are 0 again");
   }
@@ -131,7 +135,7 @@ void check_same_bits(Runner &runner, const Case &c, const Data &data) {
 void check_case(Runner &runner, const Case &c) {
   Data data(c);
   const Data start(c);
-  if (!expect(runner.run(c, data, 4), name_of(c) + ": fits")) return;
+  if (!expect(runner.run(c, data, c.multiprocessors), name_of(c) + ": fits")) return;
   expect(runner.counters_clear(), name_of(c) + ": counters are 0 afterwards");
   expect(data.padded(), name_of(c) + ": nothing is written between rows");
   for (int r = 0; r < c.replicas; r++) {
@@ -163,6 +167,15 @@ void check_shapes(Runner &runner) {
       check_case(runner, c);
       i++;
     }
+  }
+}
+
+// Three slices of inputs, and blocks for 33 groups of units, on twice the multiprocessors.
+void check_wide(Runner &runner) {
+  for (gs_dtype dtype : {GS_F32, GS_BF16}) {
+    Case c = case_of(dtype, GS_RELU, 520, 9, 2, 1);
+    c.multiprocessors = MULTIPROCESSORS;
+    check_case(runner, c);
   }
 }
 
@@ -203,7 +216,7 @@ void check_range(Runner &runner) {
 void check_graphs(Runner &runner) {
   const Case c = case_of(GS_F32, GS_TANH, 150, 9, 5, 2);
   Data data(c);
-  if (!expect(runner.run(c, data, 4), "the loop to be captured fits")) return;
+  if (!expect(runner.run(c, data, c.multiprocessors), "the loop to be captured fits")) return;
   Data again(c);
   const std::vector<unsigned char> p = again.p.image;
   runner.capture(c, again);
@@ -270,9 +283,11 @@ void check_refusals(const Runner &runner) {
 } // namespace
 
 int main() {
+  setenv("GRADSWEEP_SIM_MULTIPROCESSORS", std::to_string(MULTIPROCESSORS).c_str(), 1);
   {
     Runner runner;
     check_shapes(runner);
+    check_wide(runner);
     check_activations(runner);
     check_range(runner);
     check_graphs(runner);
