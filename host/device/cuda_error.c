@@ -13,7 +13,6 @@ const char *gs_cuda_absence(cudaError_t code) {
   case cudaErrorSystemNotReady: return "the machine's GPU services are not running";
   case cudaErrorStubLibrary: return "libcuda.so is a stub: there is no NVIDIA driver";
   case cudaErrorOperatingSystem: return "the operating system refuses access to the GPU";
-  case cudaErrorDevicesUnavailable: return "all GPUs are busy or not to be used";
   default: return NULL;
   }
 }
