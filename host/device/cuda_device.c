@@ -44,16 +44,15 @@ static gs_status device_alloc(gs_device *device, size_t bytes, void **memory) {
 static void device_free(gs_device *device, void *memory) {
   if (!memory) return;
   /* work that uses it may still be enqueued */
-  cudaStreamSynchronize(gs_cuda(device)->streams.side);
-  cudaStreamSynchronize(gs_cuda(device)->streams.main);
+  gs_cuda_wait(gs_cuda(device)->streams.side);
+  gs_cuda_wait(gs_cuda(device)->streams.main);
   cudaFree(memory);
   cudaGetLastError();
 }
 
 static gs_status sync_all(gs_device *device) {
   GS_TRY(gs_cuda_join(device));
-  return gs_cuda_check(device, cudaStreamSynchronize(gs_cuda(device)->streams.main),
-                       "waiting for the GPU");
+  return gs_cuda_check(device, gs_cuda_wait(gs_cuda(device)->streams.main), "waiting for the GPU");
 }
 
 static gs_status move(gs_device *device, void *to, const void *from, size_t bytes,

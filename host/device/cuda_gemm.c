@@ -293,7 +293,7 @@ static gs_status digest_of(const trial *t, uint64_t digest[2]) {
     code = cudaMemcpyAsync(digest, cuda->digests, 2 * sizeof *digest, cudaMemcpyDeviceToHost,
                            t->stream);
   }
-  if (code == cudaSuccess) code = cudaStreamSynchronize(t->stream);
+  if (code == cudaSuccess) code = gs_cuda_wait(t->stream);
   return gs_cuda_check(t->device, code, "comparing products");
 }
 

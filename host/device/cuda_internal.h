@@ -106,6 +106,9 @@ void gs_cuda_streams_close(gs_cuda_streams *streams);
  * what it reads. Tensors may be NULL. */
 gs_status gs_cuda_main_touches(gs_device *device, const gs_tensor *const *reads, int read_count,
                                const gs_tensor *const *writes, int write_count);
+/* The host waits for a stream; once more where that fails, since what is enqueued may still
+ * use the caller's memory. Returns the first error. */
+cudaError_t gs_cuda_wait(cudaStream_t stream);
 /* Main waits for everything on the side. */
 gs_status gs_cuda_join(gs_device *device);
 /* Begins a call on the side after everything on main; *call collects what it touches. */

@@ -114,14 +114,20 @@ void gs_cuda_streams_close(gs_cuda_streams *streams) {
   if (streams->main) cudaStreamDestroy(streams->main);
 }
 
+cudaError_t gs_cuda_wait(cudaStream_t stream) {
+  const cudaError_t code = cudaStreamSynchronize(stream);
+  if (code != cudaSuccess) {
+    cudaStreamSynchronize(stream);
+    cudaGetLastError();
+  }
+  return code;
+}
+
 /* Where an event cannot order the streams the host does. A capture that misses one has
  * nodes that were never joined, and fails when it ends. */
 static gs_status order_failed(gs_device *device, cudaError_t code, const char *what) {
   const gs_status status = gs_cuda_check(device, code, what);
-  if (!gs_cuda(device)->capturing) {
-    cudaStreamSynchronize(gs_cuda(device)->streams.side);
-    cudaGetLastError();
-  }
+  if (!gs_cuda(device)->capturing) gs_cuda_wait(gs_cuda(device)->streams.side);
   return status;
 }
 
