@@ -17,7 +17,7 @@ if(NOT GRADSWEEP_ARCHER)
 endif()
 list(APPEND gs_environment
   "OMP_TOOL_LIBRARIES=${GRADSWEEP_ARCHER}"
-  "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
+  "TSAN_OPTIONS=ignore_noninstrumented_modules=1:atexit_sleep_ms=0"
   "OMP_NUM_THREADS=4")
 
 # Older sanitizers refuse the address layout of newer kernels.
