@@ -237,6 +237,19 @@ static gs_status measure(const race *t, gs_cuda_plan *plan, const bit_trial *tri
   return best < 0 ? no_algorithm(t->device, plan) : GS_OK;
 }
 
+/* Without a trial: the first suggestion that serves, which is also the trial's measure. */
+static gs_status take_first(const race *t, gs_cuda_plan *plan,
+                            const cublasLtMatmulHeuristicResult_t *results, int found) {
+  for (int i = 0; i < found; i++) {
+    const cublasStatus_t ran =
+        gs_cuda_plan_run(gs_cuda(t->device), plan, t->product, &results[i].algo);
+    if (is_refusal(ran)) continue;
+    plan->algo = results[i].algo;
+    return gs_cuda_check_lt(t->device, ran, "multiplying matrices");
+  }
+  return no_algorithm(t->device, plan);
+}
+
 /* The race on the plan's stream, with nothing else on the device. */
 static gs_status hold_race(gs_device *device, gs_cuda_plan *plan, const gs_cuda_product *p,
                            const cublasLtMatmulHeuristicResult_t *results, int found) {
@@ -251,7 +264,10 @@ static gs_status hold_race(gs_device *device, gs_cuda_plan *plan, const gs_cuda_
   if (status == GS_OK) {
     status = open_trial(device, plan, gs_cuda_queue(device, t.stream), &trial);
   }
-  if (status == GS_OK && trial.memory) status = measure(&t, plan, &trial, results, found);
+  if (status == GS_OK) {
+    status = trial.memory ? measure(&t, plan, &trial, results, found)
+                          : take_first(&t, plan, results, found);
+  }
   close_trial(&trial);
   if (t.start) cudaEventDestroy(t.start);
   if (t.stop) cudaEventDestroy(t.stop);
