@@ -146,7 +146,6 @@ static layer make_layer(gs_bench_memory *memory, const op_case *which) {
                                           .elements = s.n_in * s.n_out,
                                           .replicas = R,
                                           .steps = 1,
-                                          .window = 1,
                                           .dtype = dtype,
                                           .orthogonal = which->op->enqueue == run_fill_orthogonal});
   l.x = gs_bench_tensor(memory, 1, B, s.n_in, R, dtype, 1);

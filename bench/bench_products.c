@@ -31,7 +31,6 @@ static void make_chain(gs_bench_memory *memory, const gs_bench_shape *s, chain *
                                   .elements = s->width * s->width,
                                   .replicas = 1,
                                   .steps = 1,
-                                  .window = 1,
                                   .dtype = s->dtype};
   gs_bench_workspace(memory, &need);
   /* keeps the size of what goes through: power, and so speed, depends on the numbers */

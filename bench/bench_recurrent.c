@@ -40,7 +40,6 @@ static loop make_loop(gs_bench_memory *memory, const rnn_shape *s) {
                                                   .elements = n * n,
                                                   .replicas = R,
                                                   .steps = T,
-                                                  .window = 1,
                                                   .dtype = dtype,
                                                   .recurrent = true});
   l.recurrence.w = gs_bench_tensor(memory, 1, n, n, R, dtype, 0.05);

@@ -34,7 +34,6 @@ gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t repl
                                   .replicas = replicas,
                                   .dtype = dtype,
                                   .steps = steps > 0 ? steps : 1,
-                                  .window = 1,
                                   .recurrent = steps > 0};
   const size_t bytes = pool.device->ops->workspace_bytes(pool.device, &need);
   void *workspace = gs_pool_take(&pool, bytes);

@@ -105,7 +105,8 @@ static int64_t trial_batch(const gs_cuda_plan_key *key) {
   return wanted < larger(most, 1) ? wanted : larger(most, 1);
 }
 
-static void close_trial(bit_trial *trial) {
+static void close_trial(bit_trial *trial, cudaStream_t stream) {
+  gs_cuda_wait(stream); /* after a failure, work on its memory may still be enqueued */
   gs_cuda_plan_destroy(trial->plan);
   if (trial->memory) cudaFree(trial->memory);
 }
@@ -151,10 +152,10 @@ static gs_status digest_of(gs_device *device, const bit_trial *trial, gs_queue q
   *refused = is_refusal(ran);
   if (*refused) return GS_OK;
   GS_TRY(gs_cuda_check_lt(device, ran, what));
-  cudaError_t code = cudaMemsetAsync(cuda->digests, 0, bytes, queue.stream);
-  if (code == cudaSuccess) code = gs_launch_digest(queue, &trial->product.c, cuda->digests);
+  cudaError_t code = cudaMemsetAsync(cuda->digest, 0, bytes, queue.stream);
+  if (code == cudaSuccess) code = gs_launch_digest(queue, &trial->product.c, cuda->digest);
   if (code == cudaSuccess) {
-    code = cudaMemcpyAsync(digest, cuda->digests, bytes, cudaMemcpyDeviceToHost, queue.stream);
+    code = cudaMemcpyAsync(digest, cuda->digest, bytes, cudaMemcpyDeviceToHost, queue.stream);
   }
   if (code == cudaSuccess) code = gs_cuda_wait(queue.stream);
   return gs_cuda_check(device, code, what);
@@ -268,7 +269,7 @@ static gs_status hold_race(gs_device *device, gs_cuda_plan *plan, const gs_cuda_
     status = trial.memory ? measure(&t, plan, &trial, results, found)
                           : take_first(&t, plan, results, found);
   }
-  close_trial(&trial);
+  close_trial(&trial, t.stream);
   if (t.start) cudaEventDestroy(t.start);
   if (t.stop) cudaEventDestroy(t.stop);
   return status;

@@ -13,7 +13,7 @@ static void destroy(gs_device *device) {
   cudaDeviceSynchronize();
   gs_cuda_plans_destroy(device);
   if (cuda->lt) cublasLtDestroy(cuda->lt);
-  if (cuda->digests) cudaFree(cuda->digests);
+  if (cuda->digest) cudaFree(cuda->digest);
   gs_cuda_streams_close(&cuda->streams);
   cudaGetLastError();
   free(cuda);
@@ -109,9 +109,8 @@ static const gs_device_ops cuda_ops = {
 static gs_status open_device(gs_cuda_device *cuda) {
   gs_device *device = &cuda->base;
   GS_TRY(gs_cuda_streams_open(device));
-  GS_TRY(gs_cuda_check(
-      device, cudaMalloc((void **)&cuda->digests, 2 * GS_CUDA_DIGESTS * sizeof *cuda->digests),
-      "allocating memory"));
+  GS_TRY(gs_cuda_check(device, cudaMalloc((void **)&cuda->digest, 2 * sizeof *cuda->digest),
+                       "allocating memory"));
   const cublasStatus_t code = cublasLtCreate(&cuda->lt);
   if (code == CUBLAS_STATUS_NOT_INITIALIZED) {
     return GS_FAIL_NATIVE(&device->error, GS_ERR_DEVICE, (int)code,

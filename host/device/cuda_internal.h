@@ -65,7 +65,7 @@ typedef struct gs_cuda_device {
   cublasLtHandle_t lt;
   gs_cuda_plan **plans; /* by hash, open addressing; NULL: free */
   size_t plan_count, plan_capacity;
-  uint64_t *digests; /* device memory: GS_CUDA_DIGESTS pairs */
+  uint64_t *digest; /* device memory: two numbers, to compare products by */
 } gs_cuda_device;
 
 static inline gs_cuda_device *gs_cuda(gs_device *device) { return (gs_cuda_device *)device; }
@@ -134,7 +134,6 @@ typedef struct gs_cuda_product {
 } gs_cuda_product;
 gs_status gs_cuda_multiply(gs_device *device, const gs_cuda_product *product, bool side);
 void gs_cuda_plans_destroy(gs_device *device);
-enum { GS_CUDA_DIGESTS = 16 };
 
 /* Where the f32 product of an f16 operation with slots goes, else the result itself. */
 gs_tensor gs_cuda_product_place(const gs_tensor *result, void *wide);

@@ -43,7 +43,6 @@ static size_t carve(const gs_cuda_device *cuda, gs_arena *arena, const gs_worksp
                     gs_cuda_workspace *w) {
   enum { STATS_UNITS = 192 };
   const int64_t steps = at_least_one(need->steps);
-  const int64_t window = at_least_one(need->window);
   const size_t replicas = (size_t)need->replicas;
   const size_t bytes = gs_dtype_bytes(need->dtype);
   const size_t sums = gs_column_sums_counters(need->columns, need->replicas);
@@ -66,8 +65,7 @@ static size_t carve(const gs_cuda_device *cuda, gs_arena *arena, const gs_worksp
   if (need->dtype == GS_F16) {
     const size_t layer = (size_t)(need->rows / steps * need->columns);
     w->product_main = gs_arena_take(arena, replicas * layer, sizeof(float));
-    w->product_side =
-        gs_arena_take(arena, replicas * (size_t)(window * need->weights), sizeof(float));
+    w->product_side = gs_arena_take(arena, replicas * (size_t)need->weights, sizeof(float));
   }
   if (need->recurrent) {
     w->shifted = gs_arena_take(arena, replicas * (size_t)(need->rows * need->columns), bytes);

@@ -113,8 +113,7 @@ typedef struct gs_workspace_need {
   int64_t weights;  /* elements of the largest weight matrix of one replica */
   int64_t elements; /* elements of the largest tensor with statistics, one replica and step */
   int64_t replicas;
-  int64_t steps;  /* T: rows are those of T steps; 1: no sequences */
-  int64_t window; /* most jobs of one weight_gradients call */
+  int64_t steps; /* T: rows are those of T steps; 1: no sequences */
   gs_dtype dtype;
   bool recurrent;  /* recurrent operations will be used */
   bool orthogonal; /* so will the orthogonal fill */

@@ -52,7 +52,6 @@ gs_workspace_need gs_mlp_need(const gs_network *network) {
                              .elements = weights > rows * columns ? weights : rows * columns,
                              .replicas = config->replicas,
                              .steps = 1,
-                             .window = network->mlp.window,
                              .dtype = config->dtype,
                              .recurrent = false,
                              .orthogonal = config->init.kind == GS_INIT_ORTHOGONAL};

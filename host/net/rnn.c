@@ -22,7 +22,6 @@ gs_workspace_need gs_rnn_need(const gs_network *network) {
                              .elements = weights > state ? weights : state,
                              .replicas = config->replicas,
                              .steps = config->seq_len,
-                             .window = 1,
                              .dtype = config->dtype,
                              .recurrent = true,
                              .orthogonal = config->init.kind == GS_INIT_ORTHOGONAL ||
