@@ -198,16 +198,20 @@ class Output(ProgramTest):
             params, summary, timing = cell["params"], cell["summary"], cell["timing"]
             row = rows[(str(params["depth"]), params["activation"], params["init"]["name"])]
             self.assertAlmostEqual(float(row[0]), summary["decades"]["p50"], delta=0.0051)
-            self.assertAlmostEqual(float(row[1]), summary["decades"]["p05"], delta=0.0051)
-            self.assertAlmostEqual(float(row[3]), summary["decades"]["p95"], delta=0.0051)
-            self.assertAlmostEqual(float(row[4]), summary["decades_per_layer"]["p50"], delta=0.000051)
-            self.assertEqual(row[5], summary["verdict"])
-            for text, key in ((row[6], "f16"), (row[7], "f32")):
+            low, high = row[1].split("..")
+            self.assertAlmostEqual(float(low), summary["decades"]["p05"], delta=0.0051)
+            self.assertAlmostEqual(float(high), summary["decades"]["p95"], delta=0.0051)
+            self.assertAlmostEqual(float(row[2]), summary["decades_per_layer"]["p50"], delta=0.000051)
+            self.assertEqual(row[3], summary["verdict"])
+            agreement = cell["agreement"]
+            self.assertEqual(agreement["verdict"], "as predicted")
+            self.assertAlmostEqual(float(row[4]), agreement["decades"]["z"], delta=0.051)
+            for text, key in ((row[5], "f16"), (row[6], "f32")):
                 lost = summary["first_layer_lost"]["delta"][key]
                 self.assertEqual(text, "-" if lost is None else str(lost))
-            number = float(row[8].rstrip("kMG")) * {"k": 1e3, "M": 1e6, "G": 1e9}.get(row[8][-1], 1)
+            number = float(row[7].rstrip("kMG")) * {"k": 1e3, "M": 1e6, "G": 1e9}.get(row[7][-1], 1)
             self.assertAlmostEqual(number / timing["samples_per_s"], 1, delta=0.01)
-            self.assertAlmostEqual(float(row[9].rstrip("%")) / 100, timing["fraction_of_floor"], delta=0.0051)
+            self.assertAlmostEqual(float(row[8].rstrip("%")) / 100, timing["fraction_of_floor"], delta=0.0051)
         self.assertEqual(lines[-1], f"results: {self.out}/results.json")
 
     def test_statistics_off(self):

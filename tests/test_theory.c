@@ -145,11 +145,11 @@ static void test_reach(void **state) {
                true);
   check_reason(gs_support_rnn(100, 64, GS_TANH, GS_INIT_NORMAL), GS_REASON_TIED_LINEAR, false);
   check_reason(gs_support_rnn(100, 64, GS_TANH, GS_INIT_NORMAL), GS_REASON_TIED, true);
-  check_reason(gs_support_rnn(100, 64, GS_RELU, GS_INIT_HE_NORMAL), GS_REASON_TIED_CORRELATED,
-               true);
-  config = gs_support_rnn(100, 64, GS_RELU, GS_INIT_HE_NORMAL);
+  check_reason(gs_support_rnn(1000, 64, GS_RELU, GS_INIT_HE_NORMAL), GS_REASON_TIED_LINEAR, true);
+  check_reason(gs_support_rnn(1000, 64, GS_RELU, GS_INIT_ORTHOGONAL), GS_REASON_TIED_LINEAR, false);
+  config = gs_support_rnn(1000, 64, GS_RELU, GS_INIT_HE_NORMAL);
   config.tied = false;
-  check_reason(config, GS_REASON_TIED_CORRELATED, false);
+  check_reason(config, GS_REASON_TIED_LINEAR, false);
 }
 
 static void check_whole(gs_config config) {

@@ -137,7 +137,7 @@ def damaged_copies(document):
         damaged = copy.deepcopy(small)
         change(damaged)
         return what, damaged
-    yield copy_with("another version", lambda d: d.update(schema=2))
+    yield copy_with("another version", lambda d: d.update(schema=1))
     yield copy_with("an unknown key", lambda d: d.update(extra=1))
     yield copy_with("a host name", lambda d: d["context"].update(host_name="x"))
     yield copy_with("a device without dtypes", lambda d: d["context"]["device"].pop("dtypes"))

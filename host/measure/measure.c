@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/agreement.h"
 #include "measure/cost.h"
 #include "measure/layers.h"
 #include "measure/summary.h"
@@ -113,6 +114,9 @@ static gs_status add_statistics(cJSON *record, gs_network *network,
   }
   if (status == GS_OK && !gs_json_add(record, "summary", summary)) status = out_of_memory(error);
   if (status == GS_OK) status = add_loss(summary, network, error);
+  if (status == GS_OK) {
+    status = gs_agreement_add(record, stats, config, options->max_points, error);
+  }
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) gs_quantity_stats_clear(&stats[q]);
   return status;
 }

@@ -65,6 +65,12 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   outcome->decades_p95 = number(decades, "p95");
   outcome->decades_per_layer = number(get(summary, "decades_per_layer"), "p50");
   copy_text(outcome->verdict, sizeof outcome->verdict, get(summary, "verdict"));
+  const cJSON *agreement = get(record, "agreement");
+  copy_text(outcome->agreement, sizeof outcome->agreement, get(agreement, "verdict"));
+  outcome->theory_z = number(get(agreement, "decades"), "z");
+  if (found == GS_CELL_OK) {
+    copy_text(outcome->reason, sizeof outcome->reason, get(agreement, "words"));
+  }
   const cJSON *lost = get(get(summary, "first_layer_lost"), "delta");
   outcome->lost_f16 = number(lost, "f16");
   outcome->lost_f32 = number(lost, "f32");

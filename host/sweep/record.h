@@ -30,12 +30,14 @@ enum { GS_REASON_BYTES = 160 };
  * NaN stands for a number the record does not have. */
 typedef struct gs_outcome {
   gs_cell_status status;
-  char reason[GS_REASON_BYTES]; /* the error, cut; empty when ok */
+  char reason[GS_REASON_BYTES]; /* the error, cut; when ok, what is not as predicted */
   double decades_p05;
   double decades_p50;
   double decades_p95;
   double decades_per_layer; /* median */
   char verdict[12];         /* empty without statistics */
+  char agreement[16];       /* with the theory; empty without statistics */
+  double theory_z;          /* standard errors between decades and the prediction */
   double lost_f16;          /* first layer or step of delta lost */
   double lost_f32;
   double samples_per_s;

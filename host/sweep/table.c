@@ -7,7 +7,7 @@
 #include "sweep/table_params.h"
 #include "sweep/text.h"
 
-enum { PAGE_COLUMNS = 110, RESULT_COLUMNS = 82 };
+enum { PAGE_COLUMNS = 110, RESULT_COLUMNS = 83 };
 
 typedef struct table_page {
   FILE *stream;
@@ -45,13 +45,14 @@ static void print_headings(const table_page *page) {
     if (page->params->varies[i]) width += page->params->width[i] + 2;
   }
   const bool mlp = page->params->model == GS_MLP;
-  (void)fprintf(page->stream, "%*s  %8s  %18s  %9s  %-9s  %12s  %9s  %5s\n", width, "", "decades",
-                "decades", "decades", "", mlp ? "layer lost" : "step lost", "samples", "of the");
+  (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s  %6s  %12s  %7s  %5s\n", width, "",
+                "decades", "decades", "decades", "", "theory", mlp ? "layer lost" : "step lost",
+                "samples", "of the");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
   }
-  (void)fprintf(page->stream, "  %8s  %18s  %9s  %-9s  %5s  %5s  %9s  %5s\n", "median",
-                "p05 .. p95", mlp ? "per layer" : "per step", "verdict", "f16", "f32", "per s",
+  (void)fprintf(page->stream, "  %7s  %16s  %8s  %-9s  %6s  %5s  %5s  %7s  %5s\n", "median",
+                "p05..p95", mlp ? "a layer" : "a step", "verdict", "z", "f16", "f32", "per s",
                 "floor");
 }
 
@@ -73,7 +74,7 @@ static const char *range_text(const gs_outcome *outcome, char text[2 * GS_NUMBER
   char low[GS_NUMBER_BYTES];
   char high[GS_NUMBER_BYTES];
   if (!isfinite(outcome->decades_p05) || !isfinite(outcome->decades_p95)) return strcpy(text, "-");
-  snprintf(text, 2 * GS_NUMBER_BYTES + 4, "%s .. %s", gs_text_fixed(outcome->decades_p05, 2, low),
+  snprintf(text, 2 * GS_NUMBER_BYTES + 4, "%s..%s", gs_text_fixed(outcome->decades_p05, 2, low),
            gs_text_fixed(outcome->decades_p95, 2, high));
   return text;
 }
@@ -84,15 +85,23 @@ static const char *share_text(double share, char text[GS_NUMBER_BYTES]) {
   return text;
 }
 
+/* The z of a cell that is as predicted; outside the theory's reach there is none. */
+static const char *theory_text(const gs_outcome *outcome, char text[GS_NUMBER_BYTES]) {
+  if (!outcome->agreement[0]) return strcpy(text, "-");
+  if (strcmp(outcome->agreement, "outside reach") == 0) return strcpy(text, "none");
+  if (strcmp(outcome->agreement, "off") == 0) return strcpy(text, "OFF");
+  return gs_text_fixed(outcome->theory_z, 1, text);
+}
+
 static void print_measured(const table_page *page, const gs_outcome *outcome) {
-  char texts[6][GS_NUMBER_BYTES];
+  char texts[7][GS_NUMBER_BYTES];
   char range[2 * GS_NUMBER_BYTES + 4];
   const char *verdict = outcome->verdict[0] ? outcome->verdict : "-";
-  (void)fprintf(page->stream, "  %8s  %18s  %9s  %s%-9s%s  %5s  %5s  %9s  %5s\n",
+  (void)fprintf(page->stream, "  %7s  %16s  %8s  %s%-9s%s  %6s  %5s  %5s  %7s  %5s\n",
                 gs_text_fixed(outcome->decades_p50, 2, texts[0]), range_text(outcome, range),
                 gs_text_fixed(outcome->decades_per_layer, 4, texts[1]),
                 verdict_colour(page, verdict), verdict, page->colour ? "\033[0m" : "",
-                gs_text_fixed(outcome->lost_f16, 0, texts[2]),
+                theory_text(outcome, texts[6]), gs_text_fixed(outcome->lost_f16, 0, texts[2]),
                 gs_text_fixed(outcome->lost_f32, 0, texts[3]),
                 gs_text_short(outcome->samples_per_s, texts[4]),
                 share_text(outcome->fraction_of_floor, texts[5]));
@@ -120,10 +129,29 @@ static gs_status print_row(const table_page *page, const gs_cell *cell, const gs
   return GS_OK;
 }
 
+/* How many cells are as predicted, and what is not about those that are off. */
+static void print_agreement(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes) {
+  int64_t counts[3] = {0}; /* as predicted, off, outside reach */
+  static const char *const names[] = {"as predicted", "off", "outside reach"};
+  for (int64_t i = 0; i < sweep->count; i++) {
+    for (int k = 0; k < 3; k++) counts[k] += strcmp(outcomes[i].agreement, names[k]) == 0;
+  }
+  if (counts[0] + counts[1] + counts[2] == 0) return;
+  (void)fprintf(stream, "theory: %lld cells as predicted, %lld off, %lld outside its reach\n",
+                (long long)counts[0], (long long)counts[1], (long long)counts[2]);
+  for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
+    char words[GS_REASON_BYTES];
+    if (strcmp(outcomes[i].agreement, "off") != 0) continue;
+    (void)fprintf(stream, "  off: %s: %s\n", sweep->cells[i].name,
+                  gs_text_printable(outcomes[i].reason, words, sizeof words));
+  }
+}
+
 static void print_legend(FILE *stream) {
   (void)fputs("\ndecades: log10 of the norm of delta, first layer or step over last, over replicas;"
-              " lost: where, going\nback, over half of delta would be zero or infinite in f16, f32;"
-              " floor: the least time a step can take here\n",
+              " z: standard errors\nfrom the predicted mean; lost: where, going back, over half of"
+              " delta would be zero or infinite in f16, f32;\nfloor: the least time a step can"
+              " take here\n",
               stream);
 }
 
@@ -145,6 +173,9 @@ gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *
       GS_TRY(print_row(&page, cell, &outcomes[i], error));
     }
   }
-  if (printed) print_legend(stream);
+  if (printed) {
+    print_legend(stream);
+    print_agreement(stream, sweep, outcomes);
+  }
   return GS_OK;
 }

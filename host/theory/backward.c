@@ -114,7 +114,7 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   gs_backward at = {.chain = chain, .i = i, .log_chi = NAN, .law = law};
   at.log_delta = log_elements(config, i) + link->m.log_m1 + log_loss(config, link);
   const noise own = noise_at(&at, i, 0, 0, 0);
-  at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean};
+  at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean, 0, 0};
   at.carry = at.carried = 1;
   at.last = at.norm;
   at.largest_variance = 0; /* the loss's layer has no ratio */
@@ -123,9 +123,19 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   return at;
 }
 
+/* What steps that share W have in common: the noise of this step (ratio, and |h|^2
+ * that weighs f) repeats in all steps above, whose states correlate with its by c. */
+static double repeated(const gs_backward_state *state, const gs_link *link, const noise *own,
+                       double f) {
+  const double sum = state->steps * own->ratio.pair +
+                     (state->through + state->steps * f) * own->with_h.pair +
+                     state->through * f * link->noise_h.pair;
+  return fmax(2 * sum, 0); /* below 0 by the first order's error alone */
+}
+
 /* One state a point further back; carry: the share of eps that comes from above. */
 static void move(gs_backward_state *state, const gs_link *above, const gs_link *link,
-                 const noise *own, double carry) {
+                 const noise *own, double carry, bool tied) {
   const double T = state->reach;
   const double f = carry * above->share * T;
   const double c2 = carry * carry;
@@ -137,6 +147,14 @@ static void move(gs_backward_state *state, const gs_link *above, const gs_link *
   n->pair = c2 * (n->pair + T * T * above->input.pair) + own->ratio.pair +
             f * f * link->noise_h.pair + 2 * f * own->with_h.pair;
   state->reach = link->m.gain_m1 + f * link->m.gain_V;
+  if (!tied) return;
+  state->steps *= carry;
+  state->through *= carry;
+  const double more = repeated(state, link, own, f);
+  n->own += more;
+  n->pair += more;
+  state->steps += 1;
+  state->through += f;
 }
 
 void gs_backward_step(gs_backward *at) {
@@ -164,8 +182,9 @@ void gs_backward_step(gs_backward *at) {
   if (at->alignment > 0) at->aligned += log(grown);
   at->carry = carry;
   at->carried *= carry;
-  move(&at->norm, above, link, &own, carry);
-  move(&at->ratio, above, link, &own, carry);
+  const bool tied = config->model == GS_RNN && config->tied;
+  move(&at->norm, above, link, &own, carry, tied);
+  move(&at->ratio, above, link, &own, carry, tied);
   at->rho2 = next_rho2(link, n, orthogonal, rho2);
   at->i = i;
 }

@@ -86,6 +86,31 @@ static double log_add(double a, double b) {
   return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
 }
 
+/* Variance of the cosine of two examples' h below point i: handed on from the
+ * cosine of their z, and new from the finite number of units. 0 where the two are
+ * alike. */
+static double scatter(const walk *w, int64_t i, const gs_link *below) {
+  if (!below) return 0;
+  const gs_pair_moments *pair = &below->pair;
+  const double n = (double)gs_chain_units(w->config, i - 1);
+  const int64_t larger = gs_chain_orthogonal(w->config, i - 1);
+  const double apart = fmax(1 - pair->hh * pair->hh, 0);
+  const double log_ratio = below->log_q + below->m.log_m1 - below->m.log_V;
+  const double handed = pair->dd * exp(fmin(log_ratio, 0)); /* d hh/d c, at most 1 */
+  const double fixed = larger ? below->share * below->share * handed * handed / (double)larger : 0;
+  return handed * handed * below->c_var +
+         fmax((pair->h2h2 - pair->hh * pair->hh) / n - fixed, 0) * apart;
+}
+
+/* A correlation that varies by c_var: E f(z_a) g(z_b) is larger by half its second
+ * derivative, which for squares f = phi^2 is that of 2 (d ln E f/d ln q)^2 c^2. */
+static void widen(gs_link *link) {
+  const double v = 2 * link->c_var;
+  link->pair.h2h2 += v * link->m.gain_V * link->m.gain_V;
+  link->pair.d2d2 += v * link->m.gain_m1 * link->m.gain_m1;
+  link->pair.h2d2 += v * link->m.gain_V * link->m.gain_m1;
+}
+
 /* q, its share from below and the correlation of examples. `below` is NULL for
  * the first point. */
 static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link) {
@@ -105,6 +130,7 @@ static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link)
   link->mean_q = below ? link->share * (below->mean_h + 0.5 * (1 - link->share) * below->h.own) : 0;
   const double inputs = (double)(mlp ? w->config->widths[0] : w->config->input);
   const double f2 = link->share * link->share;
+  link->c_var = new_share * new_share / inputs + f2 * scatter(w, i, below);
   const gs_spread before = below ? below->h : (gs_spread){0, 0};
   link->input = (gs_spread){new_share * new_share * 2 / inputs, 0};
   link->mean_q -= 0.5 * link->input.own;
@@ -153,6 +179,7 @@ static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   look_up(w->moments[table], table ? NULL : below, link);
   if (w->config->batch > 1 || w->config->model == GS_RNN) {
     link->pair = gs_pair_table_at(w->pairs[table], link->log_q, link->c);
+    widen(link);
   } else {
     link->pair = (gs_pair_moments){1, 1, 1, 1, 1};
   }

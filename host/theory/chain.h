@@ -17,7 +17,8 @@
 typedef struct gs_link {
   double log_q;
   double share; /* of q that W h^{l-1} brings (mlp, first layer: W x) */
-  double c;     /* correlation of two examples' z */
+  double c;     /* correlation of two examples' z; of a tied rnn also of two steps' */
+  double c_var; /* its variance at finite width */
   gs_moments m;
   double curve_V; /* second derivatives of ln V and ln m1 by ln q */
   double curve_m1;

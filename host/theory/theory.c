@@ -198,25 +198,24 @@ static bool homogeneous_exactly(gs_activation phi) {
 
 static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theory) {
   const double heavy = 0.5;
-  const double linear = 0.1;
   const double apart = 1;
-  const double correlated = 0.1;
   const double aligned = 1;
   const int64_t narrow = 16;
   const gs_config *config = chain->config;
-  const gs_moments *deep = &chain->links[chain->points - 1].m;
   const bool exact_laws = gs_chain_exact(config) && homogeneous_exactly(config->activation) &&
                           homogeneous_exactly(config->output_activation);
   const bool tied = config->model == GS_RNN && config->tied && chain->points > 1;
-  const double curved = exp(deep->log_m2 - 2 * deep->log_m1) - 1; /* 0: phi' is constant */
+  /* what of delta's square each step makes anew; where it is little, delta turns to
+   * W's own directions before it is forgotten, for these take sqrt(n) steps to show */
+  const double fresh = 1 - chain->links[chain->points - 1].pair.dd;
   const double T = (double)chain->points;
+  const double n = (double)config->hidden;
   const gs_spread spread = end->ratio.noise;
   bool *why = theory->reasons;
   why[GS_REASON_LOSS] = config->loss == GS_LOSS_MSE;
   why[GS_REASON_TIED] = tied;
-  why[GS_REASON_TIED_LINEAR] = tied && curved < linear && T * T > (double)config->hidden &&
-                               config->init.kind != GS_INIT_ORTHOGONAL;
-  why[GS_REASON_TIED_CORRELATED] = tied && chain->links[chain->points - 1].c > correlated;
+  why[GS_REASON_TIED_LINEAR] =
+      tied && T * T > n && !(fresh * fresh * n > 1) && config->init.kind != GS_INIT_ORTHOGONAL;
   why[GS_REASON_HEAVY_TAILS] = !exact_laws && !(end->largest_variance <= heavy);
   why[GS_REASON_ALIGNED] = !(end->aligned <= aligned);
   why[GS_REASON_NARROW] = !exact_laws && narrowest(config) < narrow;

@@ -24,9 +24,6 @@ typedef enum gs_reach {
     "the gradient of the mse loss depends on the network: offsets of up to 0.5 log10 L decades")   \
   X(GS_REASON_TIED_LINEAR, "tied_linear", true,                                                    \
     "a tied and nearly linear rnn follows its own spectral radius after about sqrt(n) steps")      \
-  X(GS_REASON_TIED_CORRELATED, "tied_correlated", true,                                            \
-    "tied weights and states of different steps that are alike: W acts as one fixed matrix, sd "   \
-    "is several times larger")                                                                     \
   X(GS_REASON_HEAVY_TAILS, "heavy_tails", true,                                                    \
     "few units carry the gradient (kappa/n over 1/2): means are made by rare networks")            \
   X(GS_REASON_ALIGNED, "aligned", true,                                                            \
@@ -35,7 +32,7 @@ typedef enum gs_reach {
   X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
     "identity weights are not random: only special cases are known")                               \
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
-    "tied weights: steps are taken as independent for typical and sd")                             \
+    "tied weights: what repeats from step to step is counted to first order, in sd alone")         \
   X(GS_REASON_BATCH, "batch_spread", false,                                                        \
     "examples of the batch drift apart: sd is mostly good to 20 %, at worst to a factor of two")
 

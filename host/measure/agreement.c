@@ -1,0 +1,172 @@
+/* Judging a cell: its decades, and every norm along the axis. */
+#include "measure/agreement.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "measure/layers.h"
+#include "measure/sample.h"
+#include "measure/summary.h"
+
+const char *gs_agreement_name(gs_agreement_verdict verdict) {
+  static const char *const names[] = {"as predicted", "off", "outside reach"};
+  return names[verdict];
+}
+
+/* ---- measuring and judging ---- */
+
+static gs_status measure(const double *values, int64_t networks, bool median, gs_measured *measured,
+                         gs_error *error) {
+  gs_sample sample;
+  GS_TRY(gs_sample_of(values, (size_t)networks, &sample, error));
+  *measured = (gs_measured){.networks = networks,
+                            .finite = sample.count,
+                            .centre = median ? sample.p50 : sample.mean,
+                            .sd = sample.sd,
+                            .median = median};
+  return GS_OK;
+}
+
+typedef struct comparison {
+  const gs_config *config;
+  const gs_theory *theory;
+  gs_allowance allowance;
+  bool median;    /* heavy tails: a mean of logarithms may still be a rare network's */
+  double *values; /* [R] */
+} comparison;
+
+static gs_status judge_decades(const comparison *c, const gs_quantity_stats *delta,
+                               gs_agreement *made, gs_error *error) {
+  const double edge = 1.6448536269514722; /* of a normal's middle 90 % */
+  const gs_theory *theory = c->theory;
+  const int64_t R = c->config->replicas;
+  const gs_predicted predicted = {theory->decades_rms, theory->decades_typical, theory->decades_sd};
+  int64_t inside = 0;
+  gs_decades_of(delta, R, c->values);
+  GS_TRY(measure(c->values, R, c->median, &made->decades, error));
+  made->of_decades = gs_judge(&made->decades, &predicted, &c->allowance);
+  const double half = edge * predicted.sd + c->allowance.fixed;
+  for (int64_t r = 0; r < R; r++) inside += fabs(c->values[r] - predicted.typical) <= half;
+  made->in_band = (double)inside / (double)R;
+  return GS_OK;
+}
+
+/* NaN counts as the worst there is. */
+static bool worse(const gs_judgement *a, const gs_judgement *b) {
+  if (a->lost != b->lost) return a->lost;
+  if (isnan(b->excess)) return false;
+  return isnan(a->excess) || a->excess > b->excess ||
+         (a->excess == b->excess && fabs(a->z) > fabs(b->z));
+}
+
+static gs_status judge_series(const comparison *c, const gs_quantity_stats *stats,
+                              const gs_theory_series *series, int64_t *worst,
+                              gs_judgement *of_worst, gs_error *error) {
+  const int64_t R = c->config->replicas;
+  *worst = -1;
+  if (stats->points != series->points) return GS_OK;
+  for (int64_t i = 0; i < series->points; i++) {
+    const gs_predicted predicted = {series->rms[i], series->typical[i], series->sd[i]};
+    if (isnan(predicted.typical)) continue; /* not predicted */
+    gs_measured measured;
+    for (int64_t r = 0; r < R; r++) c->values[r] = gs_stats_log10_norm(&stats->stats[i * R + r]);
+    GS_TRY(measure(c->values, R, c->median, &measured, error));
+    const gs_judgement judgement = gs_judge(&measured, &predicted, &c->allowance);
+    if (*worst >= 0 && !worse(&judgement, of_worst)) continue;
+    *worst = i;
+    *of_worst = judgement;
+  }
+  return GS_OK;
+}
+
+/* ---- the verdict and its words ---- */
+
+/* Native range is predicted only as far as it is extended range. */
+static bool leaves_native(const gs_quantity_stats *stats, const gs_config *config) {
+  if (config->range != GS_RANGE_NATIVE) return false;
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    for (int64_t i = 0; i < stats[q].points * config->replicas; i++) {
+      const gs_stats *s = &stats[q].stats[i];
+      if (s->subnormal + s->nan + s->inf > 0 || !(s->max_abs > 0)) return true;
+    }
+  }
+  return false;
+}
+
+static void say_norm(const char *what, const gs_judgement *j, const gs_measured *measured,
+                     char *words) {
+  if (j->lost) {
+    snprintf(words, GS_AGREEMENT_WORDS, "%s: zero, infinite or NaN against the prediction", what);
+    if (measured && measured->finite < measured->networks) {
+      snprintf(words, GS_AGREEMENT_WORDS, "%s: zero, infinite or NaN in %lld of %lld networks",
+               what, (long long)(measured->networks - measured->finite),
+               (long long)measured->networks);
+    }
+    return;
+  }
+  snprintf(words, GS_AGREEMENT_WORDS, "%s: %.3g %s the prediction, %.1f standard errors", what,
+           fabs(j->difference), j->difference < 0 ? "below" : "above", fabs(j->z));
+}
+
+/* What is off, the plainest first; false when nothing is. */
+static bool say_off(const gs_agreement *made, const gs_config *config, int64_t points,
+                    char *words) {
+  const double limit = gs_judge_limit(points);
+  const char *axis = config->model == GS_MLP ? "layer" : "step";
+  if (!gs_judgement_agrees(&made->of_decades, gs_judge_limit(1))) {
+    say_norm("decades", &made->of_decades, &made->decades, words);
+    return true;
+  }
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    char what[64];
+    if (made->worst[q] < 0 || gs_judgement_agrees(&made->of_worst[q], limit)) continue;
+    snprintf(what, sizeof what, "norm of %s at %s %lld", gs_quantity_name((gs_quantity)q), axis,
+             (long long)made->worst[q] + 1);
+    say_norm(what, &made->of_worst[q], NULL, words);
+    return true;
+  }
+  if (!made->of_decades.sd_agrees) {
+    snprintf(words, GS_AGREEMENT_WORDS, "sd of decades: %.3g times the prediction",
+             made->of_decades.sd_ratio);
+    return true;
+  }
+  return false;
+}
+
+static void conclude(const comparison *c, const gs_quantity_stats *stats, gs_agreement *made) {
+  made->verdict = GS_AS_PREDICTED;
+  made->words[0] = '\0';
+  if (c->theory->reach == GS_REACH_OUTSIDE) {
+    made->verdict = GS_OUTSIDE_REACH;
+    for (int r = 0; r < GS_REASON_COUNT; r++) {
+      if (!c->theory->reasons[r] || !gs_reason_outside((gs_reason)r)) continue;
+      snprintf(made->words, sizeof made->words, "%s", gs_reason_words((gs_reason)r));
+      return;
+    }
+  } else if (leaves_native(stats, c->config)) {
+    made->verdict = GS_OUTSIDE_REACH;
+    snprintf(made->words, sizeof made->words,
+             "native range: norms under- or overflow, which is not predicted");
+  } else if (say_off(made, c->config, c->theory->points, made->words)) {
+    made->verdict = GS_OFF;
+  }
+}
+
+gs_status gs_agreement_of(const gs_quantity_stats stats[GS_QUANTITY_COUNT], const gs_config *config,
+                          const gs_theory *theory, gs_agreement *agreement, gs_error *error) {
+  comparison c = {.config = config,
+                  .theory = theory,
+                  .allowance = gs_allowance_of(config, theory),
+                  .median = theory->reasons[GS_REASON_HEAVY_TAILS],
+                  .values = calloc((size_t)config->replicas, sizeof *c.values)};
+  if (!c.values) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the verdict");
+  *agreement = (gs_agreement){0};
+  gs_status status = judge_decades(&c, &stats[GS_DELTA], agreement, error);
+  for (int q = 0; status == GS_OK && q < GS_QUANTITY_COUNT; q++) {
+    status = judge_series(&c, &stats[q], &theory->series[q], &agreement->worst[q],
+                          &agreement->of_worst[q], error);
+  }
+  if (status == GS_OK) conclude(&c, stats, agreement);
+  free(c.values);
+  return status;
+}

@@ -1,0 +1,41 @@
+/* The record's "theory" and "agreement": what was predicted for the cell, how far
+ * the measurement is from it, and one of three verdicts. */
+#ifndef GS_MEASURE_AGREEMENT_H
+#define GS_MEASURE_AGREEMENT_H
+
+#include "base/json.h"
+#include "theory/judge.h"
+
+typedef enum gs_agreement_verdict {
+  GS_AS_PREDICTED,
+  GS_OFF,           /* more than chance and the theory's own error explain */
+  GS_OUTSIDE_REACH, /* the theory says itself that it does not hold here */
+  GS_AGREEMENT_VERDICT_COUNT
+} gs_agreement_verdict;
+const char *gs_agreement_name(gs_agreement_verdict verdict);
+
+enum { GS_AGREEMENT_WORDS = 200 };
+
+typedef struct gs_agreement {
+  gs_agreement_verdict verdict;
+  char words[GS_AGREEMENT_WORDS]; /* what is off, or why it is outside reach; else empty */
+  gs_measured decades;
+  gs_judgement of_decades;
+  double in_band; /* share of networks between the predicted 5th and 95th percentile */
+  /* of each quantity the norm that is furthest off, and its point (0-based; -1: there
+   * is no such quantity or it is not predicted) */
+  int64_t worst[GS_QUANTITY_COUNT];
+  gs_judgement of_worst[GS_QUANTITY_COUNT];
+} gs_agreement;
+
+/* stats: every quantity's, points 0 where absent, of a step with this configuration.
+ * Errors: GS_ERR_MEMORY. */
+gs_status gs_agreement_of(const gs_quantity_stats stats[GS_QUANTITY_COUNT], const gs_config *config,
+                          const gs_theory *theory, gs_agreement *agreement, gs_error *error);
+
+/* Adds both objects to the record (results/README.md has the fields); axes longer
+ * than max_points are thinned. Errors: GS_ERR_MEMORY. */
+gs_status gs_agreement_add(cJSON *record, const gs_quantity_stats stats[GS_QUANTITY_COUNT],
+                           const gs_config *config, int64_t max_points, gs_error *error);
+
+#endif
