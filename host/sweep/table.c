@@ -7,7 +7,7 @@
 #include "sweep/table_params.h"
 #include "sweep/text.h"
 
-enum { PAGE_COLUMNS = 110, RESULT_COLUMNS = 83 };
+enum { PAGE_COLUMNS = 110, RESULT_COLUMNS = 82 };
 
 typedef struct table_page {
   FILE *stream;
@@ -45,13 +45,13 @@ static void print_headings(const table_page *page) {
     if (page->params->varies[i]) width += page->params->width[i] + 2;
   }
   const bool mlp = page->params->model == GS_MLP;
-  (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s  %6s  %12s  %7s  %5s\n", width, "",
+  (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s  %5s  %12s  %7s  %5s\n", width, "",
                 "decades", "decades", "decades", "", "theory", mlp ? "layer lost" : "step lost",
                 "samples", "of the");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
   }
-  (void)fprintf(page->stream, "  %7s  %16s  %8s  %-9s  %6s  %5s  %5s  %7s  %5s\n", "median",
+  (void)fprintf(page->stream, "  %7s  %16s  %8s  %-9s  %5s  %5s  %5s  %7s  %5s\n", "median",
                 "p05..p95", mlp ? "a layer" : "a step", "verdict", "z", "f16", "f32", "per s",
                 "floor");
 }
@@ -97,7 +97,7 @@ static void print_measured(const table_page *page, const gs_outcome *outcome) {
   char texts[7][GS_NUMBER_BYTES];
   char range[2 * GS_NUMBER_BYTES + 4];
   const char *verdict = outcome->verdict[0] ? outcome->verdict : "-";
-  (void)fprintf(page->stream, "  %7s  %16s  %8s  %s%-9s%s  %6s  %5s  %5s  %7s  %5s\n",
+  (void)fprintf(page->stream, "  %7s  %16s  %8s  %s%-9s%s  %5s  %5s  %5s  %7s  %5s\n",
                 gs_text_fixed(outcome->decades_p50, 2, texts[0]), range_text(outcome, range),
                 gs_text_fixed(outcome->decades_per_layer, 4, texts[1]),
                 verdict_colour(page, verdict), verdict, page->colour ? "\033[0m" : "",

@@ -28,7 +28,10 @@
  *   1 + D_l / share_l = (1 + 2 d ln m1/d ln q + gain_V^2 V/(q m1) D_{l+1}) / r_l
  *
  * (0 for relu and linear layers; for the nearly linear it adds up over layers;
- * where phi has a large mean, D may grow to n: then delta lies along h). */
+ * where phi has a large mean, D may grow to n: then delta lies along h). (4) Steps of a
+ * tied rnn share W as examples of a batch do: the noise of step s correlates with that
+ * of every later step by the covariance `pair` of step s, for with new inputs at each
+ * step z_s and z_t correlate by the c of the earlier. */
 #include "theory/backward.h"
 
 #include <math.h>

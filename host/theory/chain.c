@@ -4,7 +4,8 @@
  * W are): relative variance (E phi^4 / V^2 - 1)/n. It moves the next q by its
  * share, and that moves the next |h|^2 by d ln V/d ln q. Orthogonal weights fix
  * |z|^2, which takes 2 (d ln V/d ln q)^2 / N away (regression on |z|^2). Means are
- * carried to the same order: E f(x) = f(E x) + f''/2 Var x for every f on the way. */
+ * carried to the same order: E f(x) = f(E x) + f''/2 Var x for every f on the way.
+ * Of two examples, or steps of a tied rnn, the cosine of h varies too. */
 #include "theory/chain.h"
 
 #include <math.h>
@@ -138,7 +139,7 @@ static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link)
 }
 
 /* Spread and mean of ln |h|^2. */
-static void leave(walk *w, int64_t i, gs_link *link) {
+static void leave(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   const gs_config *config = w->config;
   const double n = (double)gs_chain_units(config, i);
   const gs_activation phi = gs_chain_activation(config, i);
@@ -153,7 +154,13 @@ static void leave(walk *w, int64_t i, gs_link *link) {
   }
   const double pair = (link->pair.h2h2 - 1) / n - fixed * g2 * link->c * link->c;
   link->noise_h = (gs_spread){law.variance, pair};
-  link->h = (gs_spread){g2 * link->q.own + law.variance, g2 * link->q.pair + pair};
+  double again = 0; /* with tied weights the noise of |h|^2 repeats from step to step */
+  if (config->model == GS_RNN && config->tied) {
+    const double carried = below ? link->m.gain_V * link->share * below->repeated : 0;
+    again = fmax(2 * carried, 0);
+    link->repeated = carried + pair;
+  }
+  link->h = (gs_spread){g2 * link->q.own + law.variance + again, g2 * link->q.pair + pair + again};
   link->mean_h = link->m.gain_V * link->mean_q + 0.5 * link->curve_V * link->q.own + law.mean +
                  gs_chain_sphere(config, i, link->share, link->m.gain_V, link->curve_V);
 }
@@ -183,7 +190,7 @@ static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   } else {
     link->pair = (gs_pair_moments){1, 1, 1, 1, 1};
   }
-  leave(w, i, link);
+  leave(w, i, below, link);
 }
 
 /* ---- the walk ---- */

@@ -28,6 +28,7 @@ typedef struct gs_link {
   gs_spread q;       /* of ln q altogether */
   gs_spread noise_h; /* of ln |h|^2 at given q */
   gs_spread h;       /* of ln |h|^2 altogether */
+  double repeated;   /* tied rnn: covariance of ln |h|^2 with the next step's noise_h */
   double mean_q;
   double mean_h;
 } gs_link;

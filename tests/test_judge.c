@@ -1,0 +1,184 @@
+/* The arithmetic of verdicts, on numbers made by hand; and when a cell is outside the
+ * theory's reach. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/agreement.h"
+#include "support_network.h"
+
+static gs_device *device;
+
+static const gs_allowance NONE = {0, 0, 0, 1};
+
+static gs_judgement judge(int64_t networks, double centre, double sd, double typical,
+                          double sigma) {
+  const gs_measured measured = {networks, networks, centre, sd, false};
+  const gs_predicted predicted = {typical, typical, sigma};
+  return gs_judge(&measured, &predicted, &NONE);
+}
+
+static void near(double value, double expected) {
+  assert_true(fabs(value - expected) <= 1e-12 * fmax(1, fabs(expected)));
+}
+
+static void test_standard_error(void **state) {
+  (void)state;
+  gs_judgement j = judge(16, 1.5, 0.4, 1, 0.4); /* both agree: sd / sqrt(R) */
+  near(j.standard_error, 0.1);
+  near(j.z, 5);
+  near(j.excess, 5);
+  j = judge(16, 1, 0, 1.5, 0.4); /* alike by chance: the prediction's */
+  near(j.standard_error, 0.1);
+  near(j.z, -5);
+  j = judge(16, 1, 0.8, 1, 0.4); /* wider: pooled, sqrt((0.16 + 15 * 0.64)/16)/4 */
+  near(j.standard_error, sqrt((0.16 + 15 * 0.64) / 16) / 4);
+  j = judge(1, 1.8, 0, 1, 0.4);
+  near(j.z, 2);
+  assert_true(isnan(j.sd_ratio) && j.sd_agrees);
+}
+
+static void test_allowance(void **state) {
+  (void)state;
+  const gs_measured measured = {16, 16, 2, 0.4, false};
+  const gs_predicted predicted = {1.5, 1, 0.4}; /* rms, typical, sd */
+  const gs_allowance some = {0.2, 0.5, 0.1, 1};
+  gs_judgement j = gs_judge(&measured, &predicted, &some);
+  near(j.allowance, 0.2 * 0.5 + 0.5 * 0.4 + 0.1);
+  near(j.z, 10);
+  near(j.excess, (1 - 0.4) / 0.1);
+  assert_true(gs_judgement_agrees(&j, 6.01));
+  assert_false(gs_judgement_agrees(&j, 5.99));
+  const gs_measured close = {16, 16, 1.3, 0.4, false};
+  j = gs_judge(&close, &predicted, &some);
+  near(j.excess, 0);
+  assert_true(gs_judgement_agrees(&j, 0));
+}
+
+static void test_median(void **state) {
+  (void)state;
+  const gs_measured measured = {16, 16, 1.5, 0.4, true};
+  const gs_predicted predicted = {1, 1, 0.4};
+  const gs_judgement j = gs_judge(&measured, &predicted, &NONE);
+  near(j.standard_error, 0.1 * sqrt(M_PI / 2));
+}
+
+/* Limits of s/sigma: chi-square's quantiles for 4 standard deviations, k = 15: about
+ * 0.37 and 1.83; k = 999: 0.913 and 1.092. */
+static void test_sd(void **state) {
+  (void)state;
+  assert_true(judge(16, 0, 1.75, 0, 1).sd_agrees);
+  assert_false(judge(16, 0, 1.90, 0, 1).sd_agrees);
+  assert_true(judge(16, 0, 0.40, 0, 1).sd_agrees);
+  assert_false(judge(16, 0, 0.34, 0, 1).sd_agrees);
+  assert_true(judge(1000, 0, 1.08, 0, 1).sd_agrees);
+  assert_false(judge(1000, 0, 1.11, 0, 1).sd_agrees);
+  assert_false(judge(1000, 0, 0.90, 0, 1).sd_agrees);
+  assert_true(judge(2, 0, 0, 0, 1).sd_agrees); /* two may well be alike */
+  assert_false(judge(2, 0, 5, 0, 1).sd_agrees);
+  assert_false(judge(16, 0, (double)NAN, 0, 1).sd_agrees);
+}
+
+static void test_lost(void **state) {
+  (void)state;
+  const gs_predicted zero = {-INFINITY, -INFINITY, NAN};
+  const gs_predicted some = {1, 1, 0.4};
+  const gs_measured none = {8, 0, NAN, NAN, false};
+  const gs_measured most = {8, 7, 1, 0.4, false};
+  gs_judgement j = gs_judge(&none, &zero, &NONE); /* zero as it should be */
+  assert_true(gs_judgement_agrees(&j, 1));
+  j = gs_judge(&most, &zero, &NONE);
+  assert_false(gs_judgement_agrees(&j, 1e9));
+  j = gs_judge(&none, &some, &NONE);
+  assert_false(gs_judgement_agrees(&j, 1e9));
+  j = gs_judge(&most, &some, &NONE);
+  assert_true(j.lost && !gs_judgement_agrees(&j, 1e9));
+}
+
+static void test_nan(void **state) {
+  (void)state;
+  gs_judgement j = judge(8, (double)NAN, 0.4, 1, 0.4);
+  assert_false(gs_judgement_agrees(&j, 1e9));
+  j = judge(8, 1, 0.4, (double)NAN, 0.4);
+  assert_false(gs_judgement_agrees(&j, 1e9));
+  j = judge(8, 1, 0.4, 1, (double)NAN);
+  assert_false(gs_judgement_agrees(&j, 1e9));
+}
+
+static void test_limit(void **state) {
+  (void)state;
+  const int64_t counts[] = {1, 100, 16384};
+  const double limits[] = {4.2919, 5.2565, 6.1498};
+  for (int i = 0; i < 3; i++) {
+    const double limit = gs_judge_limit(counts[i]);
+    assert_true(fabs(limit - limits[i]) <= 1e-3);
+    /* the worst of that many normal numbers is rarely beyond it */
+    assert_true((double)counts[i] * erfc(limit / sqrt(2)) <= 1e-4);
+  }
+}
+
+/* ---- whole cells ---- */
+
+/* Clears the config. */
+static void check_cell(gs_config config, gs_agreement_verdict verdict, const char *words) {
+  gs_error error = {0};
+  gs_theory theory;
+  gs_agreement made;
+  gs_quantity_stats stats[GS_QUANTITY_COUNT];
+  config.replicas = 16;
+  config.stats = GS_STATS_NORMS;
+  gs_network *network = gs_support_network(device, &config, false);
+  gs_support_step(network, true);
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) stats[q] = gs_support_stats(network, (gs_quantity)q);
+  gs_support_ok(gs_theory_of(&config, &theory, &error), &error);
+  gs_support_ok(gs_agreement_of(stats, &config, &theory, &made, &error), &error);
+  print_message("  %s: %s\n", gs_agreement_name(made.verdict), made.words);
+  assert_int_equal(made.verdict, verdict);
+  assert_non_null(strstr(made.words, words));
+  assert_true(made.in_band >= 0 && made.in_band <= 1);
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) gs_quantity_stats_clear(&stats[q]);
+  gs_theory_clear(&theory);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+static void test_reach(void **state) {
+  (void)state;
+  check_cell(gs_support_mlp(1, 64, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_AS_PREDICTED, "");
+  check_cell(gs_support_mlp(20, 64, GS_IDENTITY, GS_INIT_ORTHOGONAL), GS_AS_PREDICTED, "");
+  check_cell(gs_support_rnn(20, 64, GS_RELU, GS_INIT_IDENTITY), GS_AS_PREDICTED, "");
+  check_cell(gs_support_rnn(20, 64, GS_TANH, GS_INIT_IDENTITY), GS_OUTSIDE_REACH, "identity");
+  check_cell(gs_support_mlp(10, 8, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_OUTSIDE_REACH, "fewer than");
+  check_cell(gs_support_mlp(10, 64, GS_SOFTSIGN, GS_INIT_NORMAL), GS_OUTSIDE_REACH, "rare");
+  gs_config config = gs_support_mlp(5, 64, GS_RELU, GS_INIT_HE_NORMAL);
+  config.loss = GS_LOSS_MSE;
+  check_cell(config, GS_OUTSIDE_REACH, "mse");
+}
+
+/* In native range a network is judged as long as it stays there. */
+static void test_native(void **state) {
+  (void)state;
+  gs_config config = gs_support_mlp(20, 64, GS_SIGMOID, GS_INIT_XAVIER_NORMAL);
+  config.range = GS_RANGE_NATIVE;
+  check_cell(config, GS_AS_PREDICTED, "");
+  config = gs_support_mlp(100, 64, GS_SIGMOID, GS_INIT_XAVIER_NORMAL);
+  config.range = GS_RANGE_NATIVE;
+  check_cell(config, GS_OUTSIDE_REACH, "native");
+}
+
+static int setup(void **state) {
+  gs_support_open_device(state);
+  device = *state;
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_standard_error), cmocka_unit_test(test_allowance),
+      cmocka_unit_test(test_median),         cmocka_unit_test(test_sd),
+      cmocka_unit_test(test_lost),           cmocka_unit_test(test_nan),
+      cmocka_unit_test(test_limit),          cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_native),
+  };
+  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+}
