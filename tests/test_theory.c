@@ -141,6 +141,8 @@ static void test_reach(void **state) {
   check_reason(gs_support_mlp(10, 64, GS_SOFTSIGN, GS_INIT_NORMAL), GS_REASON_HEAVY_TAILS, true);
   check_reason(gs_support_mlp(100, 64, GS_SOFTPLUS, GS_INIT_HE_NORMAL), GS_REASON_ALIGNED, true);
   check_reason(gs_support_mlp(100, 64, GS_SIGMOID, GS_INIT_HE_NORMAL), GS_REASON_ALIGNED, false);
+  check_reason(gs_support_mlp(30, 64, GS_SILU, GS_INIT_HE_NORMAL), GS_REASON_SENSITIVE, true);
+  check_reason(gs_support_mlp(30, 64, GS_ELU, GS_INIT_HE_NORMAL), GS_REASON_SENSITIVE, false);
   check_reason(gs_support_rnn(100, 64, GS_IDENTITY, GS_INIT_XAVIER_NORMAL), GS_REASON_TIED_LINEAR,
                true);
   check_reason(gs_support_rnn(100, 64, GS_TANH, GS_INIT_NORMAL), GS_REASON_TIED_LINEAR, false);

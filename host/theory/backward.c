@@ -185,6 +185,7 @@ void gs_backward_step(gs_backward *at) {
   if (at->alignment > 0) at->aligned += log(grown);
   at->carry = carry;
   at->carried *= carry;
+  at->sensitive = fmax(at->sensitive, at->ratio.reach * at->ratio.reach * above->q.own);
   const bool tied = config->model == GS_RNN && config->tied;
   move(&at->norm, above, link, &own, carry, tied);
   move(&at->ratio, above, link, &own, carry, tied);

@@ -26,6 +26,7 @@ typedef struct gs_backward {
   gs_backward_state norm;  /* of |delta^i|^2 */
   gs_backward_state ratio; /* of |delta^i|^2 / |delta^last|^2 */
   double largest_variance; /* of any ln R so far */
+  double sensitive;        /* largest variance of ln |delta^i|^2 through q of one point */
   double aligned;          /* ln of what alignment above 0 has multiplied |delta|^2 by */
   double carry;            /* share of eps that came from the point above; 1 with one loss */
   double carried;          /* share of the last point's delta in this one: 1 with one loss */

@@ -197,11 +197,12 @@ static bool homogeneous_exactly(gs_activation phi) {
 }
 
 static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theory) {
+  const gs_config *config = chain->config;
   const double heavy = 0.5;
   const double apart = 1;
   const double aligned = 1;
+  const double sensitive = config->batch > 1 ? 0.7 : 2; /* a batch's sum sees the tails */
   const int64_t narrow = 16;
-  const gs_config *config = chain->config;
   const bool exact_laws = gs_chain_exact(config) && homogeneous_exactly(config->activation) &&
                           homogeneous_exactly(config->output_activation);
   const bool tied = config->model == GS_RNN && config->tied && chain->points > 1;
@@ -218,6 +219,7 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
       tied && T * T > n && !(fresh * fresh * n > 1) && config->init.kind != GS_INIT_ORTHOGONAL;
   why[GS_REASON_HEAVY_TAILS] = !exact_laws && !(end->largest_variance <= heavy);
   why[GS_REASON_ALIGNED] = !(end->aligned <= aligned);
+  why[GS_REASON_SENSITIVE] = !(end->sensitive <= sensitive);
   why[GS_REASON_NARROW] = !exact_laws && narrowest(config) < narrow;
   why[GS_REASON_BATCH] = config->batch > 1 && !(spread.own - spread.pair <= apart);
   theory->reach = exact_laws && config->batch == 1 ? GS_REACH_EXACT : GS_REACH_WIDE;

@@ -28,6 +28,8 @@ typedef enum gs_reach {
     "few units carry the gradient (kappa/n over 1/2): means are made by rare networks")            \
   X(GS_REASON_ALIGNED, "aligned", true,                                                            \
     "delta aligns with the activations, whose common mode outlives chi (phi with a large mean)")   \
+  X(GS_REASON_SENSITIVE, "sensitive", true,                                                        \
+    "q, which varies between networks and examples, decides chi of all layers above")              \
   X(GS_REASON_NARROW, "narrow", true, "layers of fewer than 16 units: terms beyond 1/n count")     \
   X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
     "identity weights are not random: only special cases are known")                               \
