@@ -69,6 +69,7 @@ static const char *parameter_words(const char *key) {
       {"dtype", "f64 f32 tf32 bf16 f16, as far as the device has them (f32)"},
       {"range", "extended: no under- or overflow; native: as a framework (extended)"},
       {"stats", "off norms full (full)"},
+      {"jacobian", "true: singular values of Jacobians and Lyapunov exponents too (false)"},
       {"launch", "of a timed step: graph, eager, or auto: a graph if the device can (auto)"},
       {"loop", "over the time steps: steps, persistent: one kernel for all, auto (auto)"},
       {"backend", "auto, cpu, cuda (auto)"},

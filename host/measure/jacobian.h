@@ -43,8 +43,9 @@ int64_t gs_kept_point(int64_t i, int64_t kept, int64_t count);
 
 /* For the first example of the batch and every replica. It reads weights, biases and
  * inputs, and computes its own forward pass: no pass need have run. Singular values of
- * single layers, a third of the work, at no more than max_points of them. Memory: some
- * n^2 float64 per thread; time: about 30 n^3 operations per layer and replica.
+ * single layers at no more than max_points of them. Memory: 12 n^2 float64 per thread,
+ * n the widest layer; time: about 7 n^3 operations a layer and replica, and as much
+ * again where the layer is kept.
  * The same bits for every number of threads. Not for f16 and bf16 (gs_config_check).
  * Errors: GS_ERR_MEMORY, GS_ERR_DEVICE, GS_ERR_UNSUPPORTED (dtype, or more than
  * GS_JACOBIAN_MAX_WIDTH units), GS_ERR_INTERNAL (LAPACK). On failure *out is empty. */

@@ -8,6 +8,7 @@
 
 #include "measure/agreement.h"
 #include "measure/cost.h"
+#include "measure/jacobian_json.h"
 #include "measure/layers.h"
 #include "measure/summary.h"
 #include "measure/timing.h"
@@ -121,6 +122,17 @@ static gs_status add_statistics(cJSON *record, gs_network *network,
   return status;
 }
 
+static gs_status add_jacobian(cJSON *record, gs_network *network, const gs_measure_options *options,
+                              gs_error *error) {
+  gs_jacobian jacobian;
+  cJSON *json = NULL;
+  GS_TRY(gs_jacobian_of(network, options->max_points, &jacobian, error));
+  gs_status status = gs_jacobian_json(&jacobian, options->max_points, &json, error);
+  gs_jacobian_clear(&jacobian);
+  if (status == GS_OK && !gs_json_add(record, "jacobian", json)) status = out_of_memory(error);
+  return status;
+}
+
 static gs_status add_timing(cJSON *record, gs_network *network, const gs_measure_options *options,
                             const gs_floor *floor, gs_error *error) {
   cJSON *json;
@@ -143,6 +155,9 @@ static gs_status measure_network(cJSON *record, gs_network *network,
   GS_TRY(gs_network_step(network, true, error));
   if (gs_network_config(network)->stats != GS_STATS_OFF) {
     GS_TRY(add_statistics(record, network, options, error));
+  }
+  if (gs_network_config(network)->jacobian) {
+    GS_TRY(add_jacobian(record, network, options, error));
   }
   return options->time_limit_s > 0 ? add_timing(record, network, options, floor, error) : GS_OK;
 }

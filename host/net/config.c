@@ -214,6 +214,22 @@ static gs_status check_device(const char *device, gs_error *error) {
   return GS_OK;
 }
 
+/* Computed on the host, in float64 from numbers it can read. */
+static gs_status check_jacobian(const gs_config *config, gs_error *error) {
+  if (!config->jacobian) return GS_OK;
+  if (config->dtype == GS_BF16 || config->dtype == GS_F16) {
+    return GS_FAIL(error, GS_ERR_DATA, "jacobian wants dtype f64, f32 or tf32, not %s",
+                   gs_dtype_name(config->dtype));
+  }
+  int64_t widest = config->hidden > config->input ? config->hidden : config->input;
+  for (int64_t l = 0; config->model == GS_MLP && l <= config->depth; l++) {
+    if (config->widths[l] > widest) widest = config->widths[l];
+  }
+  if (widest <= GS_JACOBIAN_MAX_WIDTH) return GS_OK;
+  return GS_FAIL(error, GS_ERR_DATA, "jacobian wants at most %d units, not %" PRId64,
+                 GS_JACOBIAN_MAX_WIDTH, widest);
+}
+
 gs_status gs_config_check(const gs_config *config, gs_error *error) {
   GS_TRY(check_size("batch", config->batch, error));
   GS_TRY(check_range("replicas", config->replicas, GS_MAX_REPLICAS, error));
@@ -221,5 +237,6 @@ gs_status gs_config_check(const gs_config *config, gs_error *error) {
   GS_TRY(check_init("init", &config->init, error));
   GS_TRY(check_value("bias_std", config->bias_std, error));
   GS_TRY(check_device(config->device, error));
-  return config->model == GS_MLP ? check_mlp(config, error) : check_rnn(config, error);
+  GS_TRY(config->model == GS_MLP ? check_mlp(config, error) : check_rnn(config, error));
+  return check_jacobian(config, error);
 }

@@ -53,8 +53,9 @@ typedef enum gs_backend { GS_BACKEND_AUTO, GS_BACKEND_CPU, GS_BACKEND_CUDA } gs_
 
 enum {
   GS_DEVICE_NAME_BYTES = 64,
-  GS_MAX_DEPTH = 1 << 24,   /* layers of an mlp, time steps of an rnn */
-  GS_MAX_REPLICAS = 1 << 20 /* replicas of a cell */
+  GS_MAX_DEPTH = 1 << 24,         /* layers of an mlp, time steps of an rnn */
+  GS_MAX_REPLICAS = 1 << 20,      /* replicas of a cell */
+  GS_JACOBIAN_MAX_WIDTH = 1 << 14 /* units of a layer whose Jacobian is wanted */
 };
 
 /* Sizes are numbers in JSON, so they stay where every integer is a double. */
@@ -93,6 +94,7 @@ typedef struct gs_config {
   gs_dtype dtype;
   gs_range range;
   gs_stats_level stats;
+  bool jacobian; /* singular values and Lyapunov exponents too (measure/jacobian.h) */
   gs_launch launch;
   gs_loop loop; /* rnn (device.h); mlp: GS_LOOP_AUTO */
   gs_backend backend;
@@ -105,8 +107,8 @@ gs_init gs_init_default(gs_init_kind kind);
 /* The documented defaults for a model (README, "Parameters"): mlp depth 10,
  * width 128; rnn hidden 128, input 128, seq_len 100, input_init scaled with
  * sigma_w2 1, tied; batch 32, replicas 1, seed 1, tanh, xavier_normal, no
- * biases, linear loss at the last step, f32, extended, full statistics; the
- * device chooses how it is launched and looped.
+ * biases, linear loss at the last step, f32, extended, full statistics, no
+ * Jacobians; the device chooses how it is launched and looped.
  * Allocates widths for mlp. Errors: GS_ERR_MEMORY. */
 gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error);
 
@@ -123,7 +125,8 @@ void gs_config_clear(gs_config *config);
 
 /* Refuses impossible shapes and values (zero or negative sizes, negative or
  * non-finite scales, identity for a rectangular weight, element counts over
- * GS_MAX_ELEMENTS). Errors: GS_ERR_DATA naming the field and the value. */
+ * GS_MAX_ELEMENTS, Jacobians of f16, bf16 or more than GS_JACOBIAN_MAX_WIDTH units). Errors:
+ * GS_ERR_DATA naming the field and the value. */
 gs_status gs_config_check(const gs_config *config, gs_error *error);
 
 /* Names, for JSON and tables. The find functions return false for an unknown

@@ -102,6 +102,9 @@ static void append_rest(name_buffer *name, const gs_config *config, const gs_con
   if (config->dtype != usual->dtype) append(name, "/dtype=%s", gs_dtype_name(config->dtype));
   if (config->range != usual->range) append(name, "/range=%s", gs_range_name(config->range));
   if (config->stats != usual->stats) append(name, "/stats=%s", gs_stats_level_name(config->stats));
+  if (config->jacobian != usual->jacobian) {
+    append(name, "/jacobian=%s", config->jacobian ? "true" : "false");
+  }
   if (config->launch != usual->launch) append(name, "/launch=%s", gs_launch_name(config->launch));
   if (config->loop != usual->loop) append(name, "/loop=%s", gs_loop_name(config->loop));
   if (config->backend != usual->backend) {

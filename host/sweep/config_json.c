@@ -72,6 +72,7 @@ static bool add_rest(cJSON *object, const gs_config *config) {
          gs_json_add_string(object, "dtype", gs_dtype_name(config->dtype)) &&
          gs_json_add_string(object, "range", gs_range_name(config->range)) &&
          gs_json_add_string(object, "stats", gs_stats_level_name(config->stats)) &&
+         gs_json_add_bool(object, "jacobian", config->jacobian) &&
          gs_json_add_string(object, "launch", gs_launch_name(config->launch)) &&
          (!rnn || gs_json_add_string(object, "loop", gs_loop_name(config->loop))) &&
          gs_json_add_string(object, "backend", gs_backend_name(config->backend)) &&

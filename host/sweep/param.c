@@ -217,14 +217,14 @@ static gs_status set_output_activation(const gs_param *param, const cJSON *value
   return GS_OK;
 }
 
-static gs_status set_tied(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_flag(const gs_param *param, const cJSON *value, const gs_place *place,
                           gs_config *config, gs_error *error) {
-  (void)param;
   char quoted[GS_QUOTE_BYTES];
   if (!cJSON_IsBool(value)) {
     return GS_FAIL_AT(place, error, "must be true or false, not %s", gs_quote_value(value, quoted));
   }
-  config->tied = cJSON_IsTrue(value);
+  bool *field = field_of(config, param);
+  *field = cJSON_IsTrue(value);
   return GS_OK;
 }
 
@@ -264,13 +264,14 @@ const gs_param gs_params[GS_PARAM_COUNT] = {
     {"output_activation", GS_PARAM_WORD, true, false, set_output_activation, 0, 0, NULL},
     {"init", GS_PARAM_NAMED, true, true, set_init, FIELD(init), 0, NULL},
     {"input_init", GS_PARAM_NAMED, false, true, set_init, FIELD(input_init), 0, NULL},
-    {"tied", GS_PARAM_FLAG, false, true, set_tied, 0, 0, NULL},
+    {"tied", GS_PARAM_FLAG, false, true, set_flag, FIELD(tied), 0, NULL},
     {"bias_std", GS_PARAM_NUMBER, true, true, set_real, FIELD(bias_std), 0, NULL},
     {"loss", GS_PARAM_WORD, true, true, set_choice, FIELD(loss), 0, loss_at},
     {"loss_at", GS_PARAM_WORD, false, true, set_choice, FIELD(loss_at), 0, loss_at_at},
     {"dtype", GS_PARAM_WORD, true, true, set_choice, FIELD(dtype), 0, dtype_at},
     {"range", GS_PARAM_WORD, true, true, set_choice, FIELD(range), 0, range_at},
     {"stats", GS_PARAM_WORD, true, true, set_choice, FIELD(stats), 0, stats_at},
+    {"jacobian", GS_PARAM_FLAG, true, true, set_flag, FIELD(jacobian), 0, NULL},
     {"launch", GS_PARAM_WORD, true, true, set_choice, FIELD(launch), 0, launch_at},
     {"loop", GS_PARAM_WORD, false, true, set_choice, FIELD(loop), 0, loop_at},
     {"backend", GS_PARAM_WORD, true, true, set_choice, FIELD(backend), 0, backend_at},

@@ -30,7 +30,7 @@ struct gs_param {
 };
 
 /* All parameters, in canonical order. */
-enum { GS_PARAM_COUNT = 26 };
+enum { GS_PARAM_COUNT = 27 };
 extern const gs_param gs_params[GS_PARAM_COUNT];
 
 /* The index of a key in gs_params, or -1. */

@@ -8,16 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lapack.h"
 #include "device/activation_f64.h"
 #include "net/init.h"
-
-/* Fortran: everything by reference, and the lengths of texts at the end. */
-extern void dgeev_(const char *jobvl, const char *jobvr, const int *n, double *a, const int *lda,
-                   double *wr, double *wi, double *vl, const int *ldvl, double *vr, const int *ldvr,
-                   double *work, const int *lwork, int *info, size_t, size_t);
-extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda,
-                    double *s, double *u, const int *ldu, double *vt, const int *ldvt, double *work,
-                    const int *lwork, int *iwork, int *info, size_t);
 
 /* Where phi'' is 0: gelu at sqrt(2), silu at the root 2.39935728 of
  * 2 + z (1 - 2 sigmoid(z)). The others: at 0 or at either end. */

@@ -1,0 +1,12 @@
+/* The record's "jacobian" (results/README.md has the fields). */
+#ifndef GS_MEASURE_JACOBIAN_JSON_H
+#define GS_MEASURE_JACOBIAN_JSON_H
+
+#include "base/json.h"
+#include "measure/jacobian.h"
+
+/* Longest axis max_points, thinned evenly with both ends kept. Errors: GS_ERR_MEMORY. */
+gs_status gs_jacobian_json(const gs_jacobian *jacobian, int64_t max_points, cJSON **json,
+                           gs_error *error);
+
+#endif

@@ -1,0 +1,147 @@
+/* Jacobians of one replica, layer by layer. See jacobian_lane.h. */
+#include "measure/jacobian_lane.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Below this share of the largest, a singular value of a full decomposition is noise in
+ * its later digits; a product of one factor has it to full relative accuracy. */
+static const double DOUBTFUL = 1e-6;
+
+gs_status gs_lane_create(const gs_config *config, int most, gs_lane *lane, gs_error *error) {
+  const size_t n = (size_t)most;
+  const bool rnn = config->model == GS_RNN;
+  const size_t inputs = rnn ? (size_t)config->input : n;
+  *lane = (gs_lane){.config = config};
+  GS_TRY(gs_example_create(most, &lane->example, error));
+  GS_TRY(gs_product_create(most, &lane->chain, error));
+  GS_TRY(gs_product_create(most, &lane->single, error));
+  lane->W = malloc(n * n * sizeof *lane->W);
+  lane->U = malloc((rnn ? n * inputs : 1) * sizeof *lane->U);
+  lane->bias = malloc(n * sizeof *lane->bias);
+  lane->input = malloc(inputs * sizeof *lane->input);
+  lane->projection = malloc(n * sizeof *lane->projection);
+  lane->values = malloc(n * sizeof *lane->values);
+  if (lane->W && lane->U && lane->bias && lane->input && lane->projection && lane->values) {
+    return GS_OK;
+  }
+  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians of %d units", most);
+}
+
+void gs_lane_clear(gs_lane *lane) {
+  gs_example_clear(&lane->example);
+  gs_product_destroy(lane->chain);
+  gs_product_destroy(lane->single);
+  free(lane->W);
+  free(lane->U);
+  free(lane->bias);
+  free(lane->input);
+  free(lane->projection);
+  free(lane->values);
+  *lane = (gs_lane){0};
+}
+
+static int units_before(const gs_config *config, int64_t l) {
+  return (int)(config->model == GS_MLP ? config->widths[l - 1] : config->hidden);
+}
+
+void gs_lane_start(gs_lane *lane, int64_t replica) {
+  const int n = units_before(lane->config, 1);
+  lane->replica = replica;
+  gs_example_start(&lane->example, lane->config->model == GS_MLP ? lane->input : NULL, n);
+  gs_product_start(lane->chain, n);
+}
+
+/* What is added to W h: NULL for nothing. */
+static const double *added(gs_lane *lane) {
+  const gs_config *config = lane->config;
+  const bool biased = config->bias_std > 0;
+  if (config->model == GS_MLP) return biased ? lane->bias : NULL;
+  const int n = (int)config->hidden;
+  const int inputs = (int)config->input;
+  if (biased) memcpy(lane->projection, lane->bias, (size_t)n * sizeof *lane->bias);
+  cblas_dgemv(CblasRowMajor, CblasNoTrans, n, inputs, 1, lane->U, inputs, lane->input, 1, biased,
+              lane->projection, 1);
+  return lane->projection;
+}
+
+/* In: the decomposition's smallest. */
+static gs_status find_smallest(gs_lane *lane, int rows, int cols, double *smallest,
+                               gs_error *error) {
+  const int count = rows < cols ? rows : cols;
+  const double *slope = lane->example.slope;
+  gs_extremes extremes;
+  int alive = 0;
+  for (int i = 0; i < rows; i++) alive += slope[i] != 0;
+  if (alive >= count && *smallest >= DOUBTFUL * lane->values[0]) return GS_OK;
+  *smallest = 0;
+  if (alive < count) return GS_OK;
+  gs_product_start(lane->single, cols);
+  GS_TRY(gs_product_multiply(lane->single, slope, lane->W, rows, error));
+  GS_TRY(gs_product_extremes(lane->single, &extremes, error));
+  *smallest = pow(10, extremes.log10_smallest);
+  return GS_OK;
+}
+
+static gs_status keep_layer(gs_lane *lane, int64_t point, int rows, int cols, gs_jacobian *out,
+                            gs_error *error) {
+  const int count = rows < cols ? rows : cols;
+  const int64_t entry = point * out->replicas + lane->replica;
+  double sum = 0;
+  double squares = 0;
+  GS_TRY(gs_product_singular_values(lane->chain, lane->example.slope, lane->W, rows, cols,
+                                    lane->values, error));
+  const double largest = lane->values[0];
+  for (int i = count - 1; i >= 0; i--) {
+    const double share = largest > 0 ? lane->values[i] / largest : 0; /* its square is in range */
+    sum += share;
+    squares += share * share;
+  }
+  double smallest = lane->values[count - 1];
+  GS_TRY(find_smallest(lane, rows, cols, &smallest, error));
+  out->mean[entry] = largest * (sum / count);
+  out->rms[entry] = largest * sqrt(squares / count);
+  out->largest[entry] = largest;
+  out->smallest[entry] = smallest;
+  return GS_OK;
+}
+
+gs_status gs_lane_layer(gs_lane *lane, int64_t l, int64_t point, gs_jacobian *out,
+                        gs_error *error) {
+  const gs_config *config = lane->config;
+  const bool mlp = config->model == GS_MLP;
+  const int cols = units_before(config, l);
+  const int rows = mlp ? (int)config->widths[l] : cols;
+  const bool last = mlp && l == config->depth;
+  const gs_activation phi = last ? config->output_activation : config->activation;
+  gs_example_layer(&lane->example, phi, lane->W, rows, cols, added(lane));
+  if (point >= 0) GS_TRY(keep_layer(lane, point, rows, cols, out, error));
+  return gs_product_multiply(lane->chain, lane->example.slope, lane->W, rows, error);
+}
+
+static int descending(const void *a, const void *b) {
+  const double x = *(const double *)a;
+  const double y = *(const double *)b;
+  return (x < y) - (x > y);
+}
+
+gs_status gs_lane_finish(gs_lane *lane, int64_t layers, gs_jacobian *out, gs_error *error) {
+  const int64_t r = lane->replica;
+  const int rank = gs_product_rank(lane->chain);
+  gs_extremes extremes;
+  for (int i = 0; i < rank; i++) {
+    lane->values[i] = gs_product_ln(lane->chain, i) / (double)layers;
+  }
+  qsort(lane->values, (size_t)rank, sizeof *lane->values, descending);
+  for (int64_t i = 0; i < out->exponents; i++) {
+    out->lyapunov[i * out->replicas + r] = i < rank ? lane->values[i] : -INFINITY;
+  }
+  GS_TRY(gs_product_extremes(lane->chain, &extremes, error));
+  out->log10_mean[r] = extremes.log10_mean;
+  out->log10_rms[r] = extremes.log10_rms;
+  out->log10_largest[r] = extremes.log10_largest;
+  out->log10_smallest[r] = extremes.log10_smallest;
+  return GS_OK;
+}
