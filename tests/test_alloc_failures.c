@@ -147,6 +147,7 @@ static void make_config(gs_config *config, int which) {
   if (which == 0) config->activation.kind = config->output_activation.kind = GS_RELU;
   if (which == 1) config->activation.kind = config->output_activation.kind = GS_SIGMOID;
   if (which == 1) config->init = gs_init_default(GS_INIT_ORTHOGONAL);
+  if (which != 0) config->jacobian = true;
   if (which == 2) config->dtype = GS_F64;
   if (which == 2) config->stats = GS_STATS_NORMS;
 }

@@ -88,6 +88,7 @@ static gs_config draw_config(uint64_t *state) {
   c.dtype = (gs_dtype)draw_int(state, GS_DTYPE_COUNT);
   c.range = (gs_range)draw_int(state, 2);
   c.stats = (gs_stats_level)draw_int(state, 3);
+  c.jacobian = c.dtype != GS_F16 && c.dtype != GS_BF16 && draw_int(state, 2) == 0;
   c.launch = (gs_launch)draw_int(state, 3);
   c.backend = (gs_backend)draw_int(state, 3);
   snprintf(c.device, sizeof c.device, "GPU-%d", (int)draw_int(state, 1000));
@@ -130,6 +131,7 @@ static void assert_same(const gs_config *a, const gs_config *b) {
   assert_int_equal(a->dtype, b->dtype);
   assert_int_equal(a->range, b->range);
   assert_int_equal(a->stats, b->stats);
+  assert_int_equal(a->jacobian, b->jacobian);
   assert_int_equal(a->launch, b->launch);
   assert_int_equal(a->loop, b->loop);
   assert_int_equal(a->backend, b->backend);
@@ -182,7 +184,8 @@ static void canonical_is_complete_and_ordered(void **unused) {
       "\"replicas\":1,\"seed\":\"1\",\"activation\":\"tanh\",\"init\":{\"name\":\"he_normal\","
       "\"fan\":\"in\",\"slope\":0},\"input_init\":{\"name\":\"scaled\",\"sigma_w2\":1},"
       "\"tied\":true,\"bias_std\":0,\"loss\":\"linear\",\"loss_at\":\"last\","
-      "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"launch\":\"auto\","
+      "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"jacobian\":false,"
+      "\"launch\":\"auto\","
       "\"loop\":\"auto\",\"backend\":\"auto\","
       "\"device\":\"auto\"}");
   free(line);
@@ -195,7 +198,8 @@ static void canonical_is_complete_and_ordered(void **unused) {
       line, "{\"model\":\"mlp\",\"widths\":[3,2],\"batch\":32,\"replicas\":1,\"seed\":\"1\","
             "\"activation\":\"leaky_relu\",\"slope\":0.1,\"output_activation\":\"identity\","
             "\"init\":{\"name\":\"normal\",\"std\":0.3},\"bias_std\":0,\"loss\":\"linear\","
-            "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"launch\":\"auto\","
+            "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"jacobian\":false,"
+            "\"launch\":\"auto\","
             "\"backend\":\"auto\","
             "\"device\":\"auto\"}");
   free(line);
@@ -236,6 +240,7 @@ static const char *const variants[] = {
     "\"backend\": \"cpu\"",
     "\"device\": \"0\"",
     "\"seed\": \"18446744073709551615\"",
+    "\"jacobian\": true",
     "\"launch\": \"graph\"",
     "\"launch\": \"eager\"",
     "\"dtype\": \"bf16\"",

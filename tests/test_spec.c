@@ -98,7 +98,7 @@ static void values_keep_every_bit(void **state) {
       " \"bias_std\": 0.1, \"activation\": {\"name\": \"leaky_relu\", \"slope\": 0.2},"
       " \"init\": {\"name\": \"he_uniform\", \"fan\": \"out\", \"slope\": 5e-324},"
       " \"loss\": \"mse\", \"loss_at\": \"every\", \"dtype\": \"f64\", \"range\": \"native\","
-      " \"stats\": \"norms\", \"launch\": \"eager\", \"loop\": \"steps\","
+      " \"stats\": \"norms\", \"jacobian\": true, \"launch\": \"eager\", \"loop\": \"steps\","
       " \"backend\": \"cpu\", \"device\": \"0\"}]}");
   const gs_config *c = &sweep.cells[0].config;
   assert_true(c->seed == UINT64_MAX);
@@ -112,6 +112,7 @@ static void values_keep_every_bit(void **state) {
   assert_int_equal(c->dtype, GS_F64);
   assert_int_equal(c->range, GS_RANGE_NATIVE);
   assert_int_equal(c->stats, GS_STATS_NORMS);
+  assert_true(c->jacobian);
   assert_int_equal(c->launch, GS_LAUNCH_EAGER);
   assert_int_equal(c->loop, GS_LOOP_STEPS);
   assert_int_equal(c->backend, GS_BACKEND_CPU);
@@ -196,10 +197,12 @@ static void rnn_options(void **state) {
   (void)state;
   gs_error error = {0};
   gs_sweep sweep;
-  const char *arguments[] = {"--seq-len", "10,20", "--tied", "true,false", "--loss-at=every"};
-  ok(gs_sweep_from_options("rnn", (char *const *)(uintptr_t)arguments, 5, &sweep, &error), &error);
+  const char *arguments[] = {"--seq-len",  "10,20",           "--tied",
+                             "true,false", "--loss-at=every", "--jacobian=true"};
+  ok(gs_sweep_from_options("rnn", (char *const *)(uintptr_t)arguments, 6, &sweep, &error), &error);
   assert_string_equal(sweep.name, "rnn");
   assert_int_equal(sweep.count, 4);
+  assert_true(sweep.cells[3].config.jacobian);
   assert_true(sweep.cells[0].config.tied);
   assert_false(sweep.cells[1].config.tied);
   assert_int_equal(sweep.cells[2].config.seq_len, 20);

@@ -163,6 +163,8 @@ static void values(void **state) {
   refuse_block("mlp", "\"loss\": \"mae\"", "$.blocks[1].loss: ", "did you mean \"mse\"?");
   refuse_block("mlp", "\"dtype\": \"fp32\"", "$.blocks[1].dtype: ", "unknown dtype");
   refuse_block("mlp", "\"launch\": \"grpah\"", "$.blocks[1].launch: ", "mean \"graph\"?");
+  refuse_block("mlp", "\"jacobian\": \"yes\"", "$.blocks[1].jacobian: ", "true or false");
+  refuse_block("rnn", "\"jacobian\": true, \"dtype\": \"f16\"", "$.blocks[1]", "jacobian wants");
   refuse_block("mlp", "\"launch\": true", "$.blocks[1].launch: ", "must be a name, not true");
   refuse_block("rnn", "\"loop\": [\"auto\", \"step\"]",
                "$.blocks[1].loop[1]: ", "did you mean \"steps\"?");

@@ -49,6 +49,30 @@ def axis_of(params, quantity):
     return params["seq_len"] if quantity == "grad_weight" and not params["tied"] else 1
 
 
+def jacobian_problems(jacobian, params, path, max_points):
+    layers = axis_of(params, "delta")
+    widths = params.get("widths", [params.get("width", params.get("hidden"))])
+    for part, longest in (("layers", layers), ("lyapunov", min(widths[0], widths[-1]))):
+        index = jacobian[part]["index"]
+        if index != sorted(set(index)) or index[0] != 1 or index[-1] != longest:
+            yield f"{path}.{part}.index: not increasing from 1 to {longest}"
+        if len(index) > max_points:
+            yield f"{path}.{part}.index: more than {max_points} entries"
+        for where, array in arrays_in(jacobian[part], f"{path}.{part}"):
+            if len(array) != len(index):
+                yield f"{where}: {len(array)} entries, not {len(index)}"
+    for key, sample in (*jacobian["layers"].items(), *jacobian["lyapunov"].items()):
+        if key != "index" and any(n > params["replicas"] for n in sample["finite"]):
+            yield f"{path}: {key}.finite is more than {params['replicas']} replicas"
+    for small, large in (("smallest", "mean"), ("mean", "rms"), ("rms", "largest")):
+        pairs = zip(jacobian["layers"][small]["p50"], jacobian["layers"][large]["p50"])
+        if any(a > b * (1 + 1e-9) for a, b in pairs):
+            yield f"{path}.layers: {small} is above {large}"
+    exponents = [x for x in jacobian["lyapunov"]["exponent"]["p50"] if x is not None]
+    if exponents != sorted(exponents, reverse=True):
+        yield f"{path}.lyapunov: exponents rise"
+
+
 def cell_problems(cell, path, max_points):
     params = cell["params"]
     replicas = params["replicas"]
@@ -65,6 +89,8 @@ def cell_problems(cell, path, max_points):
                 yield f"{where}: {len(array)} entries for {len(index)} layers or steps"
         if any(n > replicas for n in layers["log10_norm"]["finite"]):
             yield f"{at}.log10_norm.finite: more than {replicas} replicas"
+    if "jacobian" in cell:
+        yield from jacobian_problems(cell["jacobian"], params, f"{path}.jacobian", max_points)
     summary = cell.get("summary")
     if summary:
         decades = summary["decades"]
@@ -120,14 +146,20 @@ SWEEP = {"name": "every kind", "timing": {"time_limit_s": 0.01}, "blocks": [
     {"model": "mlp", "depth": 200, "width": 8, "batch": 2, "replicas": 2, "range": "native",
      "activation": ["sigmoid", "relu"], "init": ["xavier_normal", "normal"]},
     {"model": "mlp", "depth": 1000000, "width": 20000},
+    {"model": "mlp", "depth": 40, "width": 6, "batch": 2, "replicas": 3, "jacobian": True,
+     "activation": ["tanh", "relu"], "stats": ["off", "norms"]},
+    {"model": "mlp", "widths": [[7, 3, 5], [4, 40, 35]], "batch": 2, "jacobian": True},
     {"model": "rnn", "hidden": 6, "input": 4, "seq_len": [1, 50], "batch": 2, "replicas": 2,
      "tied": [True, False], "loss_at": ["last", "every"], "bias_std": [0, 0.1],
-     "init": {"name": "orthogonal", "gain": 0.9}}]}
+     "init": {"name": "orthogonal", "gain": 0.9}},
+    {"model": "rnn", "hidden": 33, "input": 4, "seq_len": [1, 40], "batch": 2, "replicas": 2,
+     "jacobian": True, "activation": ["tanh", "relu"], "init": ["orthogonal", "identity"]}]}
 
 
 def damaged_copies(document):
     """Documents that must not pass, each with what is wrong about it."""
-    ok = next(i for i, c in enumerate(document["cells"]) if "layers" in c and "timing" in c)
+    ok = next(i for i, c in enumerate(document["cells"])
+              if {"layers", "timing", "jacobian"} <= c.keys() and c["params"]["replicas"] > 1)
     small = dict(document, cells=[document["cells"][ok]], benchmarks=[
         b for b in document["benchmarks"] if b["name"] == document["cells"][ok]["name"]])
     ok = 0
@@ -159,6 +191,19 @@ def damaged_copies(document):
     yield copy_with("a replica too few",
                     lambda d: d["cells"][ok]["summary"]["decades"]["values"].pop())
     yield copy_with("an unknown verdict", lambda d: d["cells"][ok]["summary"].update(verdict="fine"))
+    yield copy_with("no Jacobians", lambda d: d["cells"][ok].pop("jacobian"))
+    yield copy_with("Jacobians nobody asked for",
+                    lambda d: d["cells"][ok]["params"].update(jacobian=False))
+    yield copy_with("a Jacobian's layer too few",
+                    lambda d: d["cells"][ok]["jacobian"]["layers"]["rms"]["sd"].pop())
+    yield copy_with("singular values in disorder",
+                    lambda d: d["cells"][ok]["jacobian"]["layers"]["mean"]["p50"].__setitem__(0, 99))
+    yield copy_with("an exponent too many",
+                    lambda d: d["cells"][ok]["jacobian"]["lyapunov"]["index"].append(7))
+    yield copy_with("an exponent out of order",
+                    lambda d: d["cells"][ok]["jacobian"]["lyapunov"]["exponent"]["p50"].reverse())
+    yield copy_with("an end without its end",
+                    lambda d: d["cells"][ok]["jacobian"]["end_to_end"].pop("log10_smallest"))
     yield copy_with("no benchmark", lambda d: d["benchmarks"].pop())
     yield copy_with("another time", lambda d: d["benchmarks"][0].update(real_time=1.0, cpu_time=1.0))
 

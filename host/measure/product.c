@@ -15,6 +15,7 @@ void gs_product_destroy(gs_product *product) {
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) free(numbers[i]);
   free(product->d);
   free(product->spare_d);
+  free(product->keys);
   free(product->row_order);
   free(product->column_order);
   free(product->integers);
@@ -44,8 +45,10 @@ gs_status gs_product_create(int most, gs_product **product, gs_error *error) {
   p->spare_d = malloc(n * sizeof *p->spare_d);
   p->row_order = malloc(n * sizeof *p->row_order);
   p->column_order = malloc(n * sizeof *p->column_order);
+  p->keys = malloc(n * sizeof *p->keys);
   p->integers = malloc(8 * n * sizeof *p->integers);
-  if (there && p->work && p->d && p->spare_d && p->row_order && p->column_order && p->integers) {
+  if (there && p->work && p->d && p->spare_d && p->keys && p->row_order && p->column_order &&
+      p->integers) {
     *product = p;
     return GS_OK;
   }
@@ -68,16 +71,10 @@ void gs_product_start(gs_product *p, int n) {
   }
 }
 
-/* Sorts indices by descending magnitude; equal ones keep their order, so that the
- * result does not depend on the C library's sort. */
-typedef struct keyed {
-  gs_wide key;
-  int index;
-} keyed;
-
+/* Equal magnitudes keep their order: the result does not depend on the library's sort. */
 static int descending(const void *x, const void *y) {
-  const keyed *a = x;
-  const keyed *b = y;
+  const gs_keyed *a = x;
+  const gs_keyed *b = y;
   if (gs_wide_less(a->key, b->key)) return 1;
   if (gs_wide_less(b->key, a->key)) return -1;
   return (a->index > b->index) - (a->index < b->index);
@@ -86,11 +83,12 @@ static int descending(const void *x, const void *y) {
 /* Rows of diag(slope) X that are not zero, largest first: graded rows keep their own
  * accuracy in Householder's QR only so (Cox and Higham 1998), and a saturated layer's
  * slopes span 26 powers of ten. Returns how many. */
-static int order_rows(gs_product *p, int rows, keyed *keys) {
+static int order_rows(gs_product *p, int rows) {
+  gs_keyed *keys = p->keys;
   int count = 0;
   for (int i = 0; i < rows; i++) {
     if (p->row_most[i] == 0) continue;
-    keys[count++] = (keyed){gs_wide_of(p->row_most[i], 0), i};
+    keys[count++] = (gs_keyed){gs_wide_of(p->row_most[i], 0), i};
   }
   qsort(keys, (size_t)count, sizeof *keys, descending);
   for (int i = 0; i < count; i++) p->row_order[i] = keys[i].index;
@@ -100,7 +98,8 @@ static int order_rows(gs_product *p, int rows, keyed *keys) {
 /* Columns stay where they are while no d_j is far above one before it, which is the
  * plain QR method; else T would lose as many digits. Columns of zeros (a diagonal W
  * over dead units) go last, where they end the rank. */
-static void order_columns(gs_product *p, keyed *keys) {
+static void order_columns(gs_product *p) {
+  gs_keyed *keys = p->keys;
   const int64_t tolerated_bits = 20;
   bool ordered = true;
   int64_t least = INT64_MAX;
@@ -113,7 +112,7 @@ static void order_columns(gs_product *p, keyed *keys) {
     }
     if (zero) gone = true;
     if (exponent < least) least = exponent;
-    keys[j] = (keyed){gs_wide_of(p->column_most[j] * p->d[j].digits, exponent), j};
+    keys[j] = (gs_keyed){gs_wide_of(p->column_most[j] * p->d[j].digits, exponent), j};
     if (zero) keys[j].key.exponent = INT64_MIN;
   }
   if (!ordered) qsort(keys, (size_t)p->rank, sizeof *keys, descending);
@@ -217,11 +216,8 @@ gs_status gs_product_multiply(gs_product *p, const double *slope, const double *
     if (!find_magnitudes(p, slope, rows)) {
       return GS_FAIL(error, GS_ERR_INTERNAL, "a Jacobian is not finite");
     }
-    keyed *keys = malloc((size_t)p->most * sizeof *keys);
-    if (!keys) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a product of matrices");
-    count = order_rows(p, rows, keys);
-    order_columns(p, keys);
-    free(keys);
+    count = order_rows(p, rows);
+    order_columns(p);
     gather(p, slope, count);
   }
   if (count > 0) {

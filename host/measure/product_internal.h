@@ -14,6 +14,12 @@ typedef struct gs_wide {
   int64_t exponent;
 } gs_wide;
 
+/* An index to be sorted by a magnitude. */
+typedef struct gs_keyed {
+  gs_wide key;
+  int index;
+} gs_keyed;
+
 /* Matrices are column by column, `most` numbers from column to column. */
 struct gs_product {
   int most;
@@ -25,6 +31,7 @@ struct gs_product {
   double *a, *b, *spare; /* matrices */
   double *tau, *row_most, *column_most, *values, *work;
   gs_wide *spare_d;
+  gs_keyed *keys;
   int *row_order, *column_order, *integers;
   int work_length;
 };

@@ -1,0 +1,715 @@
+/* Jacobians of networks: against differences of the network's own forward pass, against
+ * plain float64 arithmetic, against known products, and against the laws of random
+ * matrices (THEORY section 8). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/lapack.h"
+#include "base/orthogonal.h"
+#include "measure/jacobian.h"
+#include "support_network.h"
+#include "support_reference.h"
+#include "support_sanitizer.h"
+#include "theory/moments.h"
+#include "theory/ratio.h"
+
+static gs_device *device;
+
+static int open_device(void **state) {
+  const int failed = gs_support_open_device(state);
+  device = *state;
+  return failed;
+}
+
+static bool near(double value, double expected, double tolerance) {
+  if (fabs(value - expected) <= tolerance) return true;
+  print_message("%.12g, expected %.12g +- %.3g\n", value, expected, tolerance);
+  return false;
+}
+
+static gs_jacobian jacobian_of(gs_network *network, int64_t max_points) {
+  gs_error error = {0};
+  gs_jacobian jacobian;
+  gs_support_ok(gs_jacobian_of(network, max_points, &jacobian, &error), &error);
+  return jacobian;
+}
+
+/* Makes the network, takes its Jacobians and clears both it and the config. */
+static gs_jacobian jacobian_of_config(gs_config config) {
+  gs_network *network = gs_support_network(device, &config, false);
+  const gs_jacobian jacobian = jacobian_of(network, 64);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+  return jacobian;
+}
+
+/* ---- singular values of plain matrices, row-major ---- */
+
+typedef struct spectrum {
+  int count;
+  double mean, rms, largest, smallest;
+} spectrum;
+
+static spectrum spectrum_of(const double *matrix, int64_t rows, int64_t cols) {
+  const int m = (int)cols, n = (int)rows, one = 1, length = 64 * (m + n) + 256;
+  spectrum found = {.count = m < n ? m : n};
+  double *copy = malloc((size_t)(rows * cols) * sizeof *copy);
+  double *values = malloc((size_t)found.count * sizeof *values);
+  double *work = malloc((size_t)length * sizeof *work);
+  int *integers = malloc(8 * (size_t)found.count * sizeof *integers);
+  int info = 1;
+  assert_true(copy && values && work && integers);
+  memcpy(copy, matrix, (size_t)(rows * cols) * sizeof *copy);
+  dgesdd_("N", &m, &n, copy, &m, values, NULL, &one, NULL, &one, work, &length, integers, &info, 1);
+  assert_int_equal(info, 0);
+  for (int i = 0; i < found.count; i++) {
+    found.mean += values[i] / found.count;
+    found.rms = hypot(found.rms, values[i]); /* squares may leave float64's range */
+  }
+  found.rms /= sqrt(found.count);
+  found.largest = values[0];
+  found.smallest = values[found.count - 1];
+  free(copy);
+  free(values);
+  free(work);
+  free(integers);
+  return found;
+}
+
+static void assert_product(const gs_jacobian *j, int64_t r, spectrum s, double tolerance) {
+  const double allowed = tolerance * s.largest;
+  assert_true(near(pow(10, j->log10_mean[r]), s.mean, allowed));
+  assert_true(near(pow(10, j->log10_rms[r]), s.rms, allowed));
+  assert_true(near(pow(10, j->log10_largest[r]), s.largest, allowed));
+  assert_true(near(pow(10, j->log10_smallest[r]), s.smallest, allowed));
+}
+
+static void assert_layer(const gs_jacobian *j, int64_t point, int64_t r, spectrum s) {
+  const int64_t entry = point * j->replicas + r;
+  const double allowed = 1e-12 * s.largest;
+  assert_true(near(j->mean[entry], s.mean, allowed));
+  assert_true(near(j->rms[entry], s.rms, allowed));
+  assert_true(near(j->largest[entry], s.largest, allowed));
+  assert_true(near(j->smallest[entry], s.smallest, allowed));
+}
+
+/* ---- against plain loops ---- */
+
+/* One layer of the first example: h (cols) becomes h (rows), and the product
+ * (cols_0 columns) and this layer's Jacobian are formed. */
+typedef struct plain {
+  double *h, *layer, *product;
+  int64_t units, columns;
+} plain;
+
+static void plain_layer(plain *p, gs_activation phi, const double *W, int64_t rows,
+                        const double *add) {
+  double *z = calloc((size_t)rows, sizeof *z);
+  double *next = malloc((size_t)(rows * p->columns) * sizeof *next);
+  assert_true(z && next);
+  for (int64_t i = 0; i < rows; i++) {
+    z[i] = add ? add[i] : 0;
+    for (int64_t k = 0; k < p->units; k++) z[i] += W[i * p->units + k] * p->h[k];
+    for (int64_t k = 0; k < p->units; k++)
+      p->layer[i * p->units + k] = gs_reference_slope(phi, z[i]) * W[i * p->units + k];
+  }
+  gs_reference_gemm(false, false, rows, p->columns, p->units, p->layer, p->product, next);
+  memcpy(p->product, next, (size_t)(rows * p->columns) * sizeof *next);
+  for (int64_t i = 0; i < rows; i++) p->h[i] = gs_reference_activation(phi, z[i]);
+  p->units = rows;
+  free(z);
+  free(next);
+}
+
+static plain plain_start(const double *h, int64_t units, int64_t most) {
+  plain p = {.units = units, .columns = units};
+  p.h = calloc((size_t)most, sizeof *p.h);
+  p.layer = calloc((size_t)(most * most), sizeof *p.layer);
+  p.product = calloc((size_t)(most * most), sizeof *p.product);
+  assert_true(p.h && p.layer && p.product);
+  if (h) memcpy(p.h, h, (size_t)units * sizeof *h);
+  for (int64_t i = 0; i < units; i++) p.product[i * units + i] = 1;
+  return p;
+}
+
+static void plain_end(plain *p) {
+  free(p->h);
+  free(p->layer);
+  free(p->product);
+}
+
+static double *numbers_of(gs_network *network, gs_role role, int64_t index) {
+  const gs_tensor tensor = gs_network_tensor(network, role, index);
+  return tensor.data ? gs_support_download(device, &tensor) : NULL;
+}
+
+static void check_mlp_replica(gs_network *network, const gs_jacobian *j, int64_t r) {
+  const gs_config *config = gs_network_config(network);
+  double *x = numbers_of(network, GS_ROLE_INPUT, 0);
+  int64_t most = 0;
+  for (int64_t l = 0; l <= config->depth; l++)
+    if (config->widths[l] > most) most = config->widths[l];
+  plain p = plain_start(x + r * config->batch * config->widths[0], config->widths[0], most);
+  for (int64_t l = 1; l <= config->depth; l++) {
+    const int64_t rows = config->widths[l], cols = config->widths[l - 1];
+    double *W = numbers_of(network, GS_ROLE_WEIGHT, l);
+    double *b = numbers_of(network, GS_ROLE_BIAS, l);
+    plain_layer(&p, l == config->depth ? config->output_activation : config->activation,
+                W + r * rows * cols, rows, b ? b + r * rows : NULL);
+    assert_int_equal(j->index[l - 1], l);
+    assert_layer(j, l - 1, r, spectrum_of(p.layer, rows, cols));
+    free(W);
+    free(b);
+  }
+  assert_product(j, r, spectrum_of(p.product, p.units, p.columns), 1e-11);
+  plain_end(&p);
+  free(x);
+}
+
+static void check_rnn_replica(gs_network *network, const gs_jacobian *j, int64_t r) {
+  const gs_config *config = gs_network_config(network);
+  const int64_t n = config->hidden, inputs = config->input;
+  double *x = numbers_of(network, GS_ROLE_INPUT, 0);
+  double *U = numbers_of(network, GS_ROLE_INPUT_WEIGHT, 0);
+  double *b = numbers_of(network, GS_ROLE_BIAS, 0);
+  double *add = calloc((size_t)n, sizeof *add);
+  assert_non_null(add);
+  plain p = plain_start(NULL, n, n);
+  for (int64_t t = 1; t <= config->seq_len; t++) {
+    double *W = numbers_of(network, GS_ROLE_WEIGHT, config->tied ? 1 : t);
+    const double *step = x + ((r * config->seq_len + t - 1) * config->batch) * inputs;
+    gs_reference_gemm(false, false, n, 1, inputs, U + r * n * inputs, step, add);
+    for (int64_t i = 0; b && i < n; i++) add[i] += b[r * n + i];
+    plain_layer(&p, config->activation, W + r * n * n, n, add);
+    assert_layer(j, t - 1, r, spectrum_of(p.layer, n, n));
+    free(W);
+  }
+  assert_product(j, r, spectrum_of(p.product, n, n), 1e-11);
+  plain_end(&p);
+  free(x);
+  free(U);
+  free(b);
+  free(add);
+}
+
+static void check_plain(gs_config config) {
+  config.dtype = GS_F64;
+  config.batch = 3;
+  config.replicas = 3;
+  gs_network *network = gs_support_network(device, &config, false);
+  gs_jacobian j = jacobian_of(network, 0);
+  assert_int_equal(j.points, config.model == GS_MLP ? config.depth : config.seq_len);
+  for (int64_t r = 0; r < config.replicas; r++) {
+    if (config.model == GS_MLP)
+      check_mlp_replica(network, &j, r);
+    else
+      check_rnn_replica(network, &j, r);
+  }
+  gs_jacobian_clear(&j);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+static void test_plain_mlp(void **state) {
+  (void)state;
+  const int64_t shapes[][4] = {{5, 7, 4, 6}, {9, 2, 8, 3}, {1, 1, 1, 1}, {4, 13, 11, 12}};
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+      gs_config config = gs_support_mlp(3, 1, (gs_activation_kind)kind, GS_INIT_SCALED);
+      gs_support_set_widths(&config, 3, shapes[s]);
+      config.init.sigma_w2 = 1.5;
+      config.bias_std = s % 2 == 0 ? 0.3 : 0;
+      if (s == 3) config.output_activation = gs_support_activation(GS_SIGMOID);
+      check_plain(config);
+    }
+  }
+  /* tiny weights under biases, and large ones: exponents come and go */
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    for (int large = 0; large < 2; large++) {
+      gs_config config = gs_support_mlp(5, 6, (gs_activation_kind)kind, GS_INIT_NORMAL);
+      config.init.std = large ? 30 : 1e-20;
+      config.bias_std = 1;
+      config.seed = 7;
+      check_plain(config);
+    }
+  }
+}
+
+static void test_plain_rnn(void **state) {
+  (void)state;
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    gs_config config = gs_support_rnn(6, 5, (gs_activation_kind)kind, GS_INIT_SCALED);
+    config.input = kind % 2 == 0 ? 3 : 8;
+    config.tied = kind % 3 > 0;
+    config.bias_std = kind % 2 == 0 ? 0 : 0.2;
+    check_plain(config);
+  }
+  gs_config diagonal = gs_support_rnn(12, 7, GS_RELU, GS_INIT_IDENTITY);
+  diagonal.bias_std = 0.5;
+  check_plain(diagonal);
+}
+
+/* ---- against differences of the network's own forward pass ---- */
+
+/* dh/dx of the first example by central differences of two forward passes; x is the
+ * mlp's input or that of the rnn's first step. */
+static double *differences_of(gs_network *network, int64_t r, int64_t rows, int64_t cols) {
+  const gs_config *config = gs_network_config(network);
+  const gs_tensor input = gs_network_tensor(network, GS_ROLE_INPUT, 0);
+  double *x = gs_support_download(device, &input);
+  double *matrix = malloc((size_t)(rows * cols) * sizeof *matrix);
+  double *ends[2];
+  gs_error error = {0};
+  const double step = 1e-5;
+  assert_non_null(matrix);
+  for (int64_t c = 0; c < cols; c++) {
+    double *element = x + r * input.rows * input.cols + c;
+    const double middle = *element;
+    for (int side = 0; side < 2; side++) {
+      *element = middle + (side ? step : -step);
+      gs_support_upload(device, &input, x);
+      assert_int_equal(device->ops->sync(device), GS_OK);
+      gs_support_step(network, false);
+      gs_support_ok(gs_network_forward(network, &error), &error);
+      assert_int_equal(device->ops->sync(device), GS_OK);
+      ends[side] = numbers_of(network, GS_ROLE_OUTPUT, 0);
+    }
+    *element = middle;
+    for (int64_t i = 0; i < rows; i++) {
+      const int64_t at = r * config->batch * rows + i;
+      matrix[i * cols + c] = (ends[1][at] - ends[0][at]) / (2 * step);
+    }
+    free(ends[0]);
+    free(ends[1]);
+  }
+  gs_support_upload(device, &input, x);
+  free(x);
+  return matrix;
+}
+
+static void test_differences(void **state) {
+  (void)state;
+  const int64_t widths[] = {5, 8, 7, 6};
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
+    gs_config config = gs_support_mlp(3, 1, (gs_activation_kind)kind, GS_INIT_LECUN_NORMAL);
+    gs_support_set_widths(&config, 3, widths);
+    config.dtype = GS_F64;
+    config.range = GS_RANGE_NATIVE;
+    config.batch = 2;
+    config.replicas = 2;
+    config.bias_std = 0.4;
+    gs_network *network = gs_support_network(device, &config, false);
+    gs_jacobian j = jacobian_of(network, 0);
+    for (int64_t r = 0; r < 2; r++) {
+      double *matrix = differences_of(network, r, 6, 5);
+      assert_product(&j, r, spectrum_of(matrix, 6, 5), 1e-7);
+      free(matrix);
+    }
+    gs_jacobian_clear(&j);
+    gs_network_destroy(network);
+    gs_config_clear(&config);
+  }
+}
+
+/* With U = W, the first input moves z_1 as h_0 would. */
+static void test_differences_rnn(void **state) {
+  (void)state;
+  gs_config config = gs_support_rnn(7, 6, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  config.dtype = GS_F64;
+  config.range = GS_RANGE_NATIVE;
+  config.batch = 2;
+  config.replicas = 2;
+  gs_network *network = gs_support_network(device, &config, false);
+  double *W = numbers_of(network, GS_ROLE_WEIGHT, 1);
+  const gs_tensor U = gs_network_tensor(network, GS_ROLE_INPUT_WEIGHT, 0);
+  gs_support_upload(device, &U, W);
+  gs_jacobian j = jacobian_of(network, 0);
+  for (int64_t r = 0; r < 2; r++) {
+    double *matrix = differences_of(network, r, 6, 6);
+    assert_product(&j, r, spectrum_of(matrix, 6, 6), 1e-7);
+    free(matrix);
+  }
+  gs_jacobian_clear(&j);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+  free(W);
+}
+
+/* ---- known products ---- */
+
+enum { N = 9 };
+
+/* An orthogonal matrix, polished to float64: Newton's Q (3 - Q^T Q)/2, twice. */
+static void orthogonal(double Q[N * N], uint32_t id) {
+  float draw[N * N];
+  double workspace[4 * N * N + 1024];
+  double gram[N * N], next[N * N];
+  assert_true(gs_random_orthogonal_workspace(N, N) <= sizeof workspace / sizeof *workspace);
+  gs_random_orthogonal(draw, N, N, 1, 99, id, 0, workspace);
+  for (int i = 0; i < N * N; i++) Q[i] = (double)draw[i];
+  for (int round = 0; round < 3; round++) {
+    gs_reference_gemm(true, false, N, N, N, Q, Q, gram);
+    for (int i = 0; i < N * N; i++) gram[i] = (i % (N + 1) == 0 ? 1.5 : 0) - 0.5 * gram[i];
+    gs_reference_gemm(false, false, N, N, N, Q, gram, next);
+    memcpy(Q, next, sizeof next);
+  }
+}
+
+/* W^l = V_l S V_{l-1}^T with S = diag(s): P = V_L S^L V_0^T. Without rotations V = 1. */
+static void check_product(const double s[N], int64_t depth, bool rotated) {
+  gs_config config = gs_support_mlp(depth, N, GS_IDENTITY, GS_INIT_IDENTITY);
+  config.dtype = GS_F64;
+  config.batch = 1;
+  gs_network *network = gs_support_network(device, &config, false);
+  double V[2][N * N], scaled[N * N], W[N * N];
+  double largest = 0, smallest = INFINITY;
+  for (int i = 0; i < N * N; i++) V[0][i] = V[1][i] = i % (N + 1) == 0;
+  if (rotated) orthogonal(V[0], 0);
+  for (int64_t l = 1; l <= depth; l++) {
+    double *new = V[l % 2], *old = V[(l + 1) % 2];
+    const gs_tensor tensor = gs_network_tensor(network, GS_ROLE_WEIGHT, l);
+    if (rotated) orthogonal(new, (uint32_t)l);
+    for (int i = 0; i < N * N; i++) scaled[i] = new[i] * s[i % N];
+    gs_reference_gemm(false, true, N, N, N, scaled, old, W);
+    gs_support_upload(device, &tensor, W);
+  }
+  gs_jacobian j = jacobian_of(network, 20);
+  const double layers = (double)depth;
+  for (int i = 0; i < N; i++) {
+    int above = 0;
+    largest = fmax(largest, s[i]);
+    smallest = fmin(smallest, s[i]);
+    for (int k = 0; k < N; k++) above += s[k] > s[i] || (s[k] == s[i] && k < i);
+    /* rotated, the exponents find their directions in the first layers */
+    assert_true(near(j.lyapunov[above], log(s[i]), rotated ? 5 / layers : 1e-13));
+  }
+  assert_true(near(j.log10_largest[0], layers * log10(largest), 1e-12 * layers));
+  assert_true(near(j.log10_smallest[0], layers * log10(smallest), 1e-12 * layers));
+  for (int64_t l = 0; l < j.points; l++) {
+    assert_true(near(j.largest[l], largest, 1e-13 * largest));
+    assert_true(near(j.smallest[l] / smallest, 1, rotated ? 1e-15 * largest / smallest : 1e-13));
+  }
+  gs_jacobian_clear(&j);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+static void test_known_products(void **state) {
+  (void)state;
+  const double falling[N] = {2, 1.5, 1.25, 1, 0.75, 0.5, 0.375, 0.25, 0.125};
+  const double rising[N] = {0.01, 0.125, 0.25, 0.5, 0.75, 1, 2, 4, 8};
+  const double pairs[N] = {3, 0.1, 3, 0.1, 3, 0.1, 3, 0.1, 1};
+  const double far[N] = {1e-9, 1, 1e6, 1e-3, 1, 1e-7, 10, 1e2, 1e-5};
+  const double *const all[] = {falling, rising, pairs, far};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    check_product(all[i], 1, false);
+    check_product(all[i], 2000, false);
+    if (all[i] == far) continue; /* rotated, W itself would not hold its smallest */
+    check_product(all[i], 1, true);
+    check_product(all[i], GS_SANITIZED ? 100 : 2000, true);
+  }
+}
+
+/* A saturated layer: z chosen, W orthogonal, so the singular values are phi'(z), down
+ * to 1e-30 of the largest. */
+static void test_graded_layer(void **state) {
+  (void)state;
+  gs_config config = gs_support_mlp(1, N, GS_TANH, GS_INIT_IDENTITY);
+  double V[N * N], x[N], z[N], V2[N * N];
+  config.dtype = GS_F64;
+  config.batch = 1;
+  orthogonal(V, 3);
+  memcpy(V2, V, sizeof V);
+  for (int i = 0; i < N; i++) z[i] = 35.0 * ((i * 5) % N) / (N - 1);
+  gs_reference_gemm(true, false, N, 1, N, V2, z, x);
+  gs_network *network = gs_support_network(device, &config, false);
+  const gs_tensor W = gs_network_tensor(network, GS_ROLE_WEIGHT, 1);
+  const gs_tensor input = gs_network_tensor(network, GS_ROLE_INPUT, 0);
+  gs_support_upload(device, &W, V);
+  gs_support_upload(device, &input, x);
+  gs_jacobian j = jacobian_of(network, 0);
+  const double smallest = gs_reference_slope(config.activation, 35);
+  assert_true(near(j.smallest[0] / smallest, 1, 1e-12));
+  assert_true(near(j.log10_smallest[0], log10(smallest), 1e-12));
+  assert_true(near(j.largest[0], 1, 1e-13));
+  gs_jacobian_clear(&j);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+/* A bottleneck, dead layers and weights of zero take rank away. */
+static void test_rank(void **state) {
+  (void)state;
+  const int64_t widths[] = {6, 3, 8, 7};
+  gs_config config = gs_support_mlp(3, 1, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  gs_support_set_widths(&config, 3, widths);
+  gs_jacobian j = jacobian_of_config(config);
+  assert_int_equal(j.exponents, 6);
+  assert_true(isfinite(j.log10_largest[0]) && j.log10_smallest[0] == -INFINITY);
+  for (int i = 0; i < 6; i++) assert_true(isfinite(j.lyapunov[i]) == (i < 3));
+  for (int l = 0; l < 3; l++) assert_true(j.smallest[l] > 0);
+  gs_jacobian_clear(&j);
+  config = gs_support_mlp(4, 5, GS_TANH, GS_INIT_NORMAL);
+  config.init.std = 0;
+  j = jacobian_of_config(config);
+  assert_true(j.log10_rms[0] == -INFINITY && j.log10_largest[0] == -INFINITY);
+  assert_true(j.largest[3] == 0 && j.smallest[3] == 0 && j.mean[3] == 0 && j.rms[3] == 0);
+  assert_true(j.lyapunov[0] == -INFINITY);
+  gs_jacobian_clear(&j);
+  j = jacobian_of_config(gs_support_mlp(60, 4, GS_RELU, GS_INIT_HE_NORMAL)); /* dies on the way */
+  assert_true(j.log10_largest[0] == -INFINITY && j.log10_smallest[0] == -INFINITY);
+  gs_jacobian_clear(&j);
+}
+
+/* ---- out of float64's range ---- */
+
+/* Both networks' weights differ by the factor 2^bits in all layers. */
+static void check_scaled(gs_activation_kind kind, double std, int bits) {
+  const int64_t depth = GS_SANITIZED ? 500 : 2000;
+  gs_config config = gs_support_mlp(depth, 33, kind, GS_INIT_NORMAL);
+  gs_config other;
+  gs_error error = {0};
+  config.dtype = GS_F64;
+  config.batch = 1;
+  gs_support_ok(gs_config_copy(&config, &other, &error), &error);
+  config.init.std = std;
+  other.init.std = ldexp(std, bits);
+  gs_jacobian a = jacobian_of_config(config);
+  gs_jacobian b = jacobian_of_config(other);
+  const double more = (double)depth * bits * log10(2);
+  assert_true(isfinite(a.log10_rms[0]));
+  assert_true(near(b.log10_rms[0] - a.log10_rms[0], more, 1e-9));
+  assert_true(near(b.log10_largest[0] - a.log10_largest[0], more, 1e-9));
+  assert_true(near(b.lyapunov[0] - a.lyapunov[0], bits * log(2), 1e-11));
+  gs_jacobian_clear(&a);
+  gs_jacobian_clear(&b);
+}
+
+/* An activation that is asymptotically `factor` times relu, under exploding weights. */
+static void check_asymptotic(gs_activation_kind kind, double factor) {
+  const int64_t depth = 150;
+  gs_config config = gs_support_mlp(depth, 33, kind, GS_INIT_NORMAL);
+  config.init.std = 0x1p60;
+  config.batch = 1;
+  gs_config relu = gs_support_mlp(depth, 33, GS_RELU, GS_INIT_NORMAL);
+  relu.init.std = 0x1p60;
+  relu.batch = 1;
+  gs_jacobian a = jacobian_of_config(config);
+  gs_jacobian b = jacobian_of_config(relu);
+  const double more = (double)depth * log10(factor);
+  assert_true(near(a.log10_rms[0], b.log10_rms[0] + more, 1e-9));
+  assert_true(near(a.log10_largest[0], b.log10_largest[0] + more, 1e-9));
+  assert_true(near(a.rms[63], b.rms[63] * factor, 1e-9 * b.rms[63]));
+  gs_jacobian_clear(&a);
+  gs_jacobian_clear(&b);
+}
+
+static void test_range(void **state) {
+  (void)state;
+  check_scaled(GS_RELU, 1, 2);
+  check_scaled(GS_RELU, 1, -30);
+  check_scaled(GS_LEAKY_RELU, 0x1p-4, 60);
+  check_scaled(GS_IDENTITY, 1, -60);
+  check_asymptotic(GS_ELU, 1);
+  check_asymptotic(GS_SELU, 1.0507009873554804934);
+  check_asymptotic(GS_GELU, 1);
+  check_asymptotic(GS_SILU, 1);
+  check_asymptotic(GS_SOFTPLUS, 1);
+}
+
+/* ---- laws ---- */
+
+static double mean_of(const double *values, int64_t count) {
+  double sum = 0;
+  for (int64_t i = 0; i < count; i++) sum += values[i];
+  return sum / (double)count;
+}
+
+/* Glorot and Bengio 2010: tanh near 0, where W alone counts: quarter circle. */
+static void test_quarter_circle(void **state) {
+  (void)state;
+  const double sigma_w2[] = {1, 1.0 / 3};
+  const int64_t n = GS_SANITIZED ? 60 : 200;
+  for (int i = 0; i < 2; i++) {
+    gs_config config = gs_support_mlp(1, n, GS_TANH, GS_INIT_SCALED);
+    config.init.sigma_w2 = sigma_w2[i];
+    config.batch = 1;
+    config.replicas = 8;
+    gs_network *network = gs_support_network(device, &config, false);
+    const gs_tensor input = gs_network_tensor(network, GS_ROLE_INPUT, 0);
+    double *x = gs_support_download(device, &input);
+    for (int64_t k = 0; k < 8 * n; k++) x[k] *= 1e-4;
+    gs_support_upload(device, &input, x);
+    gs_jacobian j = jacobian_of(network, 0);
+    const double sigma = sqrt(sigma_w2[i]);
+    assert_true(near(mean_of(j.mean, 8), 8 / (3 * M_PI) * sigma, 0.006 * sigma));
+    assert_true(near(mean_of(j.rms, 8), sigma, 0.01 * sigma));
+    assert_true(near(mean_of(j.largest, 8), 2 * sigma, 0.1 * sigma));
+    assert_true(mean_of(j.smallest, 8) < 0.05 * sigma);
+    free(x);
+    gs_jacobian_clear(&j);
+    gs_network_destroy(network);
+    gs_config_clear(&config);
+  }
+}
+
+/* rms^2 = chi = sigma_w^2 m1(q), q from the layer before; at a fixed point of tanh with
+ * its own input: q is taken from the network. */
+static void test_chi(void **state) {
+  (void)state;
+  const gs_activation_kind kinds[] = {GS_TANH, GS_RELU, GS_SIGMOID, GS_SELU};
+  for (int k = 0; k < 4; k++) {
+    gs_config config = gs_support_mlp(1, 101, kinds[k], GS_INIT_SCALED);
+    config.init.sigma_w2 = 1.7;
+    config.batch = 1;
+    config.replicas = GS_SANITIZED ? 40 : 100;
+    const gs_activation phi = config.activation;
+    const double replicas = (double)config.replicas;
+    gs_jacobian j = jacobian_of_config(config);
+    double square = 0;
+    for (int64_t r = 0; r < j.replicas; r++) square += j.rms[r] * j.rms[r] / replicas;
+    const double chi = 1.7 * exp(gs_moments_at(phi, log(1.7)).log_m1);
+    assert_true(near(square / chi, 1, 5 * sqrt(6 / (101 * replicas))));
+    assert_true(near(j.log10_rms[0], log10(j.rms[0]), 1e-13));
+    gs_jacobian_clear(&j);
+  }
+}
+
+/* Dynamical isometry (Saxe et al. 2014): orthogonal weights without an activation. */
+static void test_isometry(void **state) {
+  (void)state;
+  gs_config config = gs_support_mlp(GS_SANITIZED ? 30 : 300, 21, GS_IDENTITY, GS_INIT_ORTHOGONAL);
+  config.dtype = GS_F64;
+  config.batch = 1;
+  config.init.gain = 0.5;
+  const double layers = (double)config.depth;
+  gs_jacobian j = jacobian_of_config(config);
+  const double expected = -layers * log10(2); /* matrices are orthogonal to float32 */
+  assert_true(near(j.log10_mean[0], expected, 1e-7 * layers));
+  assert_true(near(j.log10_rms[0], expected, 1e-7 * layers));
+  assert_true(near(j.log10_largest[0], expected, 1e-7 * layers));
+  assert_true(near(j.log10_smallest[0], expected, 1e-7 * layers));
+  assert_true(near(j.mean[0], 0.5, 1e-7) && near(j.smallest[0], 0.5, 1e-7));
+  for (int i = 0; i < 21; i++) assert_true(near(j.lyapunov[i], log(0.5), 1e-7));
+  gs_jacobian_clear(&j);
+}
+
+/* Newman 1986: W_t ~ N(0, sigma^2) anew each step and no activation:
+ * lambda_i = ln sigma + (ln 2 + psi((n - i + 1)/2))/2, exactly, at every T. */
+static void test_ginibre(void **state) {
+  (void)state;
+  enum { UNITS = 7, STEPS = 400, REPLICAS = GS_SANITIZED ? 8 : 40 };
+  gs_config config = gs_support_rnn(STEPS, UNITS, GS_IDENTITY, GS_INIT_NORMAL);
+  config.init.std = 0.5;
+  config.tied = false;
+  config.input = 2;
+  config.batch = 1;
+  config.replicas = REPLICAS;
+  gs_jacobian j = jacobian_of_config(config);
+  assert_int_equal(j.exponents, UNITS);
+  for (int i = 0; i < UNITS; i++) {
+    const double half = 0.5 * (UNITS - i);
+    const double law = log(0.5) + 0.5 * (log(2) + gs_digamma(half));
+    const double sd = 0.5 * sqrt(gs_trigamma(half) / (STEPS * (double)REPLICAS));
+    assert_true(near(mean_of(j.lyapunov + (ptrdiff_t)i * REPLICAS, REPLICAS), law, 5 * sd));
+  }
+  for (int64_t r = 0; r < REPLICAS; r++) /* the top exponent is the product's growth */
+    assert_true(near(j.lyapunov[r], j.log10_largest[r] * log(10) / STEPS, 5.0 / STEPS));
+  gs_jacobian_clear(&j);
+}
+
+/* The sum of the exponents is the mean of ln |det J|: for tied W of known determinant. */
+static void test_determinant(void **state) {
+  (void)state;
+  gs_config config = gs_support_rnn(50, 11, GS_IDENTITY, GS_INIT_ORTHOGONAL);
+  config.init.gain = 1.25;
+  gs_jacobian j = jacobian_of_config(config);
+  double sum = 0;
+  for (int i = 0; i < 11; i++) sum += j.lyapunov[i];
+  assert_true(near(sum, 11 * log(1.25), 1e-5));
+  gs_jacobian_clear(&j);
+}
+
+/* ---- the same whichever way ---- */
+
+static bool same(const double *a, const double *b, int64_t count) {
+  return memcmp(a, b, (size_t)count * sizeof *a) == 0;
+}
+
+static void test_threads(void **state) {
+  (void)state;
+  gs_config config = gs_support_rnn(20, 70, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  config.batch = 2;
+  config.replicas = 5;
+  gs_jacobian two = jacobian_of_config(config);
+  gs_device *usual = device;
+  device = gs_support_device(1);
+  gs_jacobian one = jacobian_of_config(gs_support_rnn(20, 70, GS_TANH, GS_INIT_XAVIER_NORMAL));
+  gs_jacobian_clear(&one);
+  config = gs_support_rnn(20, 70, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  config.batch = 2;
+  config.replicas = 5;
+  one = jacobian_of_config(config);
+  device->ops->destroy(device);
+  device = usual;
+  assert_true(same(one.mean, two.mean, 5 * 20) && same(one.smallest, two.smallest, 5 * 20));
+  assert_true(same(one.lyapunov, two.lyapunov, 5 * 70));
+  assert_true(same(one.log10_smallest, two.log10_smallest, 5));
+  gs_jacobian_clear(&one);
+  gs_jacobian_clear(&two);
+}
+
+static void test_dtypes(void **state) {
+  (void)state;
+  gs_jacobian j[2];
+  for (int i = 0; i < 2; i++) {
+    gs_config config = gs_support_mlp(30, 19, GS_TANH, GS_INIT_XAVIER_NORMAL);
+    config.dtype = i == 0 ? GS_F64 : GS_F32;
+    config.replicas = 2;
+    j[i] = jacobian_of_config(config);
+  }
+  for (int r = 0; r < 2; r++) {
+    assert_true(near(j[1].log10_rms[r], j[0].log10_rms[r], 1e-5));
+    assert_true(near(j[1].log10_largest[r], j[0].log10_largest[r], 1e-5));
+    assert_true(near(j[1].log10_smallest[r], j[0].log10_smallest[r], 1e-3));
+    assert_true(near(j[1].lyapunov[r], j[0].lyapunov[r], 1e-5));
+    assert_true(near(j[1].mean[58 + r], j[0].mean[58 + r], 1e-5));
+  }
+  gs_jacobian_clear(&j[0]);
+  gs_jacobian_clear(&j[1]);
+}
+
+static void test_kept_points(void **state) {
+  (void)state;
+  gs_config config = gs_support_mlp(41, 6, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  config.replicas = 2;
+  gs_network *network = gs_support_network(device, &config, false);
+  gs_jacobian all = jacobian_of(network, 0);
+  gs_jacobian few = jacobian_of(network, 5);
+  assert_int_equal(all.points, 41);
+  assert_int_equal(few.points, 5);
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(few.index[i], 1 + 10 * i);
+    assert_true(same(few.rms + 2 * (ptrdiff_t)i, all.rms + 20 * (ptrdiff_t)i, 2));
+  }
+  assert_true(same(few.log10_rms, all.log10_rms, 2));
+  assert_true(same(few.lyapunov, all.lyapunov, 12));
+  gs_jacobian_clear(&all);
+  gs_jacobian_clear(&few);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_plain_mlp),      cmocka_unit_test(test_plain_rnn),
+      cmocka_unit_test(test_differences),    cmocka_unit_test(test_differences_rnn),
+      cmocka_unit_test(test_known_products), cmocka_unit_test(test_graded_layer),
+      cmocka_unit_test(test_rank),           cmocka_unit_test(test_range),
+      cmocka_unit_test(test_quarter_circle), cmocka_unit_test(test_chi),
+      cmocka_unit_test(test_isometry),       cmocka_unit_test(test_ginibre),
+      cmocka_unit_test(test_determinant),    cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_dtypes),         cmocka_unit_test(test_kept_points)};
+  return cmocka_run_group_tests(tests, open_device, gs_support_close_device);
+}
