@@ -68,7 +68,8 @@ def jacobian_problems(jacobian, params, path, max_points):
         pairs = zip(jacobian["layers"][small]["p50"], jacobian["layers"][large]["p50"])
         if any(a > b * (1 + 1e-9) for a, b in pairs):
             yield f"{path}.layers: {small} is above {large}"
-    exponents = [x for x in jacobian["lyapunov"]["exponent"]["p50"] if x is not None]
+    whole = jacobian["lyapunov"]["exponent"]  # where no replica has lost its rank
+    exponents = [x for x, n in zip(whole["p50"], whole["finite"]) if n == params["replicas"]]
     if exponents != sorted(exponents, reverse=True):
         yield f"{path}.lyapunov: exponents rise"
 
