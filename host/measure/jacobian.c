@@ -8,7 +8,10 @@
 
 #include "measure/jacobian_lane.h"
 
-enum { MOST_LANES = 64 };
+enum {
+  MOST_LANES = 64,
+  WORTH_THREADS = 48 /* units; below, waking threads for each layer costs more than it gives */
+};
 
 typedef struct walk {
   gs_network *network;
@@ -139,7 +142,7 @@ static gs_status take_block(walk *w, int64_t first, gs_error *error) {
   for (int64_t l = 1; l <= w->points; l++) {
     const bool kept = point < w->out->points && w->out->index[point] == l;
     for (int i = 0; i < lanes; i++) GS_TRY(fetch_layer(w, &w->lanes[i], l, error));
-#pragma omp parallel for num_threads(lanes) schedule(static)
+#pragma omp parallel for num_threads(lanes) schedule(static) if (w->most >= WORTH_THREADS)
     for (int i = 0; i < lanes; i++) {
       gs_lane *lane = &w->lanes[i];
       lane->status = gs_lane_layer(lane, l, kept ? point : -1, w->out, &lane->error);
