@@ -4,6 +4,21 @@
 #include <math.h>
 
 #include "measure/cost.h"
+#include "measure/jacobian.h"
+
+/* Jacobians are the host's work, on whatever device: some 14 n^3 operations per layer
+ * and replica where singular values are kept, half of that elsewhere. */
+static double jacobian_seconds(const gs_config *config, int64_t max_points) {
+  const double host_flops_per_s = 2e10;
+  const bool mlp = config->model == GS_MLP;
+  const int64_t layers = mlp ? config->depth : config->seq_len;
+  const double kept = (double)gs_kept_points(layers, max_points);
+  double n = (double)config->hidden;
+  for (int64_t l = 0; mlp && l <= config->depth; l++) n = fmax(n, (double)config->widths[l]);
+  return config->jacobian
+             ? 7 * n * n * n * ((double)layers + kept) * (double)config->replicas / host_flops_per_s
+             : 0;
+}
 
 double gs_estimate_seconds(const gs_config *config, const gs_measure_options *options,
                            const gs_floor *floor) {
@@ -21,5 +36,6 @@ double gs_estimate_seconds(const gs_config *config, const gs_measure_options *op
   const double step_s = fmax(busy_s, cost.launches * rates->launch_ns * 1e-9) / GS_ESTIMATE_SHARE;
   const bool timed = options->time_limit_s > 0;
   const double timing_s = timed ? fmax(options->time_limit_s, least_timed_steps * step_s) : 0;
-  return every_cell_s + measured_steps * step_s + timing_s;
+  return every_cell_s + measured_steps * step_s + timing_s +
+         jacobian_seconds(config, options->max_points);
 }
