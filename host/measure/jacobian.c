@@ -157,12 +157,13 @@ static gs_status take_block(walk *w, int64_t first, gs_error *error) {
 }
 
 static gs_status run(walk *w, int threads, gs_error *error) {
-  const size_t inputs = w->config->model == GS_RNN ? (size_t)w->config->input : 0;
-  const size_t widest = (size_t)w->most > inputs ? (size_t)w->most : inputs;
+  const size_t most = (size_t)w->most;
+  const size_t inputs = w->config->model == GS_RNN ? (size_t)w->config->input : most;
+  const size_t count = most * (inputs > most ? inputs : most); /* of W or U */
   for (int64_t i = 0; i < w->out->points; i++) {
     w->out->index[i] = gs_kept_point(i, w->out->points, w->points) + 1;
   }
-  w->bytes = malloc((size_t)w->most * widest * sizeof(double));
+  w->bytes = malloc((count > 0 ? count : 1) * sizeof(double));
   if (!w->bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians");
   while (w->lane_count < threads && w->lane_count < MOST_LANES &&
          w->lane_count < w->out->replicas) {
