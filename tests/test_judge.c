@@ -150,6 +150,8 @@ static void test_reach(void **state) {
   check_cell(gs_support_rnn(20, 64, GS_TANH, GS_INIT_IDENTITY), GS_OUTSIDE_REACH, "identity");
   check_cell(gs_support_mlp(10, 8, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_OUTSIDE_REACH, "fewer than");
   check_cell(gs_support_mlp(10, 64, GS_SOFTSIGN, GS_INIT_NORMAL), GS_OUTSIDE_REACH, "rare");
+  check_cell(gs_support_mlp(100, 64, GS_ELU, GS_INIT_NORMAL), GS_OUTSIDE_REACH, "overflow f32");
+  check_cell(gs_support_mlp(100, 64, GS_RELU, GS_INIT_NORMAL), GS_AS_PREDICTED, "");
   gs_config config = gs_support_mlp(5, 64, GS_RELU, GS_INIT_HE_NORMAL);
   config.loss = GS_LOSS_MSE;
   check_cell(config, GS_OUTSIDE_REACH, "mse");

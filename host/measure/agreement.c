@@ -81,6 +81,17 @@ static gs_status judge_series(const comparison *c, const gs_quantity_stats *stat
 
 /* ---- the verdict and its words ---- */
 
+/* Whether a forward pass that cannot be scaled (scale.h) has overflowed. */
+static bool overflows(const gs_quantity_stats *h, const gs_config *config) {
+  if (gs_activation_homogeneous(config->activation.kind) && config->range == GS_RANGE_EXTENDED) {
+    return false;
+  }
+  for (int64_t i = 0; i < h->points * config->replicas; i++) {
+    if (h->stats[i].inf > 0) return true;
+  }
+  return false;
+}
+
 /* Native range is predicted only as far as it is extended range. */
 static bool leaves_native(const gs_quantity_stats *stats, const gs_config *config) {
   if (config->range != GS_RANGE_NATIVE) return false;
@@ -143,6 +154,11 @@ static void conclude(const comparison *c, const gs_quantity_stats *stats, gs_agr
       snprintf(made->words, sizeof made->words, "%s", gs_reason_words((gs_reason)r));
       return;
     }
+  } else if (overflows(&stats[GS_ACTIVATION_H], c->config)) {
+    made->verdict = GS_OUTSIDE_REACH;
+    snprintf(made->words, sizeof made->words,
+             "activations overflow %s: their range is not extended",
+             gs_dtype_name(c->config->dtype));
   } else if (leaves_native(stats, c->config)) {
     made->verdict = GS_OUTSIDE_REACH;
     snprintf(made->words, sizeof made->words,

@@ -61,7 +61,7 @@ static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double car
   const double from_above = orthogonal ? 2 * carry * carry / (double)orthogonal : 0;
   const int64_t below = gs_chain_orthogonal(config, i);
   const double fixed = below ? 2 * link->share * link->share / (double)below : 0;
-  const double c2 = link->c * link->c;
+  const double c2 = link->c * link->c + link->c_var;
   const double kurtosis = exp(link->m.log_m2 - 2 * link->m.log_m1);
   noise made;
   const double own = fmax((3 * kurtosis - 1) / n - from_above - fixed * g * g, 0);

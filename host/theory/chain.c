@@ -152,7 +152,8 @@ static void leave(walk *w, int64_t i, const gs_link *below, gs_link *link) {
       (phi.kind == GS_RELU || phi.kind == GS_IDENTITY)) {
     law = gs_ratio_recall(&w->memory, gs_chain_units(config, i), phi.kind == GS_RELU, larger);
   }
-  const double pair = (link->pair.h2h2 - 1) / n - fixed * g2 * link->c * link->c;
+  const double c2 = link->c * link->c + link->c_var;
+  const double pair = (link->pair.h2h2 - 1) / n - fixed * g2 * c2;
   link->noise_h = (gs_spread){law.variance, pair};
   double again = 0; /* with tied weights the noise of |h|^2 repeats from step to step */
   if (config->model == GS_RNN && config->tied) {
