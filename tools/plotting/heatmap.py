@@ -1,0 +1,122 @@
+"""Decades as a map of depth (or time steps) and initialisation, a panel for each
+activation. Colours are for a glance; the number and the verdict's sign in each box
+tell the same without them."""
+import math
+
+import numpy
+from matplotlib import colormaps, colors
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from . import params as parameters
+from . import selection, style
+from .sheet import Sheet
+
+NAME = "heatmap"
+ABOUT = "decades by depth and initialisation"
+
+BOX = (1.02, 0.46)  # inches
+MOST_ROWS, MOST_COLUMNS = 14, 9
+SIGNS = {"vanishing": "▼", "stable": "●", "exploding": "▲", "mixed": "◆"}
+MARKERS = {"vanishing": "v", "stable": "o", "exploding": "^", "mixed": "D"}
+COLOURS = colormaps["PuOr_r"]  # light in the middle; safe for the colour-blind
+
+
+def plans(document, options):
+    cells = [c for c in options.cells if c.measured or c.params["stats"] != "off"]
+    found = []
+    for model, of_model in selection.grouped(cells, lambda c: c.model).items():
+        free = (*selection.PANEL, *selection.LENGTH, "init")
+        groups = selection.grouped(of_model, lambda c, free=free: parameters.key_of(c.params, free))
+        apart = [k for k in of_model[0].params
+                 if k not in free and len(selection.values_of(of_model, k)) > 1]
+        for group in groups.values():
+            if not any(c.measured for c in group) or len({_place(c) for c in group}) < 2:
+                continue
+            decades = {c.id: c.decades() for c in group if c.measured}
+            name = "-".join(filter(None, (NAME, model, selection.slug_of(group, apart))))
+            found.append(options.Plan(name, lambda g=group, d=decades: _draw(document, g, d),
+                                      _left_out(group)))
+    if not found:
+        raise options.Nothing("no cells with statistics that differ in depth or initialisation alone")
+    return found
+
+
+def _place(cell):
+    return cell.length, parameters.value_key(cell.params["init"])
+
+
+def _axes_of(group):
+    lengths = sorted({c.length for c in group})
+    inits = {parameters.value_key(c.params["init"]): c.params["init"] for c in group}
+    return lengths, inits
+
+
+def _left_out(group):
+    lengths, inits = _axes_of(group)
+    panels = selection.grouped(group, selection.key_of_panel)
+    most = ((len(lengths), MOST_ROWS, "depths"), (len(inits), MOST_COLUMNS, "initialisations"),
+            (len(panels), selection.MOST_PANELS, "activations"))
+    return [f"{shown} of {there} {what}" for there, shown, what in most if there > shown]
+
+
+def _draw(document, group, decades):
+    lengths, _ = _axes_of(group)
+    lengths = selection.evenly(lengths, MOST_ROWS)
+    panels = selection.evenly(list(selection.grouped(group, selection.key_of_panel).values()),
+                              selection.MOST_PANELS)
+    columns = [selection.evenly(list(_axes_of(panel)[1].values()), MOST_COLUMNS) for panel in panels]
+    widest = max(len(c) for c in columns)
+    sheet = Sheet(len(panels), size=(BOX[0] * widest, BOX[1] * len(lengths)), gap=(0.35, 0.4), bottom=0.62,
+                  left=0.8)
+    steps = group[0].model == "rnn"
+    sheet.title = f"How far the gradient gets, by {'time steps' if steps else 'depth'} and initialisation"
+    sheet.fixed = parameters.held_fixed(group, ("init", *selection.LENGTH)) + [document.device]
+    threshold = max([d.threshold for d in decades.values()] + [1e-3])
+    largest = max([abs(d.p50) for d in decades.values() if math.isfinite(d.p50)] + [10 * threshold])
+    scale = colors.SymLogNorm(threshold, linscale=0.7, vmin=-largest, vmax=largest)
+    for axes, panel, inits in zip(sheet.flat, panels, columns):
+        axes.set_title(parameters.activation_text(panel[0].params), loc="left", fontweight="bold")
+        for cell in panel:
+            if cell.length in lengths and cell.params["init"] in inits:
+                place = inits.index(cell.params["init"]), lengths.index(cell.length)
+                _box(axes, place, cell, decades.get(cell.id), scale)
+        axes.set(xlim=(-0.5, widest - 0.5), ylim=(len(lengths) - 0.5, -0.5), xlabel="initialisation")
+        axes.set_xticks(range(len(inits)), [parameters.init_text(i).replace(":", ":\n") for i in inits], fontsize=7.5)
+        axes.set_yticks(range(len(lengths)), lengths if axes is sheet.flat[0] else [""] * len(lengths))
+        axes.tick_params(length=0)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+    sheet.flat[0].set_ylabel("time steps T" if steps else "depth L  [layers]")
+    used = {d.verdict for d in decades.values()}
+    sheet.keys = [Line2D([], [], linestyle="none", marker=MARKERS[v], color="black", markersize=6, label=v)
+                  for v in SIGNS if v in used]
+    what = "step 1 over step T" if steps else "layer 1 over layer L"
+    sheet.notes.append(f"Numbers and colours: decades, log10 of ‖delta‖, {what}; median of the replicas. Negative "
+                       f"(violet): vanished; positive (orange): exploded. Verdict: beyond ± {threshold:g}.")
+    return sheet
+
+
+def _box(axes, place, cell, decades, scale):
+    x, y = place
+    if decades is None:
+        face, text = "#E4E4E4", cell.status
+    elif math.isfinite(decades.p50):
+        face = COLOURS(scale(decades.p50))
+        text = f"{SIGNS[decades.verdict]} {_decimal(decades.p50)}"
+    else:
+        face, text = "#E4E4E4", f"{SIGNS[decades.verdict]} no norm"
+    lost = decades.vanished + decades.overflowed if decades else 0
+    axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=face, edgecolor="none"))
+    light = numpy.dot(colors.to_rgb(face), (0.299, 0.587, 0.114)) < 0.5
+    ink = "white" if light else "black"
+    axes.text(x, y - (0.14 if lost else 0), text, ha="center", va="center", fontsize=8.5, color=ink)
+    if lost:
+        words = [f"{n} {what}" for n, what in ((decades.vanished, "are 0"), (decades.overflowed, "are ∞/NaN")) if n]
+        axes.text(x, y + 0.24, f"{', '.join(words)} of {cell.params['replicas']}", ha="center", va="center",
+                  fontsize=6, color=ink)
+
+
+def _decimal(value):
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,127 @@
+"""Which cells stand together in a picture: panels side by side, lines in a panel.
+
+Cells of one picture agree in all parameters but those that the picture shows.
+"""
+import dataclasses
+
+from . import params as parameters
+
+PANEL = ("activation", "slope", "output_activation")
+LENGTH = ("depth", "seq_len")
+MOST_LINES = 6
+MOST_PANELS = 6
+MOST_FIGURES = 12
+
+
+@dataclasses.dataclass
+class Line:
+    label: str
+    cells: list  # in the order of the horizontal axis, or one
+
+
+@dataclasses.dataclass
+class Panel:
+    title: str
+    lines: list
+
+
+@dataclasses.dataclass
+class Picture:
+    """Panels; `told`: parameters that the picture shows; `left_out`: words on what
+    did not find room."""
+    model: str
+    slug: str
+    told: tuple
+    panels: list
+    left_out: list
+
+    @property
+    def cells(self):
+        return [cell for panel in self.panels for line in panel.lines for cell in line.cells]
+
+
+def grouped(cells, key):
+    """{key: cells} in the order of first appearance."""
+    groups = {}
+    for cell in cells:
+        groups.setdefault(key(cell), []).append(cell)
+    return groups
+
+
+def values_of(cells, name):
+    """Different values of a parameter, in order: of size for numbers, else as found."""
+    values = list({parameters.value_key(c.params.get(name)): c.params.get(name) for c in cells}.values())
+    return sorted(values) if all(type(v) in (int, float) for v in values) else values
+
+
+def varies(cells, name, without):
+    """Whether some cells agree in all but this parameter (and those in `without`)."""
+    names = PANEL if name == "activation" else (name,)
+    groups = grouped(cells, lambda c: parameters.key_of(c.params, (*names, *without)))
+    return any(len(values_of(group, name)) > 1 for group in groups.values())
+
+
+def evenly(items, most):
+    """At most so many of the items, with both ends."""
+    if len(items) <= most:
+        return items
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def first_varying(cells, names, without):
+    return next((name for name in names if varies(cells, name, without)), None)
+
+
+def slug_of(cells, told):
+    """Letters for a file's name from the parameters that tell groups apart."""
+    short = {"width": "n", "hidden": "n", "batch": "B", "replicas": "R", "depth": "L", "seq_len": "T"}
+    return "-".join(f"{short.get(name, name + '=')}"
+                    f"{parameters.words('model', cells[0].params.get(name))}" for name in told)
+
+
+def key_of_panel(cell):
+    return tuple(parameters.value_key(cell.params.get(name)) for name in PANEL)
+
+
+def label_of(cell, names):
+    """A line's name in the legend: the values of these parameters."""
+    text = [parameters.activation_text(cell.params) if name == "activation"
+            else parameters.words(name, cell.params[name])
+            for name in names if name in cell.params]
+    return ", ".join(text)
+
+
+def pictures(cells, line, along, many_along=False):
+    """Pictures by activation (panels) and `line` (a parameter); of cells that differ
+    in length alone only the longest, or all of them with many_along; of those that
+    differ in replicas alone, the one with most."""
+    found = []
+    for model, of_model in grouped(cells, lambda c: c.model).items():
+        name = line(of_model)
+        free = (*PANEL, name, "replicas", *(along if along else ()))
+        groups = grouped(of_model, lambda c, free=free: parameters.key_of(c.params, free))
+        apart = [key for key in of_model[0].params
+                 if key not in free and len(values_of(of_model, key)) > 1]
+        for group in groups.values():
+            found.append(_picture(model, group, name, slug_of(group, apart), along, many_along))
+    return found
+
+
+def _picture(model, group, name, slug, along, many_along):
+    labels = (name, *along) if many_along else (name,)
+    left_out, panels = [], []
+    of_panels = list(grouped(group, key_of_panel).values())
+    for of_panel in evenly(of_panels, MOST_PANELS):
+        lines = grouped(of_panel, lambda c: tuple(parameters.value_key(c.params.get(n)) for n in labels))
+        chosen = [max(of_line, key=lambda c: (c.length, c.params["replicas"])) for of_line in lines.values()]
+        title = parameters.activation_text(of_panel[0].params)
+        drawn = evenly(chosen, MOST_LINES)
+        if len(drawn) < len(chosen):
+            left_out.append(f"{len(drawn)} of {len(chosen)} lines for {title}")
+        panels.append(Panel(title, [Line(label_of(cell, labels), [cell]) for cell in drawn]))
+    if len(of_panels) > len(panels):
+        left_out.append(f"{len(panels)} of {len(of_panels)} activations")
+    told = labels if len(values_of(group, name)) > 1 else labels[1:]
+    if along and not many_along and len({c.length for p in panels for l in p.lines for c in l.cells}) > 1:
+        told = told + LENGTH
+    return Picture(model, slug, told, panels, left_out)
