@@ -38,7 +38,7 @@ def plans(document, options):
                                  for line in panel.lines]) for panel in picture.panels]
         if any(curve.series is not None and len(curve.series.index) > 1
                for _, curves in panels for curve in curves):
-            name = "-".join(filter(None, (NAME, options.quantity, picture.model, picture.slug)))
+            name = selection.file_name(f"{NAME}-{options.quantity}", picture.cells, picture.apart)
             found.append(options.Plan(name, lambda p=picture, d=panels: _draw(document, p, d, options),
                                       picture.left_out))
     if not found:
@@ -53,6 +53,7 @@ class Curve:
         self.series = cell.series(quantity)
         self.prediction = cell.prediction(quantity)
         self.label = label
+        self.replicas = cell.params["replicas"]
         self.outside = cell.reach() == "outside reach"
         self.lost = cell.lost(quantity)
         self.elements = None
@@ -77,6 +78,7 @@ def _draw(document, picture, panels, options):
                 shows |= strokes.predicted(axes, curve.prediction, curve.outside)
         axes.set_xlabel("time step t" if steps else "layer l  (1: at the input)")
         axes.margins(x=0.03)
+        style.whole_numbers(axes.xaxis)
     sheet.flat[0].set_ylabel(f"log10 {SYMBOLS[quantity]}  [decades]")
     one_scale, longest = style.same_scale(sheet.flat), 0
     for axes, (_, curves) in zip(sheet.flat, panels):
@@ -105,8 +107,10 @@ def _measured(axes, look, i, count, curve):
     every = max(1, points // 9)
     if numpy.isfinite(series.p50).any():
         axes.plot(series.index, series.p50, markevery=(i * every // count % every, every), zorder=2.5, linewidth=2.2, **look)
-        axes.fill_between(series.index, series.p05, series.p95, color=colour, alpha=0.25, linewidth=0)
-        shows |= {"median", "band"}
+        shows.add("median")
+        if curve.replicas > 1:
+            axes.fill_between(series.index, series.p05, series.p95, color=colour, alpha=0.25, linewidth=0)
+            shows.add("band")
     shows |= strokes.lost_replicas(axes, series.index, series.lost_low, series.lost_high, look["color"], i)
     for at in [curve.lost[f.name] for f in DRAWN if f.name in curve.lost]:
         y = numpy.interp(at, series.index, series.p50)

@@ -25,16 +25,15 @@ COLOURS = colormaps["PuOr_r"]  # light in the middle; safe for the colour-blind
 def plans(document, options):
     cells = [c for c in options.cells if c.measured or c.params["stats"] != "off"]
     found = []
-    for model, of_model in selection.grouped(cells, lambda c: c.model).items():
+    for of_model in selection.grouped(cells, lambda c: c.model).values():
         free = (*selection.PANEL, *selection.LENGTH, "init")
         groups = selection.grouped(of_model, lambda c, free=free: parameters.key_of(c.params, free))
-        apart = [k for k in of_model[0].params
-                 if k not in free and len(selection.values_of(of_model, k)) > 1]
+        apart = selection.telling_apart(list(groups.values()), free)
         for group in groups.values():
             if not any(c.measured for c in group) or len({_place(c) for c in group}) < 2:
                 continue
             decades = {c.id: c.decades() for c in group if c.measured}
-            name = "-".join(filter(None, (NAME, model, selection.slug_of(group, apart))))
+            name = selection.file_name(NAME, group, apart)
             found.append(options.Plan(name, lambda g=group, d=decades: _draw(document, g, d),
                                       _left_out(group)))
     if not found:
@@ -112,8 +111,8 @@ def _box(axes, place, cell, decades, scale):
     ink = "white" if light else "black"
     axes.text(x, y - (0.14 if lost else 0), text, ha="center", va="center", fontsize=8.5, color=ink)
     if lost:
-        words = [f"{n} {what}" for n, what in ((decades.vanished, "are 0"), (decades.overflowed, "are ∞/NaN")) if n]
-        axes.text(x, y + 0.24, f"{', '.join(words)} of {cell.params['replicas']}", ha="center", va="center",
+        words = [f"{n} {what}" for n, what in ((decades.vanished, "zero"), (decades.overflowed, "∞ or NaN")) if n]
+        axes.text(x, y + 0.24, f"of {cell.params['replicas']}: {', '.join(words)}", ha="center", va="center",
                   fontsize=6, color=ink)
 
 

@@ -39,7 +39,7 @@ def plans(document, options):
             drawn = selection.evenly(panels, MOST_ACROSS * MOST_ACROSS)
             if len(drawn) < len(panels):
                 left_out.append(f"{len(drawn)} of {len(panels)} panels")
-            name = "-".join(filter(None, (NAME, options.quantity, picture.model, picture.slug)))
+            name = selection.file_name(f"{NAME}-{options.quantity}", picture.cells, picture.apart)
             found.append(options.Plan(name, lambda p=picture, d=drawn: _draw(document, p, d, options.quantity),
                                       left_out))
     if not found:
@@ -48,7 +48,7 @@ def plans(document, options):
 
 
 def _draw(document, picture, panels, quantity):
-    across = min(MOST_ACROSS, len(panels))
+    across = 2 if len(panels) == 4 else min(MOST_ACROSS, len(panels))
     rows = -(-len(panels) // across)
     sheet = Sheet(across, rows, size=(2.7, 2.1), gap=(1.45, 0.72), right=1.1, left=0.85)
     steps = picture.model == "rnn"
@@ -83,7 +83,6 @@ def _scale():
 
 
 def _panel(axes, title, histogram, lowest, steps):
-    axes.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
     shows = set()
     index = histogram.index.astype(float)
     edges = numpy.concatenate(([index[0] - 0.5], (index[1:] + index[:-1]) / 2, [index[-1] + 0.5]))
@@ -96,7 +95,8 @@ def _panel(axes, title, histogram, lowest, steps):
         axes.set_ylim(low - 0.04 * (high - low) - 1, high + 0.04 * (high - low) + 1)
         shows |= _limits(axes)
     axes.set_xlim(edges[0], edges[-1])
-    bottom = axes
+    style.whole_numbers(axes.xaxis)
+    bottom = top = axes
     divider = make_axes_locatable(axes)
     for values, side, sign in ((histogram.zero_share, "bottom", "0"), (histogram.not_finite, "top", "∞")):
         if (values > 0).any():
@@ -111,7 +111,10 @@ def _panel(axes, title, histogram, lowest, steps):
                 axes.tick_params(axis="x", labelbottom=False, length=0)
                 strip.tick_params(axis="x", labelbottom=True, length=3)
                 bottom = strip
+            else:
+                top = strip
             shows.add("strip")
+    top.set_title(title, loc="left", fontsize=8.5, fontweight="bold")
     if lowest:
         bottom.set_xlabel("time step t" if steps else "layer l  (1: at the input)")
     return shows

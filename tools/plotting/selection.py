@@ -30,7 +30,7 @@ class Picture:
     """Panels; `told`: parameters that the picture shows; `left_out`: words on what
     did not find room."""
     model: str
-    slug: str
+    apart: list  # parameters for its file's name
     told: tuple
     panels: list
     left_out: list
@@ -72,11 +72,33 @@ def first_varying(cells, names, without):
     return next((name for name in names if varies(cells, name, without)), None)
 
 
-def slug_of(cells, told):
-    """Letters for a file's name from the parameters that tell groups apart."""
+def telling_apart(groups, free):
+    """Parameters that tell the groups from each other, as few as will do; not those
+    in `free`, in which the cells of a group differ."""
+    chosen, count = [], 1
+    for name in dict.fromkeys(name for group in groups for name in group[0].params):
+        if name not in free and count < len(groups):
+            values = {tuple(parameters.value_key(g[0].params.get(n)) for n in (*chosen, name)) for g in groups}
+            if len(values) > count:
+                chosen, count = [*chosen, name], len(values)
+    return chosen
+
+
+def file_name(figure, cells, apart):
+    """What a picture's file is called: figure, model, and the parameters in `apart`."""
     short = {"width": "n", "hidden": "n", "batch": "B", "replicas": "R", "depth": "L", "seq_len": "T"}
-    return "-".join(f"{short.get(name, name + '=')}"
-                    f"{parameters.words('model', cells[0].params.get(name))}" for name in told)
+    parts = [figure, cells[0].model]
+    for name in apart:
+        value = cells[0].params.get(name)
+        if name == "tied":
+            parts.append("tied" if value else "untied")
+        elif name in ("init", "input_init") and value is not None:
+            parts.append(parameters.init_text(value))
+        elif type(value) is list:
+            parts.append("-".join(map(str, (name, *value))))
+        elif value is not None:
+            parts.append(f"{short.get(name, name + '=')}{value}")
+    return "-".join(parts)
 
 
 def key_of_panel(cell):
@@ -100,14 +122,13 @@ def pictures(cells, line, along, many_along=False):
         name = line(of_model)
         free = (*PANEL, name, "replicas", *(along if along else ()))
         groups = grouped(of_model, lambda c, free=free: parameters.key_of(c.params, free))
-        apart = [key for key in of_model[0].params
-                 if key not in free and len(values_of(of_model, key)) > 1]
+        apart = telling_apart(list(groups.values()), free)
         for group in groups.values():
-            found.append(_picture(model, group, name, slug_of(group, apart), along, many_along))
+            found.append(_picture(model, group, name, apart, along, many_along))
     return found
 
 
-def _picture(model, group, name, slug, along, many_along):
+def _picture(model, group, name, apart, along, many_along):
     labels = (name, *along) if many_along else (name,)
     left_out, panels = [], []
     of_panels = list(grouped(group, key_of_panel).values())
@@ -124,4 +145,4 @@ def _picture(model, group, name, slug, along, many_along):
     told = labels if len(values_of(group, name)) > 1 else labels[1:]
     if along and not many_along and len({c.length for p in panels for l in p.lines for c in l.cells}) > 1:
         told = told + LENGTH
-    return Picture(model, slug, told, panels, left_out)
+    return Picture(model, apart, told, panels, left_out)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from . import style
 
-CHARACTER = 0.066  # inches of an average character at 8.5 points
+CHARACTER = 0.063  # inches of an average character at 8.5 points
 LINE = 0.165
 LEGEND = 0.175  # inches of a row
 
@@ -46,7 +46,7 @@ class Sheet:
         width = self.left + self.columns * self.size[0] + (self.columns - 1) * self.gap[0] + self.right
         width = max(width, 4.6)
         title = self._wrapped(self.title, width, 11.5)
-        fixed = self._wrapped(" · ".join(self.fixed), width)
+        fixed = self._wrapped(" · ".join(words.replace(" ", "\N{NO-BREAK SPACE}") for words in self.fixed), width)
         notes = [line for note in self.notes for line in self._wrapped(note, width, 7.5)]
         legends = [(handles, *self._legend_shape(handles, width)) for handles in (self.lines, self.keys)]
         legend_rows = sum(rows for _, _, rows in legends)

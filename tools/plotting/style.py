@@ -81,6 +81,11 @@ def look(i):
             "markerfacecolor": colour if i < len(COLOURS) else "white"}
 
 
+def whole_numbers(axis):
+    """Ticks of an axis of layers or steps."""
+    axis.set_major_locator(ticker.MaxNLocator(6, integer=True, min_n_ticks=1))
+
+
 def halo(width=2.2):
     return [patheffects.withStroke(linewidth=width, foreground="white")]
 

@@ -19,10 +19,10 @@ def plans(document, options):
     if not cells:
         raise options.Nothing("no cell is timed")
     found = []
-    for model, of_model in selection.grouped(cells, lambda c: c.model).items():
+    for of_model in selection.grouped(cells, lambda c: c.model).values():
         of_model = _with_several_lengths(of_model)
         if of_model:
-            found += _plans(document, options, model, of_model)
+            found += _plans(document, options, of_model)
     if not found:
         raise options.Nothing("no timed cells differ in depth alone")
     return found
@@ -33,14 +33,14 @@ def _with_several_lengths(cells):
     return [cell for group in groups if len({c.length for c in group}) > 1 for cell in group]
 
 
-def _plans(document, options, model, cells):
+def _plans(document, options, cells):
     line = selection.first_varying(cells, TELLING, selection.LENGTH) or "activation"
     panel = selection.first_varying(cells, [n for n in TELLING if n != line], selection.LENGTH)
     panel = panel or ("init" if line != "init" else "activation")
     belong = {"activation": selection.PANEL}
     free = (*selection.LENGTH, *belong.get(line, (line,)), *belong.get(panel, (panel,)))
     groups = selection.grouped(cells, lambda c: parameters.key_of(c.params, free))
-    apart = [k for k in cells[0].params if k not in free and len(selection.values_of(cells, k)) > 1]
+    apart = selection.telling_apart(list(groups.values()), free)
     for group in groups.values():
         panels, there = [], 0
         of_panels = _by(group, panel)
@@ -54,7 +54,7 @@ def _plans(document, options, model, cells):
         left_out = [f"{drawn} of {there} lines"] if drawn < there else []
         if len(panels) < len(of_panels):
             left_out.append(f"{len(panels)} of {len(of_panels)} panels")
-        name = "-".join(filter(None, (NAME, model, selection.slug_of(group, apart))))
+        name = selection.file_name(NAME, group, apart)
         told = (*selection.LENGTH, line, panel)
         yield options.Plan(name, lambda g=group, p=panels, t=told: _draw(document, g, p, t), left_out)
 
@@ -97,7 +97,7 @@ def _draw(document, group, panels, told):
                        markerfacecolor="white", markersize=3.5, zorder=2)
             upper.errorbar(curve.lengths, curve.rate, numpy.maximum(
                 0, [curve.rate - curve.slow, curve.fast - curve.rate]), capsize=2, elinewidth=0.9, zorder=3, **look)
-            lower.plot(curve.lengths, 100 * curve.share, **look)
+            lower.plot(curve.lengths, 100 * curve.share, clip_on=False, **look)
         lengths = sorted({int(n) for curve in curves for n in curve.lengths})
         for axes in (upper, lower):
             axes.set_xscale("log")

@@ -56,15 +56,14 @@ def crossing(widths, values):
 def plans(document, options):
     cells = [c for c in options.cells if c.measured and "widths" not in c.params]
     found = []
-    for model, of_model in selection.grouped(cells, lambda c: c.model).items():
+    for of_model in selection.grouped(cells, lambda c: c.model).values():
         free = (*selection.PANEL, "init", "width", "hidden", "replicas")
         groups = selection.grouped(of_model, lambda c, free=free: parameters.key_of(c.params, free))
-        apart = [k for k in of_model[0].params
-                 if k not in free and len(selection.values_of(of_model, k)) > 1]
+        apart = selection.telling_apart(list(groups.values()), free)
         for group in groups.values():
             panels, left_out = _panels(group)
             if panels:
-                name = "-".join(filter(None, (NAME, model, selection.slug_of(group, apart))))
+                name = selection.file_name(NAME, group, apart)
                 found.append(options.Plan(name, lambda g=group, p=panels: _draw(document, g, p), left_out))
     if not found:
         raise options.Nothing("no cells that differ in width alone have statistics")
