@@ -314,6 +314,7 @@ BAD_FIELDS = (
     ((*CELL, "params", "init"), "normal", "$.cells[0].params.init"),
     ((*CELL, "params", "init", "name"), "$\\frac{1}{0}$", "$.cells[0].params.init.name"),
     ((*CELL, "params", "init", "std"), [1], "$.cells[0].params.init.std"),
+    ((*CELL, "params", "slope"), "x", "$.cells[0].params.slope"),
     ((*CELL, "params", "a\n<b>"), 1, "$.cells[0].params"),
     ((*CELL, "layers"), ..., "$.cells[0]"), ((*CELL, "layers"), [], "$.cells[0].layers"),
     ((*DELTA, "index"), [1], "$.cells[0].layers.delta.log10_norm.p05"),
@@ -340,6 +341,7 @@ BAD_FIELDS = (
     ((*DELTA, "histogram", "counts", 1), [1, "2"], "$.cells[0].layers.delta.histogram.counts[1][1]"),
     ((*DELTA, "histogram", "counts", 1), [-10**12, 1], "$.cells[0].layers.delta.histogram.counts[1][0]"),
     ((*DELTA, "histogram", "first_exponent", 1), None, "$.cells[0].layers.delta.histogram.counts[1]"),
+    ((*DELTA, "histogram", "first_exponent", 1), 0.5, "$.cells[0].layers.delta.histogram.first_exponent[1]"),
     ((*CELL, "summary", "decades", "p50"), None, "$.cells[0].summary.decades.p50"),
     ((*CELL, "summary", "decades", "p50"), "NaN", "$.cells[0].summary.decades.p50"),
     ((*CELL, "summary", "decades", "vanished"), 99, "$.cells[0].summary.decades.vanished"),
@@ -406,7 +408,7 @@ class BadInput(PlotTest):
 
     def test_hostile_words(self):
         """Names of another's choosing end in the picture as they are, or as '?'."""
-        words = "<script>alert('x')</script> $\\frac{1}{0}$ ]]> --> \x1b[31m\u202e\ud800 &amp; {}%s ../../x"
+        words = "<script>alert('x')</script> $\\none{$ ]]> --> \x1b[31m\u202e\ud800 &amp; {}%s ../../x"
         def change(results):
             results["context"]["name"] = results["context"]["device"]["name"] = words
             for i, cell in enumerate(results["cells"]):
@@ -424,6 +426,7 @@ class BadInput(PlotTest):
                 text = path.read_text(encoding="utf-8")
                 self.assertNotIn("<script", text)
                 self.assertNotIn("\x1b", text)
+                self.assertIn("$\\none{$", text)
         listed = quietly(file, "--list")[1]
         self.assertTrue(all(line.isprintable() for line in listed.splitlines()))
         self.assertEqual(sheet.safe_name("../../etc/passwd\n"), "etc-passwd")

@@ -24,6 +24,8 @@ def checked_params(params, path):
         checks.name(checks.member(params, key, path), f"{path}.{key}")
     for key in params:
         checks.name(key, path)
+    for key in {"slope", "bias_std"} & params.keys():
+        checks.number(params[key], f"{path}.{key}")
     inits = {key: _init(params[key], f"{path}.{key}") for key in ("init", "input_init") if key in params}
     checks.member(inits, "init", path)
     return {key: inits[key] if key in inits else _scalar(value, f"{path}.{key}")

@@ -239,6 +239,8 @@ class Cell:
         record, path, index = found
         table, at = checks.table(record, "histogram", path), f"{path}.histogram"
         first = checks.numbers(table, "first_exponent", at, len(index), -1e9, 1e9)
+        for i in numpy.flatnonzero(first % 1 > 0)[:1]:
+            raise Refused(f"{at}.first_exponent[{i}]", "not an integer")
         counts = checks.array(table, "counts", at)
         if len(counts) != len(index):
             raise Refused(f"{at}.counts", f"{len(counts)} entries, expected {len(index)}")
