@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from . import params as parameters
-from . import selection, style
+from . import selection
 from .sheet import Sheet
 
 NAME = "heatmap"

@@ -10,7 +10,7 @@ from mpl_toolkits.axes_grid1 import make_axes_locatable
 from . import params as parameters
 from . import selection, strokes, style
 from .formats import DRAWN
-from .gradient import SYMBOLS, line_parameter
+from .gradient import line_parameter
 from .sheet import Sheet
 
 NAME = "histogram"
