@@ -1,7 +1,7 @@
 """Includes point downward only, and CUDA's headers stay in their place.
 
-The layers (README, "The house"): cli -> sweep -> measure, theory, net -> device
--> base. A folder of host/ may include its own headers and those of the folders
+The layers (README, "The house"): cli -> sweep, claims -> measure, theory, net
+-> device -> base. A folder of host/ may include its own headers and those of the folders
 listed for it here. CUDA's headers belong to kernels/ and to the files
 host/device/cuda_*.c and cuda_*.h, and the latter to the former.
 
@@ -22,8 +22,9 @@ MAY_INCLUDE = {
     "net": {"base", "device"},
     "theory": {"base", "device", "net"},
     "measure": {"base", "device", "net", "theory"},
+    "claims": {"base", "device", "net", "theory", "measure"},
     "sweep": {"base", "device", "net", "theory", "measure"},
-    "cli": {"base", "device", "net", "theory", "measure", "sweep"},
+    "cli": {"base", "device", "net", "theory", "measure", "claims", "sweep"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 CUDA = re.compile(
@@ -85,6 +86,8 @@ PLANTED = {  # file: (content, is it a fault?)
     "host/net/bare.c": ('#include "network.h"\n', True),
     "host/theory/measures.c": ('#include "measure/measure.h"\n', True),
     "host/measure/sweeps.c": ('#include "sweep/spec.h"\n', True),
+    "host/claims/sweeps.c": ('#include "sweep/text.h"\n', True),
+    "host/sweep/claims.c": ('#include "claims/claims.h"\n', True),
     "host/sweep/cli.c": ('#include "cli/run.h"\n', True),
     "host/new/layer.c": ("int x;\n", True),
     "bench/cuda.c": ("#include <cublasLt.h>\n", True),

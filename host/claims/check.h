@@ -1,0 +1,59 @@
+/* A check: one statement of a source, what it says should be measured, and what was. */
+#ifndef GS_CLAIMS_CHECK_H
+#define GS_CLAIMS_CHECK_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+#include "claims/statistics.h"
+
+/* What a measurement says of the statement. */
+typedef enum gs_finding {
+  GS_HOLDS,
+  GS_HOLDS_ONLY_WHEN, /* the remark says when */
+  GS_HOLDS_NOT        /* the remark says what is true instead */
+} gs_finding;
+
+enum {
+  GS_CHECK_ERRORS = 4, /* standard errors that a measurement may be off */
+  GS_CHECK_SETUP_BYTES = 256,
+  GS_CHECK_FROM_BYTES = 128,
+  GS_CHECK_REMARK_BYTES = 512
+};
+
+/* Two rules. A number (inside = false): the measurement lies within four standard errors
+ * and the allowance of low..high, and four standard errors are no more than the
+ * resolution, so that a vague measurement cannot agree with everything. A range (inside =
+ * true): measurement and four standard errors to either side lie in low..high. */
+typedef struct gs_expectation {
+  bool inside;
+  double low, high;  /* equal for one number; ends of a range may be infinite */
+  double allowance;  /* for terms that the expectation leaves out */
+  double resolution; /* 0: only for exact measurements */
+} gs_expectation;
+
+gs_expectation gs_expect_near(double value, double allowance, double resolution);
+gs_expectation gs_expect_inside(double low, double high);
+
+typedef struct gs_check {
+  const char *sentence; /* static strings: the statement, in our words, */
+  const char *source;   /* where it stands, */
+  const char *quantity; /* and what is measured */
+  char setup[GS_CHECK_SETUP_BYTES];
+  char from[GS_CHECK_FROM_BYTES]; /* where the expected number comes from */
+  gs_expectation expected;
+  gs_estimate measured;
+  gs_finding finding; /* if the measurement is as expected, else GS_HOLDS_NOT */
+  char remark[GS_CHECK_REMARK_BYTES];
+  bool passed;
+} gs_check;
+
+/* Sets passed, and the finding of a check that has not. NaN fails. */
+void gs_check_judge(gs_check *check);
+
+const char *gs_finding_name(gs_finding finding); /* "holds", "holds only when", "does not hold" */
+
+/* NULL when out of memory. */
+cJSON *gs_check_json(const gs_check *check);
+
+#endif
