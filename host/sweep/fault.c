@@ -58,7 +58,11 @@ void gs_fault_at_device(int64_t cell, gs_device *device) {
   (void)GS_FAIL(&device->error, GS_ERR_DEVICE, "the device is lost: a fault that was asked for");
 }
 
-bool gs_fault_absent(void) {
+static bool is_alone(const char *kind) {
   const char *value = getenv(GS_FAULT_VARIABLE);
-  return value && strcmp(value, "absent") == 0;
+  return value && strcmp(value, kind) == 0;
 }
+
+bool gs_fault_absent(void) { return is_alone("absent"); }
+
+bool gs_fault_falsify(void) { return is_alone("falsify"); }

@@ -1,6 +1,6 @@
 /* Faults on demand, so that tests can see what a run makes of them.
  *
- * Only the worker reads the environment variable GRADSWEEP_FAULT, a comma-
+ * The worker reads the environment variable GRADSWEEP_FAULT, a comma-
  * separated list of kind:cell, the cell by its place in the sweep, from 0:
  *
  *   crash:3    abort while measuring cell 3
@@ -12,7 +12,8 @@
  *   lost:3     lose the device for good while measuring cell 3
  *   *          in place of a number: every cell
  *
- * "absent" (alone) makes the device missing. Without the variable nothing
+ * "absent" (alone) makes the device missing; "falsify" (alone) makes gradsweep
+ * reproduce expect other numbers than it measures. Without the variable nothing
  * happens. */
 #ifndef GS_SWEEP_FAULT_H
 #define GS_SWEEP_FAULT_H
@@ -30,5 +31,8 @@ void gs_fault_at_device(int64_t cell, gs_device *device);
 
 /* Whether the device is to be missing. */
 bool gs_fault_absent(void);
+
+/* Whether claims are to fail. */
+bool gs_fault_falsify(void);
 
 #endif
