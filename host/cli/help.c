@@ -15,6 +15,7 @@ void gs_help_print(FILE *stream) {
   (void)fputs(
       "Usage: gradsweep run SWEEP.json|mlp|rnn [options]   measure a sweep of deep networks\n"
       "       gradsweep theory SWEEP.json|mlp|rnn [options]   predict it without running it\n"
+      "       gradsweep reproduce CLAIM...|all [options]   published claims, checked here\n"
       "       gradsweep info [options]                     the device, its libraries and limits\n"
       "       gradsweep --version\n"
       "\n"
@@ -22,9 +23,34 @@ void gs_help_print(FILE *stream) {
       "how fast. gradsweep run --help lists every option and parameter, gradsweep theory\n"
       "--help what a prediction takes.\n"
       "\n"
-      "Exit codes: 0 all cells ok or skipped; 2 some cells failed, timed out or\n"
-      "crashed; 64 wrong usage; 65 bad input data; 69 the asked-for device is not\n"
-      "there; 70, 71 internal or device error; 74 output error; 128+n signal n.\n",
+      "Exit codes: 0 all cells ok or skipped, all claims reproduced; 1 a claim was not;\n"
+      "2 some cells failed, timed out or crashed; 64 wrong usage; 65 bad input data; 69 the\n"
+      "asked-for device is not there; 70, 71 internal or device error; 74 output error;\n"
+      "128+n signal n.\n",
+      stream);
+}
+
+void gs_help_reproduce_print(FILE *stream) {
+  (void)fputs(
+      "Usage: gradsweep reproduce CLAIM...|all [options]\n"
+      "       gradsweep reproduce --list\n"
+      "\n"
+      "Checks published claims about gradients on this device. Each check has the statement,\n"
+      "its source, the set-up, the number expected and where it comes from, the number\n"
+      "measured with its 95 % confidence interval, and whether the two agree: to within four\n"
+      "standard errors and the stated allowance, or, for a range, with four standard errors\n"
+      "inside it. Where a statement is true only in part, it is said when.\n"
+      "\n"
+      "Options:\n"
+      "  --list               print the claims' names and titles, run nothing\n"
+      "  --json               one JSON document instead of text\n"
+      "  --seed N             of all random numbers (1)\n"
+      "  --backend B          auto, cpu, cuda (auto)\n"
+      "  --device NAME        auto, or the backend's name for one (auto)\n"
+      "  --threads N          of the cpu backend; 0: one per processor (0)\n"
+      "  --help\n"
+      "\n"
+      "Exit code 0: every check passes; 1: some do not.\n",
       stream);
 }
 

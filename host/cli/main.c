@@ -29,9 +29,10 @@ static gs_status dispatch(int argc, char **argv, int *code, gs_error *error) {
     gs_status (*command)(int, char **, int *, gs_error *);
   } commands[] = {{"run", gs_command_run},
                   {"theory", gs_command_theory},
+                  {"reproduce", gs_command_reproduce},
                   {"info", gs_command_info},
                   {"worker", gs_command_worker}};
-  static const char *const names[] = {"run", "theory", "info", "--help", "--version"};
+  static const char *const names[] = {"run", "theory", "reproduce", "info", "--help", "--version"};
   if (argc < 2) {
     return GS_FAIL(error, GS_ERR_USAGE, "nothing to do: see gradsweep --help");
   }
@@ -83,5 +84,6 @@ int main(int argc, char **argv) {
     code = gs_status_exit_code(status);
   }
   const int output = finish_output();
-  return code == 0 || code == GS_EXIT_CELLS ? (output ? output : code) : code;
+  const bool ended = code == 0 || code == GS_EXIT_GATE || code == GS_EXIT_CELLS;
+  return ended && output ? output : code;
 }
