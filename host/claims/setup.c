@@ -104,6 +104,7 @@ const char *gs_setup_words(const gs_config *config, const char *axis, const char
   if (config->bias_std > 0) option_number(&to, "bias-std", config->bias_std);
   option_whole(&to, "batch", config->batch);
   option_whole(&to, "replicas", config->replicas);
+  if (config->jacobian) option(&to, "jacobian", "true");
   snprintf(value, sizeof value, "%" PRIu64, config->seed);
   if (config->seed != 1 || (axis && strcmp(axis, "seed") == 0)) option(&to, "seed", value);
   return text;
