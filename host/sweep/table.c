@@ -47,7 +47,7 @@ static void print_headings(const table_page *page) {
   const bool mlp = page->params->model == GS_MLP;
   (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s  %5s  %12s  %7s  %5s\n", width, "",
                 "decades", "decades", "decades", "", "theory", mlp ? "layer lost" : "step lost",
-                "samples", "of the");
+                "samples", "% of");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
   }

@@ -229,6 +229,10 @@ gs_status gs_chain_make(const gs_config *config, gs_chain *chain, gs_error *erro
   for (int64_t i = 0; status == GS_OK && i < chain->points; i++) {
     step(&w, i, i ? &chain->links[i - 1] : NULL, &chain->links[i]);
   }
+  for (int t = 0; status == GS_OK && t < 2; t++) {
+    if (!gs_moment_table_lacked(w.moments[t])) continue;
+    status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the moments");
+  }
   walk_end(&w);
   return status;
 }

@@ -29,6 +29,7 @@ struct gs_moment_table {
   gs_moments ends[2]; /* at GS_LOG_Q_LEAST and GS_LOG_Q_MOST; log_V NaN: not asked for yet */
   double last_log_q;  /* a forward pass that has settled asks for one q */
   gs_moments last;
+  bool lacked;
 };
 
 gs_status gs_moment_table_create(gs_activation activation, gs_moment_table **table,
@@ -39,6 +40,8 @@ gs_status gs_moment_table_create(gs_activation activation, gs_moment_table **tab
   (*table)->last_log_q = (*table)->ends[0].log_V = (*table)->ends[1].log_V = NAN;
   return GS_OK;
 }
+
+bool gs_moment_table_lacked(const gs_moment_table *table) { return table->lacked; }
 
 void gs_moment_table_destroy(gs_moment_table *table) {
   if (!table) return;
@@ -109,7 +112,10 @@ static gs_moments look_up(gs_moment_table *table, double log_q) {
   const int index = (int)octaves / CELL_OCTAVES < CELLS ? (int)octaves / CELL_OCTAVES : CELLS - 1;
   cell **at = &table->cells[index];
   if (!*at) *at = make_cell(activation, index);
-  if (!*at) return gs_moments_at(activation, log_q); /* no memory: slower, as good */
+  if (!*at) {
+    table->lacked = true;
+    return gs_moments_at(activation, log_q);
+  }
   return evaluate(*at, (log_q - cell_middle(index)) / (0.5 * CELL_OCTAVES * GS_LOG_2));
 }
 
