@@ -147,8 +147,8 @@ static gs_status with_population(gs_claim_run *run, const int64_t *widths, popul
 gs_status gs_claim_hanin2020(gs_claim_run *run, gs_error *error) {
   static const int64_t widths[] = {100, 80, 120, 150, 90, 200, 110, 160, 100, 180, 130};
   const char *const quantity = "p-value of Kolmogorov-Smirnov against N(-beta/2, beta)";
-  population equal = {.width = 128, .depth = 17, .batches = 4, .replicas = 2560};
-  population unequal = {.width = 100, .depth = 10, .batches = 4, .replicas = 2560};
+  population equal = {.width = 128, .depth = 17, .batches = 16, .replicas = 640};
+  population unequal = {.width = 100, .depth = 10, .batches = 16, .replicas = 640};
   population narrow = {.width = 16, .depth = 41, .batches = 1, .replicas = 10240};
   gs_check equal_law = {.sentence = "ln of the squared gradient is normal.",
                         .source = "main theorem, for rectifier networks",
