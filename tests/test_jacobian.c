@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/lapack.h"
-#include "measure/jacobian.h"
-#include "support_network.h"
+#include "support_jacobian.h"
 #include "support_reference.h"
 
 static gs_device *device;
@@ -16,28 +15,6 @@ static int open_device(void **state) {
   const int failed = gs_support_open_device(state);
   device = *state;
   return failed;
-}
-
-static bool near(double value, double expected, double tolerance) {
-  if (fabs(value - expected) <= tolerance) return true;
-  print_message("%.12g, expected %.12g +- %.3g\n", value, expected, tolerance);
-  return false;
-}
-
-static gs_jacobian jacobian_of(gs_network *network, int64_t max_points) {
-  gs_error error = {0};
-  gs_jacobian jacobian;
-  gs_support_ok(gs_jacobian_of(network, max_points, &jacobian, &error), &error);
-  return jacobian;
-}
-
-/* Makes the network, takes its Jacobians and clears both it and the config. */
-static gs_jacobian jacobian_of_config(gs_config config) {
-  gs_network *network = gs_support_network(device, &config, false);
-  const gs_jacobian jacobian = jacobian_of(network, 64);
-  gs_network_destroy(network);
-  gs_config_clear(&config);
-  return jacobian;
 }
 
 /* ---- singular values of plain matrices, row-major ---- */
@@ -75,19 +52,19 @@ static spectrum spectrum_of(const double *matrix, int64_t rows, int64_t cols) {
 
 static void assert_product(const gs_jacobian *j, int64_t r, spectrum s, double tolerance) {
   const double allowed = tolerance * s.largest;
-  assert_true(near(pow(10, j->log10_mean[r]), s.mean, allowed));
-  assert_true(near(pow(10, j->log10_rms[r]), s.rms, allowed));
-  assert_true(near(pow(10, j->log10_largest[r]), s.largest, allowed));
-  assert_true(near(pow(10, j->log10_smallest[r]), s.smallest, allowed));
+  assert_true(gs_support_near(pow(10, j->log10_mean[r]), s.mean, allowed));
+  assert_true(gs_support_near(pow(10, j->log10_rms[r]), s.rms, allowed));
+  assert_true(gs_support_near(pow(10, j->log10_largest[r]), s.largest, allowed));
+  assert_true(gs_support_near(pow(10, j->log10_smallest[r]), s.smallest, allowed));
 }
 
 static void assert_layer(const gs_jacobian *j, int64_t point, int64_t r, spectrum s) {
   const int64_t entry = point * j->replicas + r;
   const double allowed = 1e-12 * s.largest;
-  assert_true(near(j->mean[entry], s.mean, allowed));
-  assert_true(near(j->rms[entry], s.rms, allowed));
-  assert_true(near(j->largest[entry], s.largest, allowed));
-  assert_true(near(j->smallest[entry], s.smallest, allowed));
+  assert_true(gs_support_near(j->mean[entry], s.mean, allowed));
+  assert_true(gs_support_near(j->rms[entry], s.rms, allowed));
+  assert_true(gs_support_near(j->largest[entry], s.largest, allowed));
+  assert_true(gs_support_near(j->smallest[entry], s.smallest, allowed));
 }
 
 /* ---- against plain loops ---- */
@@ -194,7 +171,7 @@ static void check_plain(gs_config config) {
   config.batch = 3;
   config.replicas = 3;
   gs_network *network = gs_support_network(device, &config, false);
-  gs_jacobian j = jacobian_of(network, 0);
+  gs_jacobian j = gs_support_jacobian(network, 0);
   assert_int_equal(j.points, config.model == GS_MLP ? config.depth : config.seq_len);
   for (int64_t r = 0; r < config.replicas; r++) {
     if (config.model == GS_MLP)
@@ -296,7 +273,7 @@ static void test_differences(void **state) {
     config.replicas = 2;
     config.bias_std = 0.4;
     gs_network *network = gs_support_network(device, &config, false);
-    gs_jacobian j = jacobian_of(network, 0);
+    gs_jacobian j = gs_support_jacobian(network, 0);
     for (int64_t r = 0; r < 2; r++) {
       double *matrix = differences_of(network, r, 6, 5);
       assert_product(&j, r, spectrum_of(matrix, 6, 5), 1e-7);
@@ -320,7 +297,7 @@ static void test_differences_rnn(void **state) {
   double *W = numbers_of(network, GS_ROLE_WEIGHT, 1);
   const gs_tensor U = gs_network_tensor(network, GS_ROLE_INPUT_WEIGHT, 0);
   gs_support_upload(device, &U, W);
-  gs_jacobian j = jacobian_of(network, 0);
+  gs_jacobian j = gs_support_jacobian(network, 0);
   for (int64_t r = 0; r < 2; r++) {
     double *matrix = differences_of(network, r, 6, 6);
     assert_product(&j, r, spectrum_of(matrix, 6, 6), 1e-7);
@@ -340,7 +317,7 @@ static void test_rank(void **state) {
   const int64_t widths[] = {6, 3, 8, 7};
   gs_config config = gs_support_mlp(3, 1, GS_TANH, GS_INIT_XAVIER_NORMAL);
   gs_support_set_widths(&config, 3, widths);
-  gs_jacobian j = jacobian_of_config(config);
+  gs_jacobian j = gs_support_jacobian_of(device, config);
   assert_int_equal(j.exponents, 6);
   assert_true(isfinite(j.log10_largest[0]) && j.log10_smallest[0] == -INFINITY);
   for (int i = 0; i < 6; i++) assert_true(isfinite(j.lyapunov[i]) == (i < 3));
@@ -348,12 +325,13 @@ static void test_rank(void **state) {
   gs_jacobian_clear(&j);
   config = gs_support_mlp(4, 5, GS_TANH, GS_INIT_NORMAL);
   config.init.std = 0;
-  j = jacobian_of_config(config);
+  j = gs_support_jacobian_of(device, config);
   assert_true(j.log10_rms[0] == -INFINITY && j.log10_largest[0] == -INFINITY);
   assert_true(j.largest[3] == 0 && j.smallest[3] == 0 && j.mean[3] == 0 && j.rms[3] == 0);
   assert_true(j.lyapunov[0] == -INFINITY);
   gs_jacobian_clear(&j);
-  j = jacobian_of_config(gs_support_mlp(60, 4, GS_RELU, GS_INIT_HE_NORMAL)); /* dies on the way */
+  j = gs_support_jacobian_of(
+      device, gs_support_mlp(60, 4, GS_RELU, GS_INIT_HE_NORMAL)); /* dies on the way */
   assert_true(j.log10_largest[0] == -INFINITY && j.log10_smallest[0] == -INFINITY);
   gs_jacobian_clear(&j);
 }
@@ -369,15 +347,16 @@ static void test_threads(void **state) {
   gs_config config = gs_support_rnn(20, 70, GS_TANH, GS_INIT_XAVIER_NORMAL);
   config.batch = 2;
   config.replicas = 5;
-  gs_jacobian two = jacobian_of_config(config);
+  gs_jacobian two = gs_support_jacobian_of(device, config);
   gs_device *usual = device;
   device = gs_support_device(1);
-  gs_jacobian one = jacobian_of_config(gs_support_rnn(20, 70, GS_TANH, GS_INIT_XAVIER_NORMAL));
+  gs_jacobian one =
+      gs_support_jacobian_of(device, gs_support_rnn(20, 70, GS_TANH, GS_INIT_XAVIER_NORMAL));
   gs_jacobian_clear(&one);
   config = gs_support_rnn(20, 70, GS_TANH, GS_INIT_XAVIER_NORMAL);
   config.batch = 2;
   config.replicas = 5;
-  one = jacobian_of_config(config);
+  one = gs_support_jacobian_of(device, config);
   device->ops->destroy(device);
   device = usual;
   assert_true(same(one.mean, two.mean, 5 * 20) && same(one.smallest, two.smallest, 5 * 20));
@@ -394,14 +373,14 @@ static void test_dtypes(void **state) {
     gs_config config = gs_support_mlp(30, 19, GS_TANH, GS_INIT_XAVIER_NORMAL);
     config.dtype = i == 0 ? GS_F64 : GS_F32;
     config.replicas = 2;
-    j[i] = jacobian_of_config(config);
+    j[i] = gs_support_jacobian_of(device, config);
   }
   for (int r = 0; r < 2; r++) {
-    assert_true(near(j[1].log10_rms[r], j[0].log10_rms[r], 1e-5));
-    assert_true(near(j[1].log10_largest[r], j[0].log10_largest[r], 1e-5));
-    assert_true(near(j[1].log10_smallest[r], j[0].log10_smallest[r], 1e-3));
-    assert_true(near(j[1].lyapunov[r], j[0].lyapunov[r], 1e-5));
-    assert_true(near(j[1].mean[58 + r], j[0].mean[58 + r], 1e-5));
+    assert_true(gs_support_near(j[1].log10_rms[r], j[0].log10_rms[r], 1e-5));
+    assert_true(gs_support_near(j[1].log10_largest[r], j[0].log10_largest[r], 1e-5));
+    assert_true(gs_support_near(j[1].log10_smallest[r], j[0].log10_smallest[r], 1e-3));
+    assert_true(gs_support_near(j[1].lyapunov[r], j[0].lyapunov[r], 1e-5));
+    assert_true(gs_support_near(j[1].mean[58 + r], j[0].mean[58 + r], 1e-5));
   }
   gs_jacobian_clear(&j[0]);
   gs_jacobian_clear(&j[1]);
@@ -412,8 +391,8 @@ static void test_kept_points(void **state) {
   gs_config config = gs_support_mlp(41, 6, GS_TANH, GS_INIT_XAVIER_NORMAL);
   config.replicas = 2;
   gs_network *network = gs_support_network(device, &config, false);
-  gs_jacobian all = jacobian_of(network, 0);
-  gs_jacobian few = jacobian_of(network, 5);
+  gs_jacobian all = gs_support_jacobian(network, 0);
+  gs_jacobian few = gs_support_jacobian(network, 5);
   assert_int_equal(all.points, 41);
   assert_int_equal(few.points, 5);
   for (int i = 0; i < 5; i++) {

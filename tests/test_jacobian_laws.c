@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "base/orthogonal.h"
-#include "measure/jacobian.h"
-#include "support_network.h"
+#include "support_jacobian.h"
 #include "support_reference.h"
 #include "support_sanitizer.h"
 #include "theory/moments.h"
@@ -18,28 +17,6 @@ static int open_device(void **state) {
   const int failed = gs_support_open_device(state);
   device = *state;
   return failed;
-}
-
-static bool near(double value, double expected, double tolerance) {
-  if (fabs(value - expected) <= tolerance) return true;
-  print_message("%.12g, expected %.12g +- %.3g\n", value, expected, tolerance);
-  return false;
-}
-
-static gs_jacobian jacobian_of(gs_network *network, int64_t max_points) {
-  gs_error error = {0};
-  gs_jacobian jacobian;
-  gs_support_ok(gs_jacobian_of(network, max_points, &jacobian, &error), &error);
-  return jacobian;
-}
-
-/* Makes the network, takes its Jacobians and clears both it and the config. */
-static gs_jacobian jacobian_of_config(gs_config config) {
-  gs_network *network = gs_support_network(device, &config, false);
-  const gs_jacobian jacobian = jacobian_of(network, 64);
-  gs_network_destroy(network);
-  gs_config_clear(&config);
-  return jacobian;
 }
 
 /* ---- known products ---- */
@@ -80,7 +57,7 @@ static void check_product(const double s[N], int64_t depth, bool rotated) {
     gs_reference_gemm(false, true, N, N, N, scaled, old, W);
     gs_support_upload(device, &tensor, W);
   }
-  gs_jacobian j = jacobian_of(network, 20);
+  gs_jacobian j = gs_support_jacobian(network, 20);
   const double layers = (double)depth;
   for (int i = 0; i < N; i++) {
     int above = 0;
@@ -88,13 +65,14 @@ static void check_product(const double s[N], int64_t depth, bool rotated) {
     smallest = fmin(smallest, s[i]);
     for (int k = 0; k < N; k++) above += s[k] > s[i] || (s[k] == s[i] && k < i);
     /* rotated, the exponents find their directions in the first layers */
-    assert_true(near(j.lyapunov[above], log(s[i]), rotated ? 5 / layers : 1e-13));
+    assert_true(gs_support_near(j.lyapunov[above], log(s[i]), rotated ? 5 / layers : 1e-13));
   }
-  assert_true(near(j.log10_largest[0], layers * log10(largest), 1e-12 * layers));
-  assert_true(near(j.log10_smallest[0], layers * log10(smallest), 1e-12 * layers));
+  assert_true(gs_support_near(j.log10_largest[0], layers * log10(largest), 1e-12 * layers));
+  assert_true(gs_support_near(j.log10_smallest[0], layers * log10(smallest), 1e-12 * layers));
   for (int64_t l = 0; l < j.points; l++) {
-    assert_true(near(j.largest[l], largest, 1e-13 * largest));
-    assert_true(near(j.smallest[l] / smallest, 1, rotated ? 1e-15 * largest / smallest : 1e-13));
+    assert_true(gs_support_near(j.largest[l], largest, 1e-13 * largest));
+    assert_true(
+        gs_support_near(j.smallest[l] / smallest, 1, rotated ? 1e-15 * largest / smallest : 1e-13));
   }
   gs_jacobian_clear(&j);
   gs_network_destroy(network);
@@ -134,11 +112,11 @@ static void test_graded_layer(void **state) {
   const gs_tensor input = gs_network_tensor(network, GS_ROLE_INPUT, 0);
   gs_support_upload(device, &W, V);
   gs_support_upload(device, &input, x);
-  gs_jacobian j = jacobian_of(network, 0);
+  gs_jacobian j = gs_support_jacobian(network, 0);
   const double smallest = gs_reference_slope(config.activation, 35);
-  assert_true(near(j.smallest[0] / smallest, 1, 1e-12));
-  assert_true(near(j.log10_smallest[0], log10(smallest), 1e-12));
-  assert_true(near(j.largest[0], 1, 1e-13));
+  assert_true(gs_support_near(j.smallest[0] / smallest, 1, 1e-12));
+  assert_true(gs_support_near(j.log10_smallest[0], log10(smallest), 1e-12));
+  assert_true(gs_support_near(j.largest[0], 1, 1e-13));
   gs_jacobian_clear(&j);
   gs_network_destroy(network);
   gs_config_clear(&config);
@@ -228,8 +206,8 @@ static void test_smallest_by_solving(void **state) {
     through_inverse(W, slope, DEPTH, true, y);
   }
   const double smallest = -through_inverse(W, slope, DEPTH, false, y);
-  gs_jacobian j = jacobian_of(network, 2);
-  assert_true(near(j.log10_smallest[0], smallest, 1e-9 * fabs(smallest)));
+  gs_jacobian j = gs_support_jacobian(network, 2);
+  assert_true(gs_support_near(j.log10_smallest[0], smallest, 1e-9 * fabs(smallest)));
   assert_true(j.log10_largest[0] > smallest + 500); /* far outside one float64 */
   for (int l = 0; l < DEPTH; l++) free(W[l]);
   free(x);
@@ -251,13 +229,13 @@ static void check_scaled(gs_activation_kind kind, double std, int bits) {
   gs_support_ok(gs_config_copy(&config, &other, &error), &error);
   config.init.std = std;
   other.init.std = ldexp(std, bits);
-  gs_jacobian a = jacobian_of_config(config);
-  gs_jacobian b = jacobian_of_config(other);
+  gs_jacobian a = gs_support_jacobian_of(device, config);
+  gs_jacobian b = gs_support_jacobian_of(device, other);
   const double more = (double)depth * bits * log10(2);
   assert_true(isfinite(a.log10_rms[0]));
-  assert_true(near(b.log10_rms[0] - a.log10_rms[0], more, 1e-9));
-  assert_true(near(b.log10_largest[0] - a.log10_largest[0], more, 1e-9));
-  assert_true(near(b.lyapunov[0] - a.lyapunov[0], bits * log(2), 1e-11));
+  assert_true(gs_support_near(b.log10_rms[0] - a.log10_rms[0], more, 1e-9));
+  assert_true(gs_support_near(b.log10_largest[0] - a.log10_largest[0], more, 1e-9));
+  assert_true(gs_support_near(b.lyapunov[0] - a.lyapunov[0], bits * log(2), 1e-11));
   gs_jacobian_clear(&a);
   gs_jacobian_clear(&b);
 }
@@ -271,12 +249,12 @@ static void check_asymptotic(gs_activation_kind kind, double factor) {
   gs_config relu = gs_support_mlp(depth, 33, GS_RELU, GS_INIT_NORMAL);
   relu.init.std = 0x1p60;
   relu.batch = 1;
-  gs_jacobian a = jacobian_of_config(config);
-  gs_jacobian b = jacobian_of_config(relu);
+  gs_jacobian a = gs_support_jacobian_of(device, config);
+  gs_jacobian b = gs_support_jacobian_of(device, relu);
   const double more = (double)depth * log10(factor);
-  assert_true(near(a.log10_rms[0], b.log10_rms[0] + more, 1e-9));
-  assert_true(near(a.log10_largest[0], b.log10_largest[0] + more, 1e-9));
-  assert_true(near(a.rms[63], b.rms[63] * factor, 1e-9 * b.rms[63]));
+  assert_true(gs_support_near(a.log10_rms[0], b.log10_rms[0] + more, 1e-9));
+  assert_true(gs_support_near(a.log10_largest[0], b.log10_largest[0] + more, 1e-9));
+  assert_true(gs_support_near(a.rms[63], b.rms[63] * factor, 1e-9 * b.rms[63]));
   gs_jacobian_clear(&a);
   gs_jacobian_clear(&b);
 }
@@ -317,11 +295,11 @@ static void test_quarter_circle(void **state) {
     double *x = gs_support_download(device, &input);
     for (int64_t k = 0; k < 8 * n; k++) x[k] *= 1e-4;
     gs_support_upload(device, &input, x);
-    gs_jacobian j = jacobian_of(network, 0);
+    gs_jacobian j = gs_support_jacobian(network, 0);
     const double sigma = sqrt(sigma_w2[i]);
-    assert_true(near(mean_of(j.mean, 8), 8 / (3 * M_PI) * sigma, 0.006 * sigma));
-    assert_true(near(mean_of(j.rms, 8), sigma, 0.01 * sigma));
-    assert_true(near(mean_of(j.largest, 8), 2 * sigma, 0.1 * sigma));
+    assert_true(gs_support_near(mean_of(j.mean, 8), 8 / (3 * M_PI) * sigma, 0.006 * sigma));
+    assert_true(gs_support_near(mean_of(j.rms, 8), sigma, 0.01 * sigma));
+    assert_true(gs_support_near(mean_of(j.largest, 8), 2 * sigma, 0.1 * sigma));
     assert_true(mean_of(j.smallest, 8) < 0.05 * sigma);
     free(x);
     gs_jacobian_clear(&j);
@@ -342,12 +320,12 @@ static void test_chi(void **state) {
     config.replicas = GS_SANITIZED ? 40 : 100;
     const gs_activation phi = config.activation;
     const double replicas = (double)config.replicas;
-    gs_jacobian j = jacobian_of_config(config);
+    gs_jacobian j = gs_support_jacobian_of(device, config);
     double square = 0;
     for (int64_t r = 0; r < j.replicas; r++) square += j.rms[r] * j.rms[r] / replicas;
     const double chi = 1.7 * exp(gs_moments_at(phi, log(1.7)).log_m1);
-    assert_true(near(square / chi, 1, 5 * sqrt(6 / (101 * replicas))));
-    assert_true(near(j.log10_rms[0], log10(j.rms[0]), 1e-13));
+    assert_true(gs_support_near(square / chi, 1, 5 * sqrt(6 / (101 * replicas))));
+    assert_true(gs_support_near(j.log10_rms[0], log10(j.rms[0]), 1e-13));
     gs_jacobian_clear(&j);
   }
 }
@@ -360,14 +338,14 @@ static void test_isometry(void **state) {
   config.batch = 1;
   config.init.gain = 0.5;
   const double layers = (double)config.depth;
-  gs_jacobian j = jacobian_of_config(config);
+  gs_jacobian j = gs_support_jacobian_of(device, config);
   const double expected = -layers * log10(2); /* matrices are orthogonal to float32 */
-  assert_true(near(j.log10_mean[0], expected, 1e-7 * layers));
-  assert_true(near(j.log10_rms[0], expected, 1e-7 * layers));
-  assert_true(near(j.log10_largest[0], expected, 1e-7 * layers));
-  assert_true(near(j.log10_smallest[0], expected, 1e-7 * layers));
-  assert_true(near(j.mean[0], 0.5, 1e-7) && near(j.smallest[0], 0.5, 1e-7));
-  for (int i = 0; i < 21; i++) assert_true(near(j.lyapunov[i], log(0.5), 1e-7));
+  assert_true(gs_support_near(j.log10_mean[0], expected, 1e-7 * layers));
+  assert_true(gs_support_near(j.log10_rms[0], expected, 1e-7 * layers));
+  assert_true(gs_support_near(j.log10_largest[0], expected, 1e-7 * layers));
+  assert_true(gs_support_near(j.log10_smallest[0], expected, 1e-7 * layers));
+  assert_true(gs_support_near(j.mean[0], 0.5, 1e-7) && gs_support_near(j.smallest[0], 0.5, 1e-7));
+  for (int i = 0; i < 21; i++) assert_true(gs_support_near(j.lyapunov[i], log(0.5), 1e-7));
   gs_jacobian_clear(&j);
 }
 
@@ -382,16 +360,17 @@ static void test_ginibre(void **state) {
   config.input = 2;
   config.batch = 1;
   config.replicas = REPLICAS;
-  gs_jacobian j = jacobian_of_config(config);
+  gs_jacobian j = gs_support_jacobian_of(device, config);
   assert_int_equal(j.exponents, UNITS);
   for (int i = 0; i < UNITS; i++) {
     const double half = 0.5 * (UNITS - i);
     const double law = log(0.5) + 0.5 * (log(2) + gs_digamma(half));
     const double sd = 0.5 * sqrt(gs_trigamma(half) / (STEPS * (double)REPLICAS));
-    assert_true(near(mean_of(j.lyapunov + (ptrdiff_t)i * REPLICAS, REPLICAS), law, 5 * sd));
+    assert_true(
+        gs_support_near(mean_of(j.lyapunov + (ptrdiff_t)i * REPLICAS, REPLICAS), law, 5 * sd));
   }
   for (int64_t r = 0; r < REPLICAS; r++) /* the top exponent is the product's growth */
-    assert_true(near(j.lyapunov[r], j.log10_largest[r] * log(10) / STEPS, 5.0 / STEPS));
+    assert_true(gs_support_near(j.lyapunov[r], j.log10_largest[r] * log(10) / STEPS, 5.0 / STEPS));
   gs_jacobian_clear(&j);
 }
 
@@ -400,10 +379,10 @@ static void test_determinant(void **state) {
   (void)state;
   gs_config config = gs_support_rnn(50, 11, GS_IDENTITY, GS_INIT_ORTHOGONAL);
   config.init.gain = 1.25;
-  gs_jacobian j = jacobian_of_config(config);
+  gs_jacobian j = gs_support_jacobian_of(device, config);
   double sum = 0;
   for (int i = 0; i < 11; i++) sum += j.lyapunov[i];
-  assert_true(near(sum, 11 * log(1.25), 1e-5));
+  assert_true(gs_support_near(sum, 11 * log(1.25), 1e-5));
   gs_jacobian_clear(&j);
 }
 
