@@ -117,98 +117,78 @@ static gs_status turning_point(gs_claim_run *run, gs_error *error) {
 }
 
 static gs_status sigmoid_normal(gs_claim_run *run, gs_error *error) {
-  const gs_init normal = gs_init_default(GS_INIT_NORMAL);
-  const gs_decades_case cases[] = {
-      {.sentence = "Sigmoid networks with N(0,1) weights vanish: 32 units.",
-       .source = CHAPTER_5,
-       .depth = 100,
-       .width = 32,
-       .activation = GS_SIGMOID,
-       .init = normal,
-       .replicas = 128,
-       .low = -INFINITY,
-       .high = -1,
-       .finding = GS_HOLDS},
-      {.sentence = "Sigmoid networks with N(0,1) weights vanish: 256 units.",
-       .source = CHAPTER_5,
-       .depth = 100,
-       .width = 256,
-       .activation = GS_SIGMOID,
-       .init = normal,
-       .replicas = 24,
-       .low = 1,
-       .high = INFINITY,
-       .finding = GS_HOLDS_NOT,
-       .remark = "they explode"}};
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    GS_TRY(gs_trial_check_decades(run, &cases[i], error));
-  }
+  gs_decades_case narrow = {.sentence = "Sigmoid networks with N(0,1) weights vanish: 32 units.",
+                            .source = CHAPTER_5,
+                            .depth = 100,
+                            .width = 32,
+                            .activation = GS_SIGMOID,
+                            .init = gs_init_default(GS_INIT_NORMAL),
+                            .replicas = 128,
+                            .low = -INFINITY,
+                            .high = -1,
+                            .finding = GS_HOLDS};
+  gs_decades_case wide = narrow;
+  wide.sentence = "Sigmoid networks with N(0,1) weights vanish: 256 units.";
+  wide.width = 256;
+  wide.replicas = 24;
+  wide.low = 1;
+  wide.high = INFINITY;
+  wide.finding = GS_HOLDS_NOT;
+  wide.remark = "they explode";
+  GS_TRY(gs_trial_check_decades(run, &narrow, error));
+  GS_TRY(gs_trial_check_decades(run, &wide, error));
   return turning_point(run, error);
 }
 
 /* ---- rates ---- */
 
-static gs_status rates(gs_claim_run *run, gs_error *error) {
-  const gs_init xavier = gs_init_default(GS_INIT_XAVIER_NORMAL);
-  const gs_init he = gs_init_default(GS_INIT_HE_NORMAL);
-  const gs_init normal = gs_init_default(GS_INIT_NORMAL);
-  const gs_decades_case cases[] = {
-      {.sentence = "Sigmoid networks vanish with Xavier weights, too.",
-       .source = CHAPTER_5,
-       .depth = 100,
-       .width = 128,
-       .activation = GS_SIGMOID,
-       .init = xavier,
-       .replicas = 64,
-       .per_layer = true,
-       .allowance = 0.001,
-       .resolution = 0.01},
-      {.sentence = "Sigmoid networks vanish with He weights, too.",
-       .source = CHAPTER_5,
-       .depth = 100,
-       .width = 128,
-       .activation = GS_SIGMOID,
-       .init = he,
-       .replicas = 64,
-       .per_layer = true,
-       .allowance = 0.001,
-       .resolution = 0.01},
-      {.sentence = "ReLU networks with N(0,1) weights explode, by sqrt(n/2) a layer.",
-       .source = D2L,
-       .depth = 100,
-       .width = 128,
-       .activation = GS_RELU,
-       .init = normal,
-       .replicas = 64,
-       .per_layer = true,
-       .resolution = 0.01},
-      {.sentence = "ReLU networks with He weights are stable.",
-       .source = CS231N,
-       .depth = 100,
-       .width = 128,
-       .activation = GS_RELU,
-       .init = he,
-       .replicas = 64,
-       .low = -1,
-       .high = 1,
-       .finding = GS_HOLDS_ONLY_WHEN,
-       .remark = "depth is below about 1.8 widths: the mean square over networks stays 1, but one "
-                 "network loses 5 L/(4 n ln 10) decades"},
-      {.sentence = "ReLU networks with He weights are stable: 1000 layers of 32 units.",
-       .source = CS231N,
-       .depth = 1000,
-       .width = 32,
-       .activation = GS_RELU,
-       .init = he,
-       .replicas = 64,
-       .resolution = 2,
-       .finding = GS_HOLDS_NOT,
-       .remark = "they vanish: depth is 31 widths"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    GS_TRY(gs_trial_check_decades(run, &cases[i], error));
-  }
+/* A hundred layers of 128 units: decades a layer as theory has them. */
+static gs_decades_case rate_of(const char *sentence, const char *source,
+                               gs_activation_kind activation, gs_init_kind init, double allowance) {
+  return (gs_decades_case){.sentence = sentence,
+                           .source = source,
+                           .depth = 100,
+                           .width = 128,
+                           .activation = activation,
+                           .init = gs_init_default(init),
+                           .replicas = 64,
+                           .per_layer = true,
+                           .allowance = allowance,
+                           .resolution = 0.01};
+}
+
+static gs_status check_all(gs_claim_run *run, const gs_decades_case *cases, size_t count,
+                           gs_error *error) {
+  for (size_t i = 0; i < count; i++) GS_TRY(gs_trial_check_decades(run, &cases[i], error));
   return GS_OK;
+}
+
+static gs_status rates(gs_claim_run *run, gs_error *error) {
+  gs_decades_case stable =
+      rate_of("ReLU networks with He weights are stable.", CS231N, GS_RELU, GS_INIT_HE_NORMAL, 0);
+  stable.per_layer = false;
+  stable.low = -1;
+  stable.high = 1;
+  stable.finding = GS_HOLDS_ONLY_WHEN;
+  stable.remark = "depth is below about 1.8 widths: the mean square over networks stays 1, but one "
+                  "network loses 5 L/(4 n ln 10) decades";
+  gs_decades_case deep = stable;
+  deep.sentence = "ReLU networks with He weights are stable: 1000 layers of 32 units.";
+  deep.depth = 1000;
+  deep.width = 32;
+  deep.low = deep.high = 0; /* theory's */
+  deep.resolution = 2;
+  deep.finding = GS_HOLDS_NOT;
+  deep.remark = "they vanish: depth is 31 widths";
+  const gs_decades_case cases[] = {
+      rate_of("Sigmoid networks vanish with Xavier weights, too.", CHAPTER_5, GS_SIGMOID,
+              GS_INIT_XAVIER_NORMAL, 0.001),
+      rate_of("Sigmoid networks vanish with He weights, too.", CHAPTER_5, GS_SIGMOID,
+              GS_INIT_HE_NORMAL, 0.001),
+      rate_of("ReLU networks with N(0,1) weights explode, by sqrt(n/2) a layer.", D2L, GS_RELU,
+              GS_INIT_NORMAL, 0),
+      stable, deep};
+  return check_all(run, cases, sizeof cases / sizeof *cases, error);
 }
 
 /* ---- gradients of weights ---- */
@@ -269,74 +249,32 @@ static gs_status only_delta(gs_claim_run *run, gs_error *error) {
 
 /* ---- recurrent networks ---- */
 
+/* 128 driven tanh units: decades a step as theory has them. */
+static gs_decades_case driven(const char *sentence, int64_t steps, double sigma_w2) {
+  gs_decades_case made = rate_of(sentence, SECTION_10_7, GS_TANH, GS_INIT_SCALED, 0.003);
+  made.model = GS_RNN;
+  made.depth = steps;
+  made.init.sigma_w2 = sigma_w2;
+  return made;
+}
+
 static gs_status recurrent(gs_claim_run *run, gs_error *error) {
-  gs_init orthogonal = gs_init_default(GS_INIT_ORTHOGONAL);
-  const gs_init small = gs_trial_scaled(1);
-  const gs_init large = gs_trial_scaled(8);
-  const char *const vanish = "Long recurrent networks vanish: 1000 steps.";
-  const char *const explode = "Long recurrent networks explode: 1000 steps.";
-  const gs_decades_case cases[] = {
-      {.sentence = "Long recurrent networks vanish: 100 steps.",
-       .source = SECTION_10_7,
-       .model = GS_RNN,
-       .depth = 100,
-       .width = 128,
-       .activation = GS_TANH,
-       .init = small,
-       .replicas = 64,
-       .per_layer = true,
-       .allowance = 0.003,
-       .resolution = 0.01},
-      {.sentence = vanish,
-       .source = SECTION_10_7,
-       .model = GS_RNN,
-       .depth = 1000,
-       .width = 128,
-       .activation = GS_TANH,
-       .init = small,
-       .replicas = 64,
-       .per_layer = true,
-       .allowance = 0.003,
-       .resolution = 0.01},
-      {.sentence = "Long recurrent networks explode: 100 steps.",
-       .source = SECTION_10_7,
-       .model = GS_RNN,
-       .depth = 100,
-       .width = 128,
-       .activation = GS_TANH,
-       .init = large,
-       .replicas = 64,
-       .per_layer = true,
-       .allowance = 0.003,
-       .resolution = 0.01},
-      {.sentence = explode,
-       .source = SECTION_10_7,
-       .model = GS_RNN,
-       .depth = 1000,
-       .width = 128,
-       .activation = GS_TANH,
-       .init = large,
-       .replicas = 64,
-       .per_layer = true,
-       .allowance = 0.003,
-       .resolution = 0.01},
-      {.sentence = "Long recurrent networks vanish or explode: linear, orthogonal.",
-       .source = SECTION_10_7,
-       .model = GS_RNN,
-       .depth = 1000,
-       .width = 128,
-       .activation = GS_IDENTITY,
-       .init = orthogonal,
-       .replicas = 16,
-       .low = -0.001,
-       .high = 0.001,
-       .finding = GS_HOLDS_NOT,
-       .remark = "an orthogonal W and linear units keep the norm to rounding, however long"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    GS_TRY(gs_trial_check_decades(run, &cases[i], error));
-  }
-  return GS_OK;
+  gs_decades_case linear =
+      driven("Long recurrent networks vanish or explode: linear, orthogonal.", 1000, 1);
+  linear.activation = GS_IDENTITY;
+  linear.init = gs_init_default(GS_INIT_ORTHOGONAL);
+  linear.replicas = 16;
+  linear.per_layer = false;
+  linear.low = -0.001;
+  linear.high = 0.001;
+  linear.finding = GS_HOLDS_NOT;
+  linear.remark = "an orthogonal W and linear units keep the norm to rounding, however long";
+  const gs_decades_case cases[] = {driven("Long recurrent networks vanish: 100 steps.", 100, 1),
+                                   driven("Long recurrent networks vanish: 1000 steps.", 1000, 1),
+                                   driven("Long recurrent networks explode: 100 steps.", 100, 8),
+                                   driven("Long recurrent networks explode: 1000 steps.", 1000, 8),
+                                   linear};
+  return check_all(run, cases, sizeof cases / sizeof *cases, error);
 }
 
 gs_status gs_claim_textbook(gs_claim_run *run, gs_error *error) {
