@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "base/thin.h"
 #include "measure/jacobian_lane.h"
 
 enum {
@@ -24,14 +25,6 @@ typedef struct walk {
   int lane_count;
   void *bytes; /* one matrix as the device holds it */
 } walk;
-
-int64_t gs_kept_points(int64_t count, int64_t max_points) {
-  return max_points > 1 && count > max_points ? max_points : count;
-}
-
-int64_t gs_kept_point(int64_t i, int64_t kept, int64_t count) {
-  return kept == count ? i : i * (count - 1) / (kept - 1);
-}
 
 void gs_jacobian_clear(gs_jacobian *jacobian) {
   if (!jacobian) return;
@@ -161,7 +154,7 @@ static gs_status run(walk *w, int threads, gs_error *error) {
   const size_t inputs = w->config->model == GS_RNN ? (size_t)w->config->input : most;
   const size_t count = most * (inputs > most ? inputs : most); /* of W or U */
   for (int64_t i = 0; i < w->out->points; i++) {
-    w->out->index[i] = gs_kept_point(i, w->out->points, w->points) + 1;
+    w->out->index[i] = gs_thin_at(i, w->out->points, w->points) + 1;
   }
   w->bytes = malloc((count > 0 ? count : 1) * sizeof(double));
   if (!w->bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians");
@@ -199,7 +192,7 @@ static gs_status start(walk *w, int64_t max_points, gs_error *error) {
   const int64_t first = config->model == GS_MLP ? config->widths[0] : config->hidden;
   const int64_t last = config->model == GS_MLP ? config->widths[config->depth] : first;
   *w->out = (gs_jacobian){.replicas = config->replicas,
-                          .points = gs_kept_points(w->points, max_points),
+                          .points = gs_thin_count(w->points, max_points),
                           .exponents = first < last ? first : last};
   if (allocate_result(w->out)) return GS_OK;
   return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the Jacobians of %lld layers",

@@ -36,11 +36,6 @@ typedef struct gs_jacobian {
   double *lyapunov;  /* [exponents][R] */
 } gs_jacobian;
 
-/* Which points of an axis a record keeps: at most max_points (all, if that is below
- * 2), evenly, both ends among them. Entry i of `kept` in 0..count - 1. */
-int64_t gs_kept_points(int64_t count, int64_t max_points);
-int64_t gs_kept_point(int64_t i, int64_t kept, int64_t count);
-
 /* For the first example of the batch and every replica. It reads weights, biases and
  * inputs, and computes its own forward pass: no pass need have run. Singular values of
  * single layers at no more than max_points of them. Memory: 12 n^2 float64 per thread,

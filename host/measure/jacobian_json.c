@@ -1,6 +1,7 @@
 /* Jacobians over replicas, as JSON. */
 #include "measure/jacobian_json.h"
 
+#include "base/thin.h"
 #include "measure/sample.h"
 
 /* "mean", "sd", ... of the replicas: arrays along an axis, or numbers. */
@@ -28,7 +29,7 @@ static bool add_axis(cJSON *parent, const char *key, const double *values, int64
   cJSON *object = cJSON_AddObjectToObject(parent, key);
   bool added = object != NULL;
   for (int64_t i = 0; added && i < kept; i++) {
-    const int64_t at = gs_kept_point(i, kept, count);
+    const int64_t at = gs_thin_at(i, kept, count);
     added = add_sample(object, true, values + at * replicas, replicas, error);
   }
   return added;
@@ -76,12 +77,12 @@ static bool add_end_to_end(cJSON *json, const gs_jacobian *jacobian, gs_error *e
 static bool add_lyapunov(cJSON *json, const gs_jacobian *jacobian, int64_t max_points,
                          gs_error *error) {
   const int64_t count = jacobian->exponents;
-  const int64_t kept = gs_kept_points(count, max_points);
+  const int64_t kept = gs_thin_count(count, max_points);
   cJSON *object = cJSON_AddObjectToObject(json, "lyapunov");
   cJSON *index = object ? cJSON_AddArrayToObject(object, "index") : NULL;
   bool added = index != NULL;
   for (int64_t i = 0; added && i < kept; i++) {
-    added = gs_json_append(index, gs_json_number((double)(gs_kept_point(i, kept, count) + 1)));
+    added = gs_json_append(index, gs_json_number((double)(gs_thin_at(i, kept, count) + 1)));
   }
   return added &&
          add_axis(object, "exponent", jacobian->lyapunov, count, kept, jacobian->replicas, error);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/thin.h"
 #include "measure/sample.h"
 
 static const double LOG10_2 = 0.30102999566398119521;
@@ -246,13 +247,13 @@ static bool add_point(table *t, const gs_quantity_stats *stats, const gs_config 
 
 gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_config *config,
                          gs_quantity quantity, int64_t max_points, cJSON **json, gs_error *error) {
-  const int64_t kept = max_points > 1 && stats->points > max_points ? max_points : stats->points;
+  const int64_t kept = gs_thin_count(stats->points, max_points);
   double *norms = malloc((size_t)config->replicas * sizeof *norms);
   *json = cJSON_CreateObject();
   table t = open_table(*json, config, quantity, stats->histogram != NULL);
   bool added = norms && *json && t.complete;
   for (int64_t i = 0; added && i < kept; i++) {
-    const int64_t index = kept == stats->points ? i : i * (stats->points - 1) / (kept - 1);
+    const int64_t index = gs_thin_at(i, kept, stats->points);
     added = add_point(&t, stats, config, index, norms, error);
   }
   free(norms);

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
+#include "base/thin.h"
 #include "measure/cost.h"
-#include "measure/jacobian.h"
 
 /* Jacobians are the host's work, on whatever device: some 14 n^3 operations per layer
  * and replica where singular values are kept, half of that elsewhere. */
@@ -12,7 +12,7 @@ static double jacobian_seconds(const gs_config *config, int64_t max_points) {
   const double host_flops_per_s = 2e10;
   const bool mlp = config->model == GS_MLP;
   const int64_t layers = mlp ? config->depth : config->seq_len;
-  const double kept = (double)gs_kept_points(layers, max_points);
+  const double kept = (double)gs_thin_count(layers, max_points);
   double n = (double)config->hidden;
   for (int64_t l = 0; mlp && l <= config->depth; l++) n = fmax(n, (double)config->widths[l]);
   return config->jacobian

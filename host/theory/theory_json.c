@@ -3,25 +3,17 @@
 
 #include <math.h>
 
+#include "base/thin.h"
 #include "theory/recurrent.h"
-
-static int64_t kept_points(int64_t points, int64_t max_points) {
-  return max_points > 1 && points > max_points ? max_points : points;
-}
-
-/* The i-th of the kept points. */
-static int64_t index_of(int64_t i, int64_t points, int64_t kept) {
-  return kept == points ? i : i * (points - 1) / (kept - 1);
-}
 
 /* One column; NULL values: the 1-based indices themselves. */
 static bool add_column(cJSON *object, const char *key, const double *values, int64_t points,
                        int64_t max_points) {
-  const int64_t kept = kept_points(points, max_points);
+  const int64_t kept = gs_thin_count(points, max_points);
   cJSON *list = cJSON_AddArrayToObject(object, key);
   bool added = list != NULL;
   for (int64_t i = 0; added && i < kept; i++) {
-    const int64_t at = index_of(i, points, kept);
+    const int64_t at = gs_thin_at(i, kept, points);
     added = gs_json_append(list, gs_json_number(values ? values[at] : (double)(at + 1)));
   }
   return added;
