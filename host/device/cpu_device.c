@@ -17,13 +17,6 @@ struct gs_event {
   struct timespec time;
 };
 
-void gs_cpu_raise_peak(gs_scale *slot, int32_t peak) {
-  int32_t seen = __atomic_load_n(&slot->peak, __ATOMIC_RELAXED);
-  while (seen < peak && !__atomic_compare_exchange_n(&slot->peak, &seen, peak, true,
-                                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-  }
-}
-
 static void destroy(gs_device *device) { free(device); }
 
 static void info(gs_device *device, gs_device_info *info) {

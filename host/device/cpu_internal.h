@@ -46,7 +46,12 @@ static inline gs_scale gs_cpu_scale(const gs_tensor *tensor, int64_t replica) {
 }
 
 /* Raises a slot's peak; safe from several threads, independent of their order. */
-void gs_cpu_raise_peak(gs_scale *slot, int32_t peak);
+static inline void gs_cpu_raise_peak(gs_scale *slot, int32_t peak) {
+  int32_t seen = __atomic_load_n(&slot->peak, __ATOMIC_RELAXED);
+  while (seen < peak && !__atomic_compare_exchange_n(&slot->peak, &seen, peak, true,
+                                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+}
 
 /* ---- tiles (cpu_gemm.c) ---- */
 
