@@ -8,7 +8,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import ProgramTest, main  # noqa: E402
 
-NAMES = ["textbook", "he2015", "glorot2010", "schoenholz2017", "nielsen", "hanin2020",
+NAMES = ["textbook", "he2015", "glorot2010", "saxe2014", "schoenholz2017", "nielsen", "hanin2020",
          "pascanu2013", "irnn2015", "kaiming-normal", "keras-he-normal"]
 FINDINGS = {"holds", "holds only when", "does not hold"}
 

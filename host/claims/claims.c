@@ -16,6 +16,11 @@ const gs_claim gs_claims[] = {
      "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural "
      "networks, section 4.2",
      gs_claim_glorot2010},
+    {"saxe2014", "Orthogonal weights keep deep networks isometric",
+     "Saxe, McClelland & Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in "
+     "deep linear neural networks; Pennington, Schoenholz & Ganguli 2017, Resurrecting the sigmoid "
+     "in deep learning through dynamical isometry",
+     gs_claim_saxe2014},
     {"schoenholz2017", "Order, chaos, and the line between them",
      "Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, Deep information propagation, "
      "sections 3 and 4",

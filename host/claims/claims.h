@@ -47,6 +47,7 @@ cJSON *gs_claim_json(const gs_claim *claim, const gs_claim_run *run);
 gs_status gs_claim_textbook(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_he2015(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_glorot2010(gs_claim_run *run, gs_error *error);
+gs_status gs_claim_saxe2014(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_schoenholz2017(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_nielsen(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_hanin2020(gs_claim_run *run, gs_error *error);
