@@ -152,6 +152,18 @@ static void test_reach(void **state) {
   config = gs_support_rnn(1000, 64, GS_RELU, GS_INIT_HE_NORMAL);
   config.tied = false;
   check_reason(config, GS_REASON_TIED_LINEAR, false);
+  config = gs_support_rnn(100, 64, GS_RELU, GS_INIT_HE_NORMAL);
+  config.loss_at = GS_LOSS_EVERY;
+  check_reason(config, GS_REASON_TIED_MIXED, true);
+  config = gs_support_rnn(100, 64, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  config.loss_at = GS_LOSS_EVERY;
+  check_reason(config, GS_REASON_TIED_MIXED, false);
+  config = gs_support_rnn(10, 64, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  config.input = 3;
+  check_reason(config, GS_REASON_NARROW, true);
+  check_reason(gs_support_mlp(10, 7, GS_RELU, GS_INIT_HE_NORMAL), GS_REASON_NARROW, true);
+  check_reason(gs_support_mlp(10, 8, GS_RELU, GS_INIT_HE_NORMAL), GS_REASON_NARROW, false);
+  check_reason(gs_support_mlp(10, 3, GS_IDENTITY, GS_INIT_HE_NORMAL), GS_REASON_NARROW, false);
 }
 
 static void check_whole(gs_config config) {

@@ -120,7 +120,8 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean, 0, 0};
   at.carry = at.carried = 1;
   at.last = at.norm;
-  at.largest_variance = 0; /* the loss's layer has no ratio */
+  const bool saturated = config->output_activation.kind != config->activation.kind;
+  if (!saturated) at.largest_variance = 0; /* the loss's layer has no ratio; the others tell */
   at.rho2 = next_rho2(link, (double)gs_chain_units(config, i), 0, 0);
   at.alignment = next_alignment(link, 0, 1);
   return at;
@@ -223,6 +224,21 @@ gs_log_norm gs_backward_bias(gs_backward *at) {
   norm.variance += extra;
   norm.shift -= 0.5 * extra;
   return norm;
+}
+
+/* |sum_b delta_b x_b^T|^2 = sum |delta_b|^2 |x_b|^2: n_x normal numbers make |x|^2, and q
+ * of this point has a share of it. */
+gs_log_norm gs_backward_input(gs_backward *at) {
+  const gs_config *config = at->chain->config;
+  const gs_link *link = &at->chain->links[at->i];
+  const double n_x = (double)config->input;
+  const gs_ratio_law x = gs_ratio_gamma(2 / n_x);
+  const double T = at->norm.reach;
+  const double f = 1 + T * sqrt(link->input.own * n_x / 2); /* of ln |x|^2 in all */
+  const gs_spread spread = {at->norm.noise.own + T * T * (link->q.own - link->input.own) +
+                                f * f * x.variance,
+                            at->norm.noise.pair + T * T * link->q.pair};
+  return gs_batch_norm(at->law, at->log_delta + log(n_x), at->norm.mean + x.mean, spread);
 }
 
 /* |sum_b delta_b h_b^T|^2 = sum |delta_b|^2 |h_b|^2 and cross terms; the factors

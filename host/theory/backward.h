@@ -46,5 +46,7 @@ gs_log_norm gs_backward_delta(gs_backward *at);
 gs_log_norm gs_backward_ratio(gs_backward *at);
 gs_log_norm gs_backward_weight(gs_backward *at);
 gs_log_norm gs_backward_bias(gs_backward *at);
+/* An rnn's gradient delta x^T of the input weights. */
+gs_log_norm gs_backward_input(gs_backward *at);
 
 #endif

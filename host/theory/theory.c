@@ -111,10 +111,13 @@ typedef struct shared_sum {
   double *variances; /* [T], of ln of each term */
 } shared_sum;
 
-/* Var sum w_t X_t, with the covariance of X_t and the part of the sum behind it. */
+/* Var sum w_t X_t, with the covariance of X_t and the part of the sum behind it. What
+ * the terms vary apart from each other averages out, and ln of the sum is that much
+ * nearer to ln of its mean: by half of it, to first order. */
 static gs_log_norm sum_up(const shared_sum *sum, const double *carries, int64_t T) {
   double with_rest = 0;
   double variance = 0;
+  double apart = 0;
   if (sum->log_typical_sum == -INFINITY) return (gs_log_norm){sum->log_sum, 0, 0};
   for (int64_t i = T - 1; i >= 0; i--) {
     const double weight = exp(sum->log_terms[i] - sum->log_typical_sum);
@@ -122,8 +125,10 @@ static gs_log_norm sum_up(const shared_sum *sum, const double *carries, int64_t 
     with_rest *= carries[i];
     variance += weight * (own + 2 * with_rest);
     with_rest += own;
+    apart += own;
   }
-  return (gs_log_norm){sum->log_sum, sum->log_typical_sum - sum->log_sum, variance};
+  const double averaged = 0.5 * fmax(apart - variance, 0);
+  return (gs_log_norm){sum->log_sum, sum->log_typical_sum + averaged - sum->log_sum, variance};
 }
 
 static double log_add(double a, double b) {
@@ -162,10 +167,8 @@ static void read_point(gs_backward *at, reading *into) {
     return;
   }
   into->carries[i] = at->carry;
-  gs_log_norm input = delta; /* times |x_t|^2, which n_x normal numbers make */
-  input.log_mean += log((double)config->input);
   add_term(&into->shared[SHARED_W], i, weight);
-  add_term(&into->shared[SHARED_U], i, input);
+  add_term(&into->shared[SHARED_U], i, gs_backward_input(at));
   add_term(&into->shared[SHARED_B], i, gs_backward_bias(at));
 }
 
@@ -192,8 +195,20 @@ static int64_t narrowest(const gs_config *config) {
   return least;
 }
 
+static int64_t inputs_of(const gs_config *config) {
+  return config->model == GS_RNN ? config->input : config->widths[0];
+}
+
 static bool homogeneous_exactly(gs_activation phi) {
   return phi.kind == GS_RELU || phi.kind == GS_IDENTITY;
+}
+
+/* Whether a network's own part of chi, which W repeats at every step, may turn its sign. */
+static bool mixes(const gs_chain *chain) {
+  const gs_link *deep = &chain->links[chain->points - 1];
+  const double log_chi = gs_chain_log_s(chain->config, chain->points - 1) + deep->m.log_m1;
+  const double own = sqrt(fmax(deep->pair.d2d2 - 1, 0) / (double)chain->config->hidden);
+  return !(fabs(log_chi) > 3 * own);
 }
 
 static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theory) {
@@ -203,6 +218,7 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   const double aligned = 1;
   const double sensitive = config->batch > 1 ? 0.7 : 2; /* a batch's sum sees the tails */
   const int64_t narrow = 16;
+  const int64_t dying = 8; /* a relu layer of n units is dead in 2^-n of all networks */
   const bool exact_laws = gs_chain_exact(config) && homogeneous_exactly(config->activation) &&
                           homogeneous_exactly(config->output_activation);
   const bool tied = config->model == GS_RNN && config->tied && chain->points > 1;
@@ -217,10 +233,13 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   why[GS_REASON_TIED] = tied;
   why[GS_REASON_TIED_LINEAR] =
       tied && T * T > n && !(fresh * fresh * n > 1) && config->init.kind != GS_INIT_ORTHOGONAL;
+  why[GS_REASON_TIED_MIXED] = tied && config->loss_at == GS_LOSS_EVERY && mixes(chain);
   why[GS_REASON_HEAVY_TAILS] = !exact_laws && !(end->largest_variance <= heavy);
   why[GS_REASON_ALIGNED] = !(end->aligned <= aligned);
   why[GS_REASON_SENSITIVE] = !(end->sensitive <= sensitive);
-  why[GS_REASON_NARROW] = !exact_laws && narrowest(config) < narrow;
+  const bool dies = config->activation.kind == GS_RELU;
+  why[GS_REASON_NARROW] = exact_laws ? dies && narrowest(config) < dying
+                                     : narrowest(config) < narrow || inputs_of(config) < narrow;
   why[GS_REASON_BATCH] = config->batch > 1 && !(spread.own - spread.pair <= apart);
   theory->reach = exact_laws && config->batch == 1 ? GS_REACH_EXACT : GS_REACH_WIDE;
   for (int r = 0; r < GS_REASON_COUNT; r++) {
@@ -241,7 +260,8 @@ static void walk_back(const gs_chain *chain, gs_batch_law *law, reading *into) {
   }
   const gs_log_norm ratio = gs_backward_ratio(&at);
   theory->decades_rms = 0.5 * (at.log_delta - log_last) / LOG_10;
-  theory->decades_typical = theory->decades_rms + 0.5 * ratio.shift / LOG_10;
+  const double *typical = theory->series[GS_DELTA].typical;
+  theory->decades_typical = typical[0] - typical[theory->points - 1];
   theory->decades_sd = 0.5 * sqrt(ratio.variance) / LOG_10;
   const int64_t deep = chain->points - 2;
   theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * LOG_10);

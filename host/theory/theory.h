@@ -12,7 +12,7 @@
 #include "net/network.h"
 
 typedef enum gs_reach {
-  GS_REACH_EXACT,  /* at every width: delta and decades of a relu or linear mlp */
+  GS_REACH_EXACT,  /* at every width of 8 or more: delta and decades of a relu or linear mlp */
   GS_REACH_WIDE,   /* to leading order in 1/n */
   GS_REACH_OUTSIDE /* a guide at best, for the reasons given */
 } gs_reach;
@@ -24,13 +24,16 @@ typedef enum gs_reach {
     "the gradient of the mse loss depends on the network: offsets of up to 0.5 log10 L decades")   \
   X(GS_REASON_TIED_LINEAR, "tied_linear", true,                                                    \
     "a tied and nearly linear rnn follows its own spectral radius after about sqrt(n) steps")      \
+  X(GS_REASON_TIED_MIXED, "tied_mixed", true,                                                      \
+    "tied weights and a loss at every step: some networks explode while others vanish")            \
   X(GS_REASON_HEAVY_TAILS, "heavy_tails", true,                                                    \
     "few units carry the gradient (kappa/n over 1/2): means are made by rare networks")            \
   X(GS_REASON_ALIGNED, "aligned", true,                                                            \
     "delta aligns with the activations, whose common mode outlives chi (phi with a large mean)")   \
   X(GS_REASON_SENSITIVE, "sensitive", true,                                                        \
     "q, which varies between networks and examples, decides chi of all layers above")              \
-  X(GS_REASON_NARROW, "narrow", true, "layers of fewer than 16 units: terms beyond 1/n count")     \
+  X(GS_REASON_NARROW, "narrow", true,                                                              \
+    "layers or inputs of fewer than 16 units: terms beyond 1/n count, relu layers die")            \
   X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
     "identity weights are not random: only special cases are known")                               \
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
