@@ -31,7 +31,8 @@
  * where phi has a large mean, D may grow to n: then delta lies along h). (4) Steps of a
  * tied rnn share W as examples of a batch do: the noise of step s correlates with that
  * of every later step by the covariance `pair` of step s, for with new inputs at each
- * step z_s and z_t correlate by the c of the earlier. */
+ * step z_s and z_t correlate by the c of the earlier. Steps with a W of their own share
+ * b and U, and correlate by the biases' share of q. */
 #include "theory/backward.h"
 
 #include <math.h>
@@ -47,6 +48,8 @@ typedef struct noise {
   gs_spread ratio;  /* of ln R at given q */
   double mean;      /* of ln R less ln chi, q's own spread included */
   gs_spread with_h; /* its covariance with ln |h|^2 */
+  double steps;     /* rnn: ratio's covariance with that of a later step, */
+  double steps_h;   /* and with that step's noise of ln |h|^2 */
 } noise;
 
 /* At point i; orthogonal: the larger side of the weights that lead back to it
@@ -76,6 +79,8 @@ static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double car
       (link->pair.d2d2 * (1 + 2 * rho2) - 1) / n - from_above * rho2 - fixed * g * g * c2;
   made.with_h.own = (link->m.cross - 1) / n - fixed * g * link->m.gain_V;
   made.with_h.pair = (link->pair.h2d2 - 1) / n - fixed * g * link->m.gain_V * c2;
+  made.steps = config->tied ? made.ratio.pair : (link->steps.d2d2 - 1) / n;
+  made.steps_h = config->tied ? made.with_h.pair : (link->steps.h2d2 - 1) / n;
   if (own > at->largest_variance) at->largest_variance = own;
   return made;
 }
@@ -127,19 +132,19 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   return at;
 }
 
-/* What steps that share W have in common: the noise of this step (ratio, and |h|^2
- * that weighs f) repeats in all steps above, whose states correlate with its by c. */
+/* What steps that share weights have in common: the noise of this step (ratio, and
+ * |h|^2 that weighs f) repeats in all steps above. */
 static double repeated(const gs_backward_state *state, const gs_link *link, const noise *own,
                        double f) {
-  const double sum = state->steps * own->ratio.pair +
-                     (state->through + state->steps * f) * own->with_h.pair +
-                     state->through * f * link->noise_h.pair;
+  const double sum = state->steps * own->steps +
+                     (state->through + state->steps * f) * own->steps_h +
+                     state->through * f * link->noise_steps;
   return fmax(2 * sum, 0); /* below 0 by the first order's error alone */
 }
 
 /* One state a point further back; carry: the share of eps that comes from above. */
 static void move(gs_backward_state *state, const gs_link *above, const gs_link *link,
-                 const noise *own, double carry, bool tied) {
+                 const noise *own, double carry, bool rnn) {
   const double T = state->reach;
   const double f = carry * above->share * T;
   const double c2 = carry * carry;
@@ -151,7 +156,7 @@ static void move(gs_backward_state *state, const gs_link *above, const gs_link *
   n->pair = c2 * (n->pair + T * T * above->input.pair) + own->ratio.pair +
             f * f * link->noise_h.pair + 2 * f * own->with_h.pair;
   state->reach = link->m.gain_m1 + f * link->m.gain_V;
-  if (!tied) return;
+  if (!rnn) return;
   state->steps *= carry;
   state->through *= carry;
   const double more = repeated(state, link, own, f);
@@ -187,9 +192,9 @@ void gs_backward_step(gs_backward *at) {
   at->carry = carry;
   at->carried *= carry;
   at->sensitive = fmax(at->sensitive, at->ratio.reach * at->ratio.reach * above->q.own);
-  const bool tied = config->model == GS_RNN && config->tied;
-  move(&at->norm, above, link, &own, carry, tied);
-  move(&at->ratio, above, link, &own, carry, tied);
+  const bool rnn = config->model == GS_RNN;
+  move(&at->norm, above, link, &own, carry, rnn);
+  move(&at->ratio, above, link, &own, carry, rnn);
   at->rho2 = next_rho2(link, n, orthogonal, rho2);
   at->i = i;
 }

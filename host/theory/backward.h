@@ -12,7 +12,7 @@ typedef struct gs_backward_state {
   double reach; /* its derivative by ln q of this point: all chi above depend on it */
   gs_spread noise;
   double mean;
-  double steps;   /* tied weights: steps above whose noise repeats that of this one ... */
+  double steps;   /* rnn: steps above whose noise repeats that of this one ... */
   double through; /* ... and how much the noise of |h|^2 in them weighs, all together */
 } gs_backward_state;
 

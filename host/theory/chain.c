@@ -105,11 +105,23 @@ static double scatter(const walk *w, int64_t i, const gs_link *below) {
 
 /* A correlation that varies by c_var: E f(z_a) g(z_b) is larger by half its second
  * derivative, which for squares f = phi^2 is that of 2 (d ln E f/d ln q)^2 c^2. */
-static void widen(gs_link *link) {
-  const double v = 2 * link->c_var;
-  link->pair.h2h2 += v * link->m.gain_V * link->m.gain_V;
-  link->pair.d2d2 += v * link->m.gain_m1 * link->m.gain_m1;
-  link->pair.h2d2 += v * link->m.gain_V * link->m.gain_m1;
+static gs_pair_moments widened(const gs_link *link, gs_pair_moments pair, double c_var) {
+  const double v = 2 * c_var;
+  pair.h2h2 += v * link->m.gain_V * link->m.gain_V;
+  pair.d2d2 += v * link->m.gain_m1 * link->m.gain_m1;
+  pair.h2d2 += v * link->m.gain_V * link->m.gain_m1;
+  return pair;
+}
+
+/* Two steps that share W are like two examples. Where every step has a W of its own, z
+ * still shares b, and U's rows, whose lengths differ. */
+static gs_pair_moments between_steps(const walk *w, const gs_link *link) {
+  const gs_config *config = w->config;
+  if (config->tied || link->log_q == -INFINITY) return link->pair;
+  const double input = exp(w->log_input - link->log_q);
+  const double c = exp(w->log_bias - link->log_q);
+  return widened(link, gs_pair_table_at(w->pairs[0], link->log_q, c),
+                 input * input / (double)config->input);
 }
 
 /* q, its share from below and the correlation of examples. `below` is NULL for
@@ -155,11 +167,12 @@ static void leave(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   const double c2 = link->c * link->c + link->c_var;
   const double pair = (link->pair.h2h2 - 1) / n - fixed * g2 * c2;
   link->noise_h = (gs_spread){law.variance, pair};
-  double again = 0; /* with tied weights the noise of |h|^2 repeats from step to step */
-  if (config->model == GS_RNN && config->tied) {
+  double again = 0; /* in an rnn the noise of |h|^2 repeats from step to step */
+  if (config->model == GS_RNN) {
     const double carried = below ? link->m.gain_V * link->share * below->repeated : 0;
     again = fmax(2 * carried, 0);
-    link->repeated = carried + pair;
+    link->noise_steps = config->tied ? pair : (link->steps.h2h2 - 1) / n;
+    link->repeated = carried + link->noise_steps;
   }
   link->h = (gs_spread){g2 * link->q.own + law.variance + again, g2 * link->q.pair + pair + again};
   link->mean_h = link->m.gain_V * link->mean_q + 0.5 * link->curve_V * link->q.own + law.mean +
@@ -187,10 +200,11 @@ static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   look_up(w->moments[table], table ? NULL : below, link);
   if (w->config->batch > 1 || w->config->model == GS_RNN) {
     link->pair = gs_pair_table_at(w->pairs[table], link->log_q, link->c);
-    widen(link);
+    link->pair = widened(link, link->pair, link->c_var);
   } else {
     link->pair = (gs_pair_moments){1, 1, 1, 1, 1};
   }
+  if (w->config->model == GS_RNN) link->steps = between_steps(w, link);
   leave(w, i, below, link);
 }
 

@@ -17,18 +17,20 @@
 typedef struct gs_link {
   double log_q;
   double share; /* of q that W h^{l-1} brings (mlp, first layer: W x) */
-  double c;     /* correlation of two examples' z; of a tied rnn also of two steps' */
+  double c;     /* correlation of two examples' z */
   double c_var; /* its variance at finite width */
   gs_moments m;
   double curve_V; /* second derivatives of ln V and ln m1 by ln q */
   double curve_m1;
-  gs_pair_moments pair;
+  gs_pair_moments pair;  /* two examples */
+  gs_pair_moments steps; /* two steps of an rnn, this one and a later, that share W or only U, b */
   /* at finite width: spread and mean of ln q and of ln |h|^2 about the wide limit */
-  gs_spread input;   /* of ln q from the randomness of the inputs that enter here */
-  gs_spread q;       /* of ln q altogether */
-  gs_spread noise_h; /* of ln |h|^2 at given q */
-  gs_spread h;       /* of ln |h|^2 altogether */
-  double repeated;   /* tied rnn: covariance of ln |h|^2 with the next step's noise_h */
+  gs_spread input;    /* of ln q from the randomness of the inputs that enter here */
+  gs_spread q;        /* of ln q altogether */
+  gs_spread noise_h;  /* of ln |h|^2 at given q */
+  gs_spread h;        /* of ln |h|^2 altogether */
+  double noise_steps; /* rnn: covariance of noise_h with a later step's */
+  double repeated;    /* rnn: covariance of ln |h|^2 with the next step's noise_h */
   double mean_q;
   double mean_h;
 } gs_link;
