@@ -214,6 +214,27 @@ class Output(ProgramTest):
             self.assertAlmostEqual(float(row[8].rstrip("%")) / 100, timing["fraction_of_floor"], delta=0.0051)
         self.assertEqual(lines[-1], f"results: {self.out}/results.json")
 
+    def test_table_of_jacobians(self):
+        done = self.program("run", "mlp", "--depth=20", "--width=12", "--activation=identity,relu",
+                            "--init=orthogonal,xavier_normal", "--replicas=3", "--jacobian=true",
+                            "--time-limit=0", "--out", self.out)
+        self.assert_code(done, 0)
+        lines = done.stdout.splitlines()
+        self.assertLessEqual(max(map(len, lines)), 120)
+        start = next(i for i, line in enumerate(lines) if "singular values of dh^L/dh^0" in line)
+        rows = {tuple(line.split()[1:3]): line.split()[3:] for line in lines[start + 2:start + 6]}
+        for cell in self.results()["cells"]:
+            jacobian, params = cell["jacobian"], cell["params"]
+            row = rows[params["activation"], params["init"]["name"]]
+            for text, key in zip(row, ("log10_rms", "log10_largest", "log10_smallest")):
+                value = jacobian["end_to_end"][key]["mean"]
+                if value is None:
+                    self.assertEqual(text, "-")
+                else:
+                    self.assertAlmostEqual(float(text), value, delta=0.0051)
+            exponent = jacobian["lyapunov"]["exponent"]["mean"][0]
+            self.assertTrue(row[3] == "-" if exponent is None else abs(float(row[3]) - exponent) <= 0.000051)
+
     def test_statistics_off(self):
         self.assert_code(self.run_small("--stats=off"), 0)
         self.assert_code(self.run_small("--stats=norms", "--overwrite"), 0)

@@ -21,6 +21,7 @@ gs_outcome gs_outcome_pending(void) {
                               .decades_p50 = NAN,
                               .decades_p95 = NAN,
                               .decades_per_layer = NAN,
+                              .theory_z = NAN,
                               .lost_f16 = NAN,
                               .lost_f32 = NAN,
                               .samples_per_s = NAN,
@@ -71,6 +72,15 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   if (found == GS_CELL_OK) {
     copy_text(outcome->reason, sizeof outcome->reason, get(agreement, "words"));
   }
+  const cJSON *jacobian = get(record, "jacobian");
+  const cJSON *whole = get(jacobian, "end_to_end");
+  outcome->has_jacobian = jacobian != NULL;
+  outcome->jacobian_rms = number(get(whole, "log10_rms"), "mean");
+  outcome->jacobian_largest = number(get(whole, "log10_largest"), "mean");
+  outcome->jacobian_smallest = number(get(whole, "log10_smallest"), "mean");
+  const cJSON *exponents = get(get(get(jacobian, "lyapunov"), "exponent"), "mean");
+  const cJSON *first = cJSON_GetArrayItem(exponents, 0);
+  outcome->lyapunov = cJSON_IsNumber(first) ? first->valuedouble : (double)NAN;
   const cJSON *lost = get(get(summary, "first_layer_lost"), "delta");
   outcome->lost_f16 = number(lost, "f16");
   outcome->lost_f32 = number(lost, "f32");

@@ -38,6 +38,11 @@ typedef struct gs_outcome {
   char verdict[12];         /* empty without statistics */
   char agreement[16];       /* with the theory; empty without statistics */
   double theory_z;          /* standard errors between decades and the prediction */
+  bool has_jacobian;        /* of the whole network, means over replicas: */
+  double jacobian_rms;      /* log10 of its singular values' root mean square, */
+  double jacobian_largest;  /* largest */
+  double jacobian_smallest; /* and smallest */
+  double lyapunov;          /* the largest exponent, nats per layer or step */
   double lost_f16;          /* first layer or step of delta lost */
   double lost_f32;
   double samples_per_s;

@@ -39,11 +39,16 @@ static void print_value(const table_page *page, int i, const char *text) {
   (void)fprintf(page->stream, page->params->right[i] ? "  %*s" : "  %-*s", width, text);
 }
 
-static void print_headings(const table_page *page) {
+static int params_width(const table_page *page) {
   int width = 0;
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) width += page->params->width[i] + 2;
   }
+  return width;
+}
+
+static void print_headings(const table_page *page) {
+  const int width = params_width(page);
   const bool mlp = page->params->model == GS_MLP;
   (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s  %5s  %12s  %7s  %5s\n", width, "",
                 "decades", "decades", "decades", "", "theory", mlp ? "layer lost" : "step lost",
@@ -114,13 +119,18 @@ static void print_lost(const table_page *page, const gs_outcome *outcome) {
                 gs_cell_status_name(outcome->status), page->colour ? "\033[0m" : "", reason);
 }
 
-static gs_status print_row(const table_page *page, const gs_cell *cell, const gs_outcome *outcome,
-                           gs_error *error) {
+static gs_status print_params(const table_page *page, const gs_cell *cell, gs_error *error) {
   char values[GS_PARAM_COUNT][GS_VALUE_BYTES];
   GS_TRY(gs_table_params_values(&cell->config, values, error));
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, values[i][0] ? values[i] : "-");
   }
+  return GS_OK;
+}
+
+static gs_status print_row(const table_page *page, const gs_cell *cell, const gs_outcome *outcome,
+                           gs_error *error) {
+  GS_TRY(print_params(page, cell, error));
   if (outcome->status == GS_CELL_OK) {
     print_measured(page, outcome);
   } else {
@@ -128,6 +138,40 @@ static gs_status print_row(const table_page *page, const gs_cell *cell, const gs
   }
   return GS_OK;
 }
+
+/* ---- Jacobians ---- */
+
+static void print_jacobian_headings(const table_page *page) {
+  const bool mlp = page->params->model == GS_MLP;
+  (void)fprintf(page->stream, "\n%*s  singular values of %s, log10      Lyapunov  (-: zero)\n",
+                params_width(page), "", mlp ? "dh^L/dh^0" : "dh_T/dh_0");
+  for (int i = 1; i < GS_PARAM_COUNT; i++) {
+    if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
+  }
+  (void)fprintf(page->stream, "  %10s  %10s  %10s  %12s\n", "rms", "largest", "smallest",
+                "largest");
+}
+
+static gs_status print_jacobians(const table_page *page, const gs_sweep *sweep,
+                                 const gs_outcome *outcomes, gs_error *error) {
+  bool printed = false;
+  for (int64_t i = 0; i < sweep->count && !ferror(page->stream); i++) {
+    char texts[4][GS_NUMBER_BYTES];
+    const gs_outcome *outcome = &outcomes[i];
+    if (!outcome->has_jacobian || sweep->cells[i].config.model != page->params->model) continue;
+    if (!printed) print_jacobian_headings(page);
+    printed = true;
+    GS_TRY(print_params(page, &sweep->cells[i], error));
+    (void)fprintf(page->stream, "  %10s  %10s  %10s  %12s\n",
+                  gs_text_fixed(outcome->jacobian_rms, 2, texts[0]),
+                  gs_text_fixed(outcome->jacobian_largest, 2, texts[1]),
+                  gs_text_fixed(outcome->jacobian_smallest, 2, texts[2]),
+                  gs_text_fixed(outcome->lyapunov, 4, texts[3]));
+  }
+  return GS_OK;
+}
+
+/* ---- below the tables ---- */
 
 /* How many cells are as predicted, and what is not about those that are off. */
 static void print_agreement(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes) {
@@ -172,6 +216,7 @@ gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *
       if (outcomes[i].status == GS_CELL_PENDING || cell->config.model != models[m]) continue;
       GS_TRY(print_row(&page, cell, &outcomes[i], error));
     }
+    GS_TRY(print_jacobians(&page, sweep, outcomes, error));
   }
   if (printed) {
     print_legend(stream);
