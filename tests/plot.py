@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import PROGRAM, SOURCE, environment, main  # noqa: E402
 from plotting_test import TOOL, PlotTest, quietly  # noqa: E402
 import numpy  # noqa: E402
-from plotting import document, formats, gradient, heatmap, histogram, throughput, width  # noqa: E402
+from plotting import document, formats, gradient, heatmap, histogram, jacobian, throughput, width  # noqa: E402
 
 
 def has_line(axes, values, **properties):
@@ -34,7 +34,8 @@ class Pictures(PlotTest):
                  "width": ("width n  [units]", "layer 1 over layer L  [decades]", "theory: typical"),
                  "heatmap": ("depth L  [layers]", "initialisation", "decades, log10 of ‖delta‖"),
                  "histogram": ("log2 of magnitude", "[binades]", "layer l", "f16 subnormal", "smallest normal"),
-                 "throughput": ("throughput  [samples / s]", "depth L  [layers]", "floor", "[%]")}
+                 "throughput": ("throughput  [samples / s]", "depth L  [layers]", "floor", "[%]"),
+                 "jacobian": ("singular values of dh^l/dh^(l-1)  [1]", "layer l", "[nats per layer]", "[% of n]")}
         for figure, wanted in words.items():
             texts = [path.read_text(encoding="utf-8") for path in out.glob(f"{figure}-*mlp*.svg")]
             for fragment in (*wanted, "batch\N{NO-BREAK SPACE}3"):
@@ -144,6 +145,18 @@ class Pictures(PlotTest):
         self.assertTrue(has_line(upper, [c["timing"]["samples_per_s"] for c in cells]))
         self.assertTrue(has_line(upper, [c["cost"]["samples"] / c["timing"]["floor_ns"] * 1e9 for c in cells]))
         self.assertTrue(has_line(lower, [100 * c["timing"]["fraction_of_floor"] for c in cells]))
+
+    def test_jacobian(self):
+        _, picture = self.drawn(jacobian)[0]
+        for upper, lower in zip(*picture.axes):
+            for init in ("orthogonal", "normal"):
+                record = self.cell(f"{upper.get_title(loc='left')}/{init}/L4/n12/")["jacobian"]
+                self.assertTrue(has_line(upper, record["layers"]["mean"]["mean"], linestyle="-"))
+                self.assertTrue(has_line(upper, record["layers"]["largest"]["mean"]))
+                smallest = [value if value > 0 else None for value in record["layers"]["smallest"]["mean"]]
+                self.assertTrue(has_line(upper, smallest))
+                self.assertTrue(has_line(lower, record["lyapunov"]["exponent"]["mean"], linestyle="-"))
+            self.assertEqual(upper.get_yscale(), "log")
 
     def test_without_theory(self):
         bare = self.changed(lambda d: [c.pop("theory", None) for c in d["cells"]])

@@ -40,6 +40,15 @@ def put(*path, value):
 CELL = ("cells", 0)
 DELTA = (*CELL, "layers", "delta")
 NORM = (*DELTA, "log10_norm")
+JACOBIAN = (*CELL, "jacobian")
+BAD_JACOBIANS = (
+    (JACOBIAN, 1, "$.cells[0].jacobian"), ((*JACOBIAN, "layers"), ..., "$.cells[0].jacobian"),
+    ((*JACOBIAN, "layers", "index"), [1], "$.cells[0].jacobian.layers.mean.mean"),
+    ((*JACOBIAN, "layers", "index", 0), 0, "$.cells[0].jacobian.layers.index[0]"),
+    ((*JACOBIAN, "layers", "largest", "mean", 1), -1, "$.cells[0].jacobian.layers.largest.mean[1]"),
+    ((*JACOBIAN, "layers", "smallest"), [], "$.cells[0].jacobian.layers.smallest"),
+    ((*JACOBIAN, "lyapunov", "index"), [1, 1], "$.cells[0].jacobian.lyapunov.index"),
+    ((*JACOBIAN, "lyapunov", "exponent", "mean", 0), "x", "$.cells[0].jacobian.lyapunov.exponent.mean[0]"))
 BAD_FIELDS = (
     (("cells",), [], "$.cells"), (("cells",), {}, "$.cells"), (("cells",), ..., "cells"),
     (("context",), 3, "$.context"), (("context", "name"), None, "$.context.name"),
@@ -125,14 +134,18 @@ class BadInput(PlotTest):
 
     def test_fields(self):
         """Each change alone makes the file bad, and nothing is written."""
+        self.check_fields("3", BAD_FIELDS)
+        self.check_fields("4", BAD_JACOBIANS)
+
+    def check_fields(self, seed, bad_fields):
         small = copy.deepcopy(self.results)
-        small["cells"] = [c for c in small["cells"] if c["params"]["seed"] == "3"]
+        small["cells"] = [c for c in small["cells"] if c["params"]["seed"] == seed]
         small["cells"].sort(key=lambda c: -c["params"]["depth"])
         text = json.dumps(small)
         file = self.scratch / "bad.json"
         file.write_text(text)
         self.assertEqual(quietly(file, "--list")[0], 0)
-        for path, value, where in BAD_FIELDS:
+        for path, value, where in bad_fields:
             changed = json.loads(text)
             put(*path, value=value)(changed)
             file.write_text(json.dumps(changed))

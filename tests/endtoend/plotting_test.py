@@ -36,6 +36,8 @@ SWEEP = {"name": "pictures", "timing": {"time_limit_s": 0.005}, "blocks": [
      "activation": ["sigmoid", "relu"], "init": "normal"},
     {"model": "mlp", "depth": [1, 2], "width": [8, 9], "batch": 2, "replicas": 4, "seed": 3, "init": "normal"},
     {"model": "mlp", "depth": 3, "width": 16, "batch": 4, "replicas": 1, "dtype": ["bf16", "f64"]},
+    {"model": "mlp", "depth": 4, "width": 12, "batch": 3, "replicas": 3, "seed": 4, "jacobian": True,
+     "activation": ["tanh", "relu"], "init": ["orthogonal", "normal"]},
     {"model": "rnn", "hidden": 9, "input": 5, "seq_len": [5, 30], "batch": 2, "replicas": 3, "activation": "tanh"}]}
 
 

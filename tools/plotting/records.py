@@ -72,6 +72,18 @@ class Histogram:
     not_finite: numpy.ndarray
 
 
+@dataclasses.dataclass
+class Jacobian:
+    """Means over replicas: singular values by layer or step (0: some of them are 0), and
+    Lyapunov exponents by number (NaN: of a lost rank)."""
+    index: numpy.ndarray
+    mean: numpy.ndarray
+    largest: numpy.ndarray
+    smallest: numpy.ndarray
+    numbers: numpy.ndarray
+    exponents: numpy.ndarray
+
+
 def thinned(length, most):
     """Positions of at most so many of `length` entries, evenly, with both ends."""
     if length <= most:
@@ -192,6 +204,23 @@ class Cell:
         samples = checks.number(checks.member(cost, "samples", f"{self.path}.cost"),
                                 f"{self.path}.cost.samples", 1e-9, 1e18)
         return Timing(samples=samples, floor_ns=floor, **values)
+
+    @property
+    def has_jacobian(self):
+        return self.status == "ok" and "jacobian" in self.record
+
+    def jacobian(self):
+        path = f"{self.path}.jacobian"
+        record = checks.table(self.record, "jacobian", self.path)
+        layers = checks.table(record, "layers", path)
+        index = _index(layers, f"{path}.layers", self.length)
+        means = [checks.numbers(checks.table(layers, key, f"{path}.layers"), "mean", f"{path}.layers.{key}",
+                                len(index), 0, 1e300) for key in ("mean", "largest", "smallest")]
+        spectrum, at = checks.table(record, "lyapunov", path), f"{path}.lyapunov"
+        numbers = _index(spectrum, at, checks.LARGEST_INTEGER)
+        exponents = checks.numbers(checks.table(spectrum, "exponent", at), "mean", f"{at}.exponent", len(numbers))
+        keep, kept = thinned(len(index), MOST_POINTS), thinned(len(numbers), MOST_POINTS)
+        return Jacobian(index[keep], *(mean[keep] for mean in means), numbers[kept], exponents[kept])
 
     # ---- theory; a record may be without ----
 
