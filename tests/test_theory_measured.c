@@ -208,6 +208,17 @@ static void test_tied_alike(void **state) {
   }
 }
 
+/* Steps with a W of their own still share b, which decides which units bend. */
+static void test_untied_biases(void **state) {
+  (void)state;
+  gs_config config = rnn(GS_TANH, GS_INIT_TORCH_DEFAULT, 1);
+  config.bias_std = 1;
+  check(config, (allowance){0.03, 0.34, false});
+  config = rnn(GS_RELU, GS_INIT_XAVIER_NORMAL, 8);
+  config.bias_std = 1;
+  check(config, (allowance){0.03, 0.34, false});
+}
+
 static int setup(void **state) {
   gs_support_open_device(state);
   device = *state;
@@ -219,7 +230,7 @@ int main(void) {
       cmocka_unit_test(test_exact),      cmocka_unit_test(test_wide),
       cmocka_unit_test(test_biases),     cmocka_unit_test(test_batches),
       cmocka_unit_test(test_untied),     cmocka_unit_test(test_tied_tanh),
-      cmocka_unit_test(test_tied_alike),
+      cmocka_unit_test(test_tied_alike), cmocka_unit_test(test_untied_biases),
   };
   return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }
