@@ -237,7 +237,7 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   why[GS_REASON_HEAVY_TAILS] = !exact_laws && !(end->largest_variance <= heavy);
   why[GS_REASON_ALIGNED] = !(end->aligned <= aligned);
   why[GS_REASON_SENSITIVE] = !(end->sensitive <= sensitive);
-  const bool dies = config->activation.kind == GS_RELU;
+  const bool dies = config->activation.kind == GS_RELU || config->output_activation.kind == GS_RELU;
   why[GS_REASON_NARROW] = exact_laws ? dies && narrowest(config) < dying
                                      : narrowest(config) < narrow || inputs_of(config) < narrow;
   why[GS_REASON_BATCH] = config->batch > 1 && !(spread.own - spread.pair <= apart);
