@@ -13,8 +13,6 @@
 #include "claims/setup.h"
 #include "claims/trial.h"
 
-static const double LOG_10 = 2.30258509299404568402;
-
 /* Many networks: `batches` times `replicas`, with consecutive seeds. */
 typedef struct population {
   int64_t width, depth;
@@ -36,16 +34,16 @@ static double beta_of(const gs_config *config) {
 static void take(population *all, const gs_trial *trial, const char *seeds) {
   gs_trial_gaps(trial, GS_DELTA, 1, GS_TRIAL_LAST, trial->scratch);
   for (int64_t r = 0; r < trial->config.replicas; r++) {
-    const double log = 2 * LOG_10 * trial->scratch[r];
+    const double log = 2 * M_LN10 * trial->scratch[r];
     if (isfinite(log)) {
       all->logs[all->count++] = log;
     } else {
       all->dead++;
     }
   }
-  const double deviation = 2 * LOG_10 * trial->theory.decades_sd;
+  const double deviation = 2 * M_LN10 * trial->theory.decades_sd;
   all->beta = beta_of(&trial->config);
-  all->mean = 2 * LOG_10 * trial->theory.decades_typical;
+  all->mean = 2 * M_LN10 * trial->theory.decades_typical;
   all->variance = deviation * deviation;
   gs_setup_words(&trial->config, "seed", seeds, all->setup, sizeof all->setup);
 }

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "claims/setup.h"
 #include "claims/trial.h"
 
 static const double LOG10_2 = 0.30102999566398119521;
@@ -34,10 +33,8 @@ static gs_status check_rms(gs_claim_run *run, const rms_case *wanted, gs_error *
   GS_TRY(gs_trial_run(run, &config, &trial, error));
   check.measured = gs_trial_rms_gap(&trial, wanted->quantity, backward ? 1 : GS_TRIAL_LAST,
                                     backward ? GS_TRIAL_LAST : 1);
-  gs_setup_words(&trial.config, NULL, NULL, check.setup, sizeof check.setup);
   snprintf(check.from, sizeof check.from, "%s", wanted->from);
-  gs_trial_clear(&trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &trial, &check, error);
 }
 
 static gs_status root_mean_squares(gs_claim_run *run, gs_error *error) {
@@ -90,9 +87,7 @@ static gs_status leaky(gs_claim_run *run, gs_error *error) {
   config.replicas = 256;
   GS_TRY(gs_trial_run(run, &config, &trial, error));
   check.measured = gs_trial_rms_gap(&trial, GS_DELTA, 1, GS_TRIAL_LAST);
-  gs_setup_words(&trial.config, NULL, NULL, check.setup, sizeof check.setup);
-  gs_trial_clear(&trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &trial, &check, error);
 }
 
 /* ---- VGG's model B with a standard deviation of 0.01 ---- */
@@ -128,12 +123,10 @@ static gs_status vgg(gs_claim_run *run, gs_error *error) {
   check.measured =
       gs_estimate_linear(gs_trial_rms_gap(&trial, GS_DELTA, 1, GS_TRIAL_LAST), 1, elements);
   check.expected = gs_expect_near(-log10(1.7e4), 0.02, 0.15); /* 1.7: 1.65 to 1.75 */
-  gs_setup_words(&trial.config, NULL, NULL, check.setup, sizeof check.setup);
   snprintf(check.remark, sizeof check.remark,
            "dense layers of the same k^2 d Var[w]: k^2 = 9 is in the standard deviation, "
            "3 x 0.01");
-  gs_trial_clear(&trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &trial, &check, error);
 }
 
 gs_status gs_claim_he2015(gs_claim_run *run, gs_error *error) {

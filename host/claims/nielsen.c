@@ -14,12 +14,10 @@
 #include "measure/sample.h"
 #include "theory/critical.h"
 
-static const double LOG_10 = 2.30258509299404568402;
-
 /* ten to the estimate */
 static gs_estimate power(gs_estimate e) {
   const double value = pow(10, e.value);
-  return (gs_estimate){value, LOG_10 * value * e.error, pow(10, e.low), pow(10, e.high)};
+  return (gs_estimate){value, M_LN10 * value * e.error, pow(10, e.low), pow(10, e.high)};
 }
 
 static gs_status wide(gs_claim_run *run, gs_error *error) {
@@ -42,9 +40,7 @@ static gs_status wide(gs_claim_run *run, gs_error *error) {
   check.expected = gs_expect_near(sqrt(gs_fixed_point_of(sigmoid, 1, 1).chi), 0.0005, 0.002);
   snprintf(check.from, sizeof check.from, "theory, wide limit: sqrt(E sigmoid'(z)^2)");
   snprintf(check.remark, sizeof check.remark, "layers %d to %d", SETTLED, DEPTH);
-  gs_setup_words(&trial.config, NULL, NULL, check.setup, sizeof check.setup);
-  gs_trial_clear(&trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &trial, &check, error);
 }
 
 /* ---- his own networks ---- */

@@ -72,9 +72,7 @@ static gs_status check_bound(gs_claim_run *run, gs_activation_kind activation, d
            "gamma lambda_1 is %.3f at most, which allows %.2f decades; the mean is %.2f",
            largest_product(&all), (STEPS - 1) * log10(largest_product(&all)), decades.value);
   if (!(largest_product(&all) < 1)) check.measured = gs_estimate_exact(NAN); /* not the case */
-  gs_setup_words(&all.trial.config, NULL, NULL, check.setup, sizeof check.setup);
-  gs_trial_clear(&all.trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &all.trial, &check, error);
 }
 
 /* ---- what the bound is not ---- */
@@ -92,9 +90,7 @@ static gs_status check_radius(gs_claim_run *run, gs_error *error) {
   snprintf(check.remark, sizeof check.remark,
            "the bound by the spectral radius is passed on the way; for the limit of many steps "
            "of a linear network it is right");
-  gs_setup_words(&all.trial.config, NULL, NULL, check.setup, sizeof check.setup);
-  gs_trial_clear(&all.trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &all.trial, &check, error);
 }
 
 static gs_status check_converse(gs_claim_run *run, gs_error *error) {
@@ -116,9 +112,7 @@ static gs_status check_converse(gs_claim_run *run, gs_error *error) {
            "gamma lambda_1 is %.3f at least, yet all vanish: driven units are not at their "
            "steepest",
            least);
-  gs_setup_words(&all.trial.config, NULL, NULL, check.setup, sizeof check.setup);
-  gs_trial_clear(&all.trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &all.trial, &check, error);
 }
 
 /* ---- necessary to explode ---- */

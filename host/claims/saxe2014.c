@@ -14,8 +14,6 @@
 
 enum { UNITS = 64, LAYERS = 100, NETWORKS = 16 };
 
-static const double LOG_10 = 2.30258509299404568402;
-
 /* Jacobians of NETWORKS networks; writes the check's set-up. The caller clears them. */
 static gs_status jacobians(gs_claim_run *run, gs_activation_kind activation, gs_init init,
                            gs_jacobian *jacobian, gs_check *check, gs_error *error) {
@@ -114,7 +112,7 @@ static gs_status gaussian_linear(gs_claim_run *run, gs_error *error) {
   GS_TRY(jacobians(run, GS_IDENTITY, gs_trial_scaled(1), &jacobian, &check, error));
   check.measured = spread(&jacobian);
   check.expected =
-      gs_expect_near(LAYERS * (newman(1) - newman(UNITS)) / LOG_10, 4, 10); /* of sqrt L */
+      gs_expect_near(LAYERS * (newman(1) - newman(UNITS)) / M_LN10, 4, 10); /* of sqrt L */
   snprintf(check.remark, sizeof check.remark,
            "their root mean square stays near 1 all the while: a typical gradient is kept, some "
            "directions are lost");

@@ -15,7 +15,6 @@
 enum { DEPTH = 90, SETTLED = 30, WIDTH = 256, REPLICAS = 32 };
 
 static const double SIGMA_B2 = 0.05;
-static const double LOG_10 = 2.30258509299404568402;
 static const gs_activation TANH = {.kind = GS_TANH};
 
 /* ln chi of each network, and the words for the set-up. */
@@ -29,7 +28,7 @@ static gs_status log_chi(gs_claim_run *run, double sigma_w2, const char *axis, c
   GS_TRY(gs_trial_run(run, &config, &trial, error));
   const double finite = gs_trial_rms(&trial, GS_DELTA, SETTLED, GS_TRIAL_LAST) -
                         gs_trial_typical(&trial, GS_DELTA, SETTLED, GS_TRIAL_LAST);
-  const double unit = 2 * LOG_10 / (DEPTH - SETTLED);
+  const double unit = 2 * M_LN10 / (DEPTH - SETTLED);
   gs_trial_gaps(&trial, GS_DELTA, SETTLED, GS_TRIAL_LAST, chi);
   for (int r = 0; r < REPLICAS; r++) chi[r] = (chi[r] + finite) * unit;
   gs_setup_words(&trial.config, axis, values, setup, GS_CHECK_SETUP_BYTES);

@@ -10,7 +10,6 @@
 
 #include <math.h>
 
-static const double LOG_10 = 2.30258509299404568402;
 static const double CONFIDENCE = 0.975; /* one side of a 95 % interval */
 
 /* ---- distributions ---- */
@@ -142,16 +141,16 @@ gs_estimate gs_estimate_rms_ratio(const double *a, const double *b, int64_t coun
   }
   if (!isfinite(most[0]) || !isfinite(most[1])) return nothing();
   for (int64_t i = 0; i < count; i++) {
-    sum[0] += exp(2 * LOG_10 * (a[i] - most[0])) / n;
-    sum[1] += exp(2 * LOG_10 * (b[i] - most[1])) / n;
+    sum[0] += exp(2 * M_LN10 * (a[i] - most[0])) / n;
+    sum[1] += exp(2 * M_LN10 * (b[i] - most[1])) / n;
   }
   for (int64_t i = 0; i < count; i++) { /* of ln mean a - ln mean b, to first order */
     const double influence =
-        exp(2 * LOG_10 * (a[i] - most[0])) / sum[0] - exp(2 * LOG_10 * (b[i] - most[1])) / sum[1];
+        exp(2 * M_LN10 * (a[i] - most[0])) / sum[0] - exp(2 * M_LN10 * (b[i] - most[1])) / sum[1];
     squares += influence * influence / (n - 1);
   }
   const double value = most[0] - most[1] + 0.5 * log10(sum[0] / sum[1]);
-  return gs_estimate_normal(value, 0.5 * sqrt(squares / n) / LOG_10);
+  return gs_estimate_normal(value, 0.5 * sqrt(squares / n) / M_LN10);
 }
 
 /* The p-quantile of the beta distribution. */

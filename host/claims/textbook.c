@@ -56,10 +56,8 @@ static gs_status saturation_at(gs_claim_run *run, int64_t width, gs_finding find
   const double expected = saturated_shares(&trial, trial.scratch);
   check.expected = gs_expect_near(expected, 0.01, 0.05);
   check.measured = gs_estimate_mean(trial.scratch, trial.config.replicas);
-  gs_setup_words(&trial.config, NULL, NULL, check.setup, sizeof check.setup);
   snprintf(check.remark, sizeof check.remark, "%s", remark);
-  gs_trial_clear(&trial);
-  return gs_claim_add(run, &check, error);
+  return gs_trial_conclude(run, &trial, &check, error);
 }
 
 static gs_status saturation(gs_claim_run *run, gs_error *error) {

@@ -87,6 +87,12 @@ void gs_trial_clear(gs_trial *trial) {
   memset(trial, 0, sizeof *trial);
 }
 
+gs_status gs_trial_conclude(gs_claim_run *run, gs_trial *trial, gs_check *check, gs_error *error) {
+  gs_setup_words(&trial->config, NULL, NULL, check->setup, sizeof check->setup);
+  gs_trial_clear(trial);
+  return gs_claim_add(run, check, error);
+}
+
 /* ---- reading ---- */
 
 static int64_t index_of(const gs_trial *trial, gs_quantity quantity, int64_t point) {

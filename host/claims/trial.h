@@ -32,6 +32,8 @@ typedef struct gs_trial {
 gs_status gs_trial_run(const gs_claim_run *run, gs_config *config, gs_trial *trial,
                        gs_error *error);
 void gs_trial_clear(gs_trial *trial);
+/* Writes the check's set-up, clears the trial and adds the check. */
+gs_status gs_trial_conclude(gs_claim_run *run, gs_trial *trial, gs_check *check, gs_error *error);
 
 /* Layers or steps count from 1; GS_TRIAL_LAST is the last. */
 enum { GS_TRIAL_LAST = -1 };

@@ -17,7 +17,8 @@ const char *gs_cell_status_name(gs_cell_status status) {
 }
 
 gs_outcome gs_outcome_pending(void) {
-  const gs_outcome outcome = {.decades_p05 = NAN,
+  const gs_outcome outcome = {.agreement = GS_AGREEMENT_VERDICT_COUNT,
+                              .decades_p05 = NAN,
                               .decades_p50 = NAN,
                               .decades_p95 = NAN,
                               .decades_per_layer = NAN,
@@ -46,6 +47,15 @@ static void copy_text(char *into, size_t capacity, const cJSON *item) {
   snprintf(into, capacity, "%s", text ? text : "");
 }
 
+static gs_agreement_verdict find_agreement(const char *name) {
+  int found = 0;
+  while (found < GS_AGREEMENT_VERDICT_COUNT &&
+         !(name && strcmp(name, gs_agreement_name((gs_agreement_verdict)found)) == 0)) {
+    found++;
+  }
+  return (gs_agreement_verdict)found;
+}
+
 const char *gs_record_id(const cJSON *record) { return cJSON_GetStringValue(get(record, "id")); }
 
 gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error) {
@@ -67,7 +77,7 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   outcome->decades_per_layer = number(get(summary, "decades_per_layer"), "p50");
   copy_text(outcome->verdict, sizeof outcome->verdict, get(summary, "verdict"));
   const cJSON *agreement = get(record, "agreement");
-  copy_text(outcome->agreement, sizeof outcome->agreement, get(agreement, "verdict"));
+  outcome->agreement = find_agreement(cJSON_GetStringValue(get(agreement, "verdict")));
   outcome->theory_z = number(get(agreement, "decades"), "z");
   if (found == GS_CELL_OK) {
     copy_text(outcome->reason, sizeof outcome->reason, get(agreement, "words"));

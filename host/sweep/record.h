@@ -4,6 +4,7 @@
 #define GS_SWEEP_RECORD_H
 
 #include "base/json.h"
+#include "measure/agreement.h"
 #include "sweep/spec.h"
 
 /* X(constant, JSON name) */
@@ -34,16 +35,16 @@ typedef struct gs_outcome {
   double decades_p05;
   double decades_p50;
   double decades_p95;
-  double decades_per_layer; /* median */
-  char verdict[12];         /* empty without statistics */
-  char agreement[16];       /* with the theory; empty without statistics */
-  double theory_z;          /* standard errors between decades and the prediction */
-  bool has_jacobian;        /* of the whole network, means over replicas: */
-  double jacobian_rms;      /* log10 of its singular values' root mean square, */
-  double jacobian_largest;  /* largest */
-  double jacobian_smallest; /* and smallest */
-  double lyapunov;          /* the largest exponent, nats per layer or step */
-  double lost_f16;          /* first layer or step of delta lost */
+  double decades_per_layer;       /* median */
+  char verdict[12];               /* empty without statistics */
+  gs_agreement_verdict agreement; /* with the theory; GS_AGREEMENT_VERDICT_COUNT: none */
+  double theory_z;                /* standard errors between decades and the prediction */
+  bool has_jacobian;              /* of the whole network, means over replicas: */
+  double jacobian_rms;            /* log10 of its singular values' root mean square, */
+  double jacobian_largest;        /* largest */
+  double jacobian_smallest;       /* and smallest */
+  double lyapunov;                /* the largest exponent, nats per layer or step */
+  double lost_f16;                /* first layer or step of delta lost */
   double lost_f32;
   double samples_per_s;
   double fraction_of_floor;

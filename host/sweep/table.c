@@ -92,10 +92,13 @@ static const char *share_text(double share, char text[GS_NUMBER_BYTES]) {
 
 /* The z of a cell that is as predicted; outside the theory's reach there is none. */
 static const char *theory_text(const gs_outcome *outcome, char text[GS_NUMBER_BYTES]) {
-  if (!outcome->agreement[0]) return strcpy(text, "-");
-  if (strcmp(outcome->agreement, "outside reach") == 0) return strcpy(text, "none");
-  if (strcmp(outcome->agreement, "off") == 0) return strcpy(text, "OFF");
-  return gs_text_fixed(outcome->theory_z, 1, text);
+  switch (outcome->agreement) {
+  case GS_AS_PREDICTED: return gs_text_fixed(outcome->theory_z, 1, text);
+  case GS_OFF: return strcpy(text, "OFF");
+  case GS_OUTSIDE_REACH: return strcpy(text, "none");
+  case GS_AGREEMENT_VERDICT_COUNT: break;
+  }
+  return strcpy(text, "-");
 }
 
 static void print_measured(const table_page *page, const gs_outcome *outcome) {
@@ -175,17 +178,15 @@ static gs_status print_jacobians(const table_page *page, const gs_sweep *sweep,
 
 /* How many cells are as predicted, and what is not about those that are off. */
 static void print_agreement(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes) {
-  int64_t counts[3] = {0}; /* as predicted, off, outside reach */
-  static const char *const names[] = {"as predicted", "off", "outside reach"};
-  for (int64_t i = 0; i < sweep->count; i++) {
-    for (int k = 0; k < 3; k++) counts[k] += strcmp(outcomes[i].agreement, names[k]) == 0;
-  }
-  if (counts[0] + counts[1] + counts[2] == 0) return;
+  int64_t counts[GS_AGREEMENT_VERDICT_COUNT + 1] = {0};
+  for (int64_t i = 0; i < sweep->count; i++) counts[outcomes[i].agreement]++;
+  if (counts[GS_AGREEMENT_VERDICT_COUNT] == sweep->count) return;
   (void)fprintf(stream, "theory: %lld cells as predicted, %lld off, %lld outside its reach\n",
-                (long long)counts[0], (long long)counts[1], (long long)counts[2]);
+                (long long)counts[GS_AS_PREDICTED], (long long)counts[GS_OFF],
+                (long long)counts[GS_OUTSIDE_REACH]);
   for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
     char words[GS_REASON_BYTES];
-    if (strcmp(outcomes[i].agreement, "off") != 0) continue;
+    if (outcomes[i].agreement != GS_OFF) continue;
     (void)fprintf(stream, "  off: %s: %s\n", sweep->cells[i].name,
                   gs_text_printable(outcomes[i].reason, words, sizeof words));
   }

@@ -37,11 +37,6 @@
 
 #include <math.h>
 
-static double log_add(double a, double b) {
-  const double most = fmax(a, b);
-  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
-}
-
 /* ---- the noise of one layer ---- */
 
 typedef struct noise {
@@ -108,7 +103,7 @@ static double next_alignment(const gs_link *link, double above, double grown) {
 /* ln of the mean square of the loss's gradient at h, times phi'^2, over m1. */
 static double log_loss(const gs_config *config, const gs_link *link) {
   const bool mse = config->loss == GS_LOSS_MSE; /* E phi'^2 (phi - y)^2, y ~ N(0,1) */
-  return mse ? log_add(0, log(link->m.cross) + link->m.log_V) : 0;
+  return mse ? gs_log_add(0, log(link->m.cross) + link->m.log_V) : 0;
 }
 
 static double log_elements(const gs_config *config, int64_t i) {
@@ -124,7 +119,7 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   const noise own = noise_at(&at, i, 0, 0, 0);
   at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean, 0, 0};
   at.carry = at.carried = 1;
-  at.last = at.norm;
+  at.last = own.ratio;
   const bool saturated = config->output_activation.kind != config->activation.kind;
   if (!saturated) at.largest_variance = 0; /* the loss's layer has no ratio; the others tell */
   at.rho2 = next_rho2(link, (double)gs_chain_units(config, i), 0, 0);
@@ -176,7 +171,7 @@ void gs_backward_step(gs_backward *at) {
   const double log_carried = at->log_delta + log_s;
   double log_eps = log_carried;
   if (config->loss_at == GS_LOSS_EVERY) {
-    log_eps = log_add(log_carried, log_elements(config, i) + log_loss(config, link));
+    log_eps = gs_log_add(log_carried, log_elements(config, i) + log_loss(config, link));
   }
   const double carry = log_eps == -INFINITY ? 0 : exp(log_carried - log_eps);
   at->log_chi = log_s + link->m.log_m1;
@@ -212,13 +207,12 @@ gs_log_norm gs_backward_delta(gs_backward *at) { return read_state(at, &at->norm
 
 /* With a loss at every step, only a part of the last delta's own noise is in this
  * one and cancels. */
-gs_log_norm gs_backward_ratio(gs_backward *at) {
+double gs_backward_ratio_variance(gs_backward *at) {
   const double rest = 1 - at->carried;
   gs_backward_state ratio = at->ratio;
-  ratio.noise.own += rest * rest * at->last.noise.own;
-  ratio.noise.pair += rest * rest * at->last.noise.pair;
-  ratio.mean -= rest * at->last.mean;
-  return read_state(at, &ratio, 0);
+  ratio.noise.own += rest * rest * at->last.own;
+  ratio.noise.pair += rest * rest * at->last.pair;
+  return read_state(at, &ratio, 0).variance;
 }
 
 /* |sum_b delta_b|^2: the examples' cross terms have mean 0. */

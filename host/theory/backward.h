@@ -30,7 +30,7 @@ typedef struct gs_backward {
   double aligned;          /* ln of what alignment above 0 has multiplied |delta|^2 by */
   double carry;            /* share of eps that came from the point above; 1 with one loss */
   double carried;          /* share of the last point's delta in this one: 1 with one loss */
-  gs_backward_state last;  /* |delta^last|^2 */
+  gs_spread last;          /* noise of |delta^last|^2 */
   gs_ratio_memory memory;
   gs_batch_law *law; /* borrowed */
 } gs_backward;
@@ -40,13 +40,15 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law);
 /* One point further back. */
 void gs_backward_step(gs_backward *at);
 
-/* Here: delta, its ratio to the last point's, the gradient delta h^T of the
- * weights into this point (mlp or untied rnn) and of its bias. */
+/* Here: delta, the gradient delta h^T of the weights into this point (mlp or untied
+ * rnn) and of its bias. */
 gs_log_norm gs_backward_delta(gs_backward *at);
-gs_log_norm gs_backward_ratio(gs_backward *at);
 gs_log_norm gs_backward_weight(gs_backward *at);
 gs_log_norm gs_backward_bias(gs_backward *at);
 /* An rnn's gradient delta x^T of the input weights. */
 gs_log_norm gs_backward_input(gs_backward *at);
+
+/* Variance of ln of the squared ratio of this delta to the last point's. */
+double gs_backward_ratio_variance(gs_backward *at);
 
 #endif

@@ -72,6 +72,11 @@ bool gs_chain_exact(const gs_config *config) {
 
 /* ---- one step ---- */
 
+double gs_log_add(double a, double b) {
+  const double most = fmax(a, b);
+  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
+}
+
 typedef struct walk {
   const gs_config *config;
   gs_moment_table *moments[2]; /* of the activation and of the output activation */
@@ -80,12 +85,6 @@ typedef struct walk {
   double log_bias;  /* ln sigma_b^2 */
   double log_input; /* ln sigma_u^2 (rnn) */
 } walk;
-
-/* ln(e^a + e^b). */
-static double log_add(double a, double b) {
-  const double most = fmax(a, b);
-  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
-}
 
 /* Variance of the cosine of two examples' h below point i: handed on from the
  * cosine of their z, and new from the finite number of units. 0 where the two are
@@ -135,7 +134,7 @@ static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link)
     correlation = below->pair.hh;
   }
   const double log_new = mlp ? -INFINITY : w->log_input;
-  link->log_q = log_add(log_add(log_signal, log_new), w->log_bias);
+  link->log_q = gs_log_add(gs_log_add(log_signal, log_new), w->log_bias);
   const bool zero = link->log_q == -INFINITY;
   link->share = zero ? 0 : exp(log_signal - link->log_q);
   link->c = zero ? 0 : link->share * correlation + exp(w->log_bias - link->log_q);

@@ -41,6 +41,9 @@ typedef struct gs_chain {
   gs_link *links; /* [points] */
 } gs_chain;
 
+/* ln(e^a + e^b), also where one or both are -INFINITY. */
+double gs_log_add(double a, double b);
+
 /* Errors: GS_ERR_MEMORY. */
 gs_status gs_chain_make(const gs_config *config, gs_chain *chain, gs_error *error);
 void gs_chain_clear(gs_chain *chain);

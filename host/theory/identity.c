@@ -19,8 +19,6 @@
 #include "net/init.h"
 #include "theory/ratio.h"
 
-static const double LOG_10 = 2.30258509299404568402;
-
 /* ln C(2k, k)/4^k = ln Gamma(k + 1/2) - ln Gamma(k + 1) - ln(pi)/2 */
 static double log_central(double k) {
   if (k < 1e6) return lgamma(k + 0.5) - lgamma(k + 1) - 0.5 * log(M_PI);
@@ -43,9 +41,9 @@ double gs_irnn_log_survival(int64_t t, int64_t T) {
 /* ---- writing ---- */
 
 static void put(gs_theory_series *series, int64_t i, double log_square, gs_ratio_law law) {
-  series->rms[i] = 0.5 * log_square / LOG_10;
-  series->typical[i] = 0.5 * (log_square + law.mean) / LOG_10;
-  series->sd[i] = 0.5 * sqrt(law.variance) / LOG_10;
+  series->rms[i] = 0.5 * log_square / M_LN10;
+  series->typical[i] = 0.5 * (log_square + law.mean) / M_LN10;
+  series->sd[i] = 0.5 * sqrt(law.variance) / M_LN10;
 }
 
 static void put_decades(gs_theory *theory, double variance) {
@@ -54,8 +52,8 @@ static void put_decades(gs_theory *theory, double variance) {
   const gs_ratio_law law = gs_ratio_gamma(variance);
   for (int64_t i = 0; i < last; i++) theory->log10_chi[i] = 2 * (delta->rms[i] - delta->rms[i + 1]);
   theory->decades_rms = delta->rms[0] - delta->rms[last];
-  theory->decades_typical = theory->decades_rms + 0.5 * law.mean / LOG_10;
-  theory->decades_sd = 0.5 * sqrt(variance) / LOG_10;
+  theory->decades_typical = theory->decades_rms + 0.5 * law.mean / M_LN10;
+  theory->decades_sd = 0.5 * sqrt(variance) / M_LN10;
 }
 
 /* ---- mlp ---- */
@@ -88,7 +86,7 @@ static bool mlp_theory(const gs_config *config, gs_theory *theory) {
     const double here = i == L - 1 ? before + 2 * outer : 2 * (double)(i + 1) * inner;
     const double above = i < L - 1 ? 2 * (double)(L - 1 - i) * inner + 2 * outer : 2 * outer;
     const double grown = 2 * (double)(i + 1) * log_gain;
-    theory->log10_q[i] = (grown + log_half(before)) / LOG_10;
+    theory->log10_q[i] = (grown + log_half(before)) / M_LN10;
     put(&theory->series[GS_ACTIVATION_H], i, log(elements) + grown + log_half(here),
         gs_ratio_gamma(log_half_noise(here) / elements));
     put(&theory->series[GS_DELTA], i,
@@ -133,7 +131,7 @@ static void relu_rnn(const gs_config *config, double log_input, gs_theory *theor
     survive += term;
     term *= (2 * k + 1) / (2 * k + 2) * (2 * m) / (2 * m - 1);
     const double log_share = log(survive) + log_first;
-    theory->log10_q[i] = (log_input + log1p(before)) / LOG_10;
+    theory->log10_q[i] = (log_input + log1p(before)) / M_LN10;
     put(&theory->series[GS_ACTIVATION_H], i, log(elements) + log_input + log(squares + 0.5 * t),
         (gs_ratio_law){NAN, NAN});
     put(&theory->series[GS_DELTA], i, log(elements) + log_share,
@@ -151,7 +149,7 @@ static void linear_rnn(const gs_config *config, double log_input, gs_theory *the
   double log_sum = 0; /* ln of 1 + g^2 + ... */
   for (int64_t i = 0; i < T; i++) {
     if (i > 0) log_sum = fmax(log(g2) + log_sum, 0) + log1p(exp(-fabs(log(g2) + log_sum)));
-    theory->log10_q[i] = (log_input + log_sum) / LOG_10;
+    theory->log10_q[i] = (log_input + log_sum) / M_LN10;
     put(&theory->series[GS_ACTIVATION_H], i, log(elements) + log_input + log_sum,
         (gs_ratio_law){NAN, NAN});
     put(&theory->series[GS_DELTA], i, log(elements) + (double)(T - 1 - i) * log(g2), law);

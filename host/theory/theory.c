@@ -9,8 +9,6 @@
 #include "theory/backward.h"
 #include "theory/identity.h"
 
-static const double LOG_10 = 2.30258509299404568402;
-
 /* ---- names ---- */
 
 const char *gs_reach_name(gs_reach reach) {
@@ -87,9 +85,9 @@ void gs_theory_clear(gs_theory *theory) {
 /* ---- reading off ---- */
 
 static void put(gs_theory_series *series, int64_t i, gs_log_norm norm) {
-  series->rms[i] = 0.5 * norm.log_mean / LOG_10;
-  series->typical[i] = 0.5 * (norm.log_mean + norm.shift) / LOG_10;
-  series->sd[i] = 0.5 * sqrt(norm.variance) / LOG_10;
+  series->rms[i] = 0.5 * norm.log_mean / M_LN10;
+  series->typical[i] = 0.5 * (norm.log_mean + norm.shift) / M_LN10;
+  series->sd[i] = 0.5 * sqrt(norm.variance) / M_LN10;
 }
 
 static void put_activation(const gs_chain *chain, gs_batch_law *law, int64_t i, gs_theory *theory) {
@@ -97,7 +95,7 @@ static void put_activation(const gs_chain *chain, gs_batch_law *law, int64_t i, 
   const gs_link *link = &chain->links[i];
   const double elements = log((double)gs_chain_units(config, i)) + log((double)config->batch);
   const gs_log_norm norm = gs_batch_norm(law, elements + link->m.log_V, link->mean_h, link->h);
-  theory->log10_q[i] = link->log_q / LOG_10;
+  theory->log10_q[i] = link->log_q / M_LN10;
   put(&theory->series[GS_ACTIVATION_H], i, norm);
 }
 
@@ -131,16 +129,11 @@ static gs_log_norm sum_up(const shared_sum *sum, const double *carries, int64_t 
   return (gs_log_norm){sum->log_sum, sum->log_typical_sum + averaged - sum->log_sum, variance};
 }
 
-static double log_add(double a, double b) {
-  const double most = fmax(a, b);
-  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
-}
-
 static void add_term(shared_sum *sum, int64_t i, gs_log_norm norm) {
   sum->log_terms[i] = norm.log_mean + norm.shift;
   sum->variances[i] = norm.variance;
-  sum->log_sum = log_add(sum->log_sum, norm.log_mean);
-  sum->log_typical_sum = log_add(sum->log_typical_sum, sum->log_terms[i]);
+  sum->log_sum = gs_log_add(sum->log_sum, norm.log_mean);
+  sum->log_typical_sum = gs_log_add(sum->log_typical_sum, sum->log_terms[i]);
 }
 
 enum { SHARED_W, SHARED_U, SHARED_B, SHARED_COUNT };
@@ -157,7 +150,7 @@ static void read_point(gs_backward *at, reading *into) {
   const gs_log_norm delta = gs_backward_delta(at);
   const gs_log_norm weight = gs_backward_weight(at);
   const int64_t i = at->i;
-  theory->log10_chi[i] = at->log_chi / LOG_10;
+  theory->log10_chi[i] = at->log_chi / M_LN10;
   put(&theory->series[GS_DELTA], i, delta);
   if (theory->series[GS_GRAD_WEIGHT].points == theory->points) {
     put(&theory->series[GS_GRAD_WEIGHT], i, weight);
@@ -258,13 +251,12 @@ static void walk_back(const gs_chain *chain, gs_batch_law *law, reading *into) {
     gs_backward_step(&at);
     read_point(&at, into);
   }
-  const gs_log_norm ratio = gs_backward_ratio(&at);
-  theory->decades_rms = 0.5 * (at.log_delta - log_last) / LOG_10;
+  theory->decades_rms = 0.5 * (at.log_delta - log_last) / M_LN10;
   const double *typical = theory->series[GS_DELTA].typical;
   theory->decades_typical = typical[0] - typical[theory->points - 1];
-  theory->decades_sd = 0.5 * sqrt(ratio.variance) / LOG_10;
+  theory->decades_sd = 0.5 * sqrt(gs_backward_ratio_variance(&at)) / M_LN10;
   const int64_t deep = chain->points - 2;
-  theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * LOG_10);
+  theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * M_LN10);
   judge(chain, &at, theory);
 }
 
@@ -298,7 +290,7 @@ static void identity_theory(const gs_config *config, gs_theory *theory) {
   theory->decades_rms = theory->decades_typical = theory->decades_sd = NAN;
   const bool known = gs_identity_theory(config, theory);
   const int64_t deep = theory->points - 2;
-  theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * LOG_10);
+  theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * M_LN10);
   theory->reasons[GS_REASON_IDENTITY] = !known;
   theory->reach = known ? GS_REACH_EXACT : GS_REACH_OUTSIDE;
 }
