@@ -157,7 +157,7 @@ gs_status gs_claim_hanin2020(gs_claim_run *run, gs_error *error) {
   gs_check narrow_law = {.sentence = "It is normal for narrow and deep networks, too.",
                          .source = "main theorem, for rectifier networks",
                          .quantity = quantity,
-                         .from = "the exact law: D near 0.09",
+                         .from = "the exact law is not normal: L/n^2 is 41/256",
                          .expected = gs_expect_inside(0, 1e-6),
                          .finding = GS_HOLDS_NOT,
                          .remark = "off where L/n^2 is not small; mean and variance follow the "

@@ -73,11 +73,14 @@ static gs_status saturation(gs_claim_run *run, gs_error *error) {
 
 enum { WIDTHS = 5, WIDTH_REPLICAS = 128 };
 
-/* Decades over widths, measured and in theory, and where lines through both cross 0. */
-static gs_status turn_over_widths(gs_claim_run *run, gs_check *check, gs_error *error) {
+/* Decades over widths, measured and in theory, and where lines through both cross 0;
+ * *rms_turn is where theory's root mean square does. */
+static gs_status turn_over_widths(gs_claim_run *run, gs_check *check, double *rms_turn,
+                                  gs_error *error) {
   static const int64_t widths[WIDTHS] = {88, 104, 120, 136, 152};
   double x[WIDTHS];
   double theory[WIDTHS];
+  double rms[WIDTHS];
   double measured[WIDTHS * WIDTH_REPLICAS];
   for (int i = 0; i < WIDTHS; i++) {
     gs_config config;
@@ -88,11 +91,14 @@ static gs_status turn_over_widths(gs_claim_run *run, gs_check *check, gs_error *
     GS_TRY(gs_trial_run(run, &config, &trial, error));
     x[i] = sqrt((double)widths[i]); /* chi is nearly linear in it */
     theory[i] = trial.theory.decades_typical;
+    rms[i] = trial.theory.decades_rms;
     gs_trial_gaps(&trial, GS_DELTA, 1, GS_TRIAL_LAST, measured + (ptrdiff_t)i * WIDTH_REPLICAS);
     gs_setup_words(&trial.config, "width", "88,104,120,136,152", check->setup, sizeof check->setup);
     gs_trial_clear(&trial);
   }
   const double root = gs_estimate_crossing(x, theory, WIDTHS, 1).value;
+  const double rms_root = gs_estimate_crossing(x, rms, WIDTHS, 1).value;
+  *rms_turn = rms_root * rms_root;
   const gs_estimate at = gs_estimate_crossing(x, measured, WIDTHS, WIDTH_REPLICAS);
   check->expected = gs_expect_near(root * root, 2, 6);
   check->measured = gs_estimate_normal(at.value * at.value, 2 * at.value * at.error);
@@ -105,12 +111,13 @@ static gs_status turning_point(gs_claim_run *run, gs_error *error) {
                     .quantity = "width at which the mean of decades passes 0",
                     .from = "theory, typical decades at the same widths",
                     .finding = GS_HOLDS_ONLY_WHEN};
-  GS_TRY(turn_over_widths(run, &check, error));
+  double rms_turn;
+  GS_TRY(turn_over_widths(run, &check, &rms_turn, error));
   snprintf(check.remark, sizeof check.remark,
-           "layers have fewer than %.0f units (the mean of squares over networks turns at 103): "
+           "layers have fewer than %.0f units (the mean of squares over networks turns at %.0f): "
            "units saturate, but chi = n E sigmoid'^2 grows as 0.094 sqrt(n). Such a net is "
            "unstable either way",
-           check.measured.value);
+           check.measured.value, rms_turn);
   return gs_claim_add(run, &check, error);
 }
 
