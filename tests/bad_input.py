@@ -2,6 +2,7 @@
 and nothing is written."""
 import json
 import pathlib
+import resource
 import sys
 import time
 import unittest
@@ -26,6 +27,7 @@ class SweepFiles(ProgramTest):
         self.assert_one_line(done, code, *fragments)
         self.assertEqual(done.stdout, "")
         self.assert_nothing_written()
+        return done
 
     def test_the_block_is_good(self):
         (self.scratch / "sweep.json").write_text(sweep_with())
@@ -93,6 +95,29 @@ class SweepFiles(ProgramTest):
         self.assert_refused(json.dumps({"blocks": [dict(BLOCK, **{"\x1b[2J\n": 1})]}))
         path = self.scratch / "no\x1b[2J\nfile"
         self.assert_one_line(self.program("run", path, "--out", self.out), 65)
+
+    def test_what_terminals_obey_does_not_reach_them(self):
+        for strange in ("\x9b2J", "\u202e", "\u2066", "\u2028", "\ufeff"):
+            for document in ({"blocks": [dict(BLOCK, **{f"a{strange}b": 1})]},
+                             {"blocks": [dict(BLOCK, activation=f"t{strange}")]},
+                             {f"n{strange}": 1, "blocks": [BLOCK]},
+                             {"name": f"n{strange}", "blocks": [BLOCK]}):
+                done = self.assert_refused(json.dumps(document, ensure_ascii=False))
+                self.assertNotIn(strange[0], done.stdout + done.stderr)
+            twice = '{"blocks": [], "k%s": 1, "k%s": 2}' % (strange, strange)
+            self.assertNotIn(strange[0], self.assert_refused(twice, "duplicate key").stderr)
+
+    def test_work_is_limited_before_it_is_done(self):
+        ones = [1] * 1000
+        deep = {"blocks": [{"model": "mlp", "depth": 1 << 24, "width": 8, "seed": ones}]}
+        wide = {"blocks": [{"model": "mlp", "widths": [[8] * 1001] * 80, "seed": ones}]}
+        for document, words in ((deep, "layers together"), (wide, "layers together"),
+                                ({"blocks": [0] * (1 << 21)}, "too many values")):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            self.assert_refused(json.dumps(document), words)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            self.assertLess(after.ru_utime - before.ru_utime, 60)  # it took hours
+            self.assertLess(after.ru_maxrss, 2 << 20)  # KiB
 
     def test_files_that_are_none(self):
         self.assert_one_line(self.program("run", "absent.json", "--out", self.out), 65, "absent.json")

@@ -69,20 +69,11 @@ static void bytes_and_seconds(void **state) {
   assert_string_equal(gs_text_seconds(1e30, text), "1.0e+30 s");
 }
 
-static void control_characters_are_replaced(void **state) {
-  (void)state;
-  char text[8];
-  assert_string_equal(gs_text_printable("a\x1b[2J\n\x7f", text, sizeof text), "a?[2J??");
-  assert_string_equal(gs_text_printable("longer than that", text, sizeof text), "longer ");
-  assert_string_equal(gs_text_printable("", text, sizeof text), "");
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fixed_numbers),
       cmocka_unit_test(short_numbers),
       cmocka_unit_test(bytes_and_seconds),
-      cmocka_unit_test(control_characters_are_replaced),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,10 +12,10 @@
 
 enum { FIRST_READ_BYTES = 64 << 10 };
 
-gs_status gs_json_parse(const char *text, size_t length, const char *origin, cJSON **root,
-                        gs_error *error) {
+static gs_status parse(const char *text, size_t length, size_t max_values, const char *origin,
+                       cJSON **root, gs_error *error) {
   *root = NULL;
-  GS_TRY(gs_json_check_text(text, length, origin, error));
+  GS_TRY(gs_json_check_text(text, length, max_values, origin, error));
   cJSON *tree = cJSON_ParseWithLength(text, length);
   if (!tree) return GS_FAIL(error, GS_ERR_MEMORY, "%s: out of memory", origin);
   const gs_status status = gs_json_check_tree(tree, origin, error);
@@ -25,6 +25,11 @@ gs_status gs_json_parse(const char *text, size_t length, const char *origin, cJS
   }
   *root = tree;
   return GS_OK;
+}
+
+gs_status gs_json_parse(const char *text, size_t length, const char *origin, cJSON **root,
+                        gs_error *error) {
+  return parse(text, length, SIZE_MAX, origin, root, error);
 }
 
 /* The stream's content into *text, which the caller frees also on failure. */
@@ -61,7 +66,7 @@ gs_status gs_json_read_file(const char *path, size_t max_bytes, cJSON **root, gs
   size_t length = 0;
   gs_status status = read_stream(stream, path, max_bytes, &text, &length, error);
   fclose(stream);
-  if (status == GS_OK) status = gs_json_parse(text, length, path, root, error);
+  if (status == GS_OK) status = parse(text, length, GS_JSON_MAX_INPUT_VALUES, path, root, error);
   free(text);
   return status;
 }

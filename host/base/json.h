@@ -17,8 +17,9 @@
 #include "base/status.h"
 
 enum {
-  GS_JSON_MAX_DEPTH = 100,           /* nesting of a document from outside */
-  GS_JSON_MAX_INPUT_BYTES = 16 << 20 /* size of a file from outside */
+  GS_JSON_MAX_DEPTH = 100,            /* nesting of a document from outside */
+  GS_JSON_MAX_INPUT_BYTES = 16 << 20, /* size of a file from outside */
+  GS_JSON_MAX_INPUT_VALUES = 1 << 20  /* its values: a tree takes some 100 bytes for each */
 };
 
 /* Parses exactly one JSON value from length bytes (no terminator needed).
@@ -29,8 +30,9 @@ enum {
 gs_status gs_json_parse(const char *text, size_t length, const char *origin, cJSON **root,
                         gs_error *error);
 
-/* Reads and parses a whole file of at most max_bytes. Errors: as gs_json_parse;
- * GS_ERR_DATA when it cannot be opened or is too large. */
+/* Reads and parses a whole file of at most max_bytes and GS_JSON_MAX_INPUT_VALUES
+ * values. Errors: as gs_json_parse; GS_ERR_DATA when it cannot be opened or is too
+ * large, which is found before a tree is built. */
 gs_status gs_json_read_file(const char *path, size_t max_bytes, cJSON **root, gs_error *error);
 
 /* A number that reads back equal, or null when not finite. */

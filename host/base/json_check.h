@@ -10,8 +10,10 @@
 /* Is the text one RFC 8259 value, in valid UTF-8, nested at most
  * GS_JSON_MAX_DEPTH deep, with nothing after it? Also refused, because a tree
  * of C strings and doubles cannot hold them: U+0000 and unpaired surrogates in
- * strings. No recursion. Errors: GS_ERR_DATA, "origin:line:column: what". */
-gs_status gs_json_check_text(const char *text, size_t length, const char *origin, gs_error *error);
+ * strings; and more than max_values values (keys not counted). No recursion.
+ * Errors: GS_ERR_DATA, "origin:line:column: what". */
+gs_status gs_json_check_text(const char *text, size_t length, size_t max_values, const char *origin,
+                             gs_error *error);
 
 /* Has a tree parsed from such a text no duplicate keys, in O(n log n), and only
  * finite numbers? Errors: GS_ERR_DATA, "origin: path: what"; GS_ERR_MEMORY. */

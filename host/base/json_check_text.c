@@ -191,14 +191,17 @@ static gs_status after_value(scanner *s, bool *more) {
   return in_object(s) ? check_key(s) : GS_OK;
 }
 
-gs_status gs_json_check_text(const char *text, size_t length, const char *origin, gs_error *error) {
+gs_status gs_json_check_text(const char *text, size_t length, size_t max_values, const char *origin,
+                             gs_error *error) {
   scanner s = {
       .text = (const unsigned char *)text, .length = length, .origin = origin, .error = error};
   if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
     return fail_at(&s, 0, "the text starts with a byte order mark");
   }
+  size_t values = 0;
   for (bool more = true; more;) {
     skip_space(&s);
+    if (values++ == max_values) return fail(&s, "too many values");
     bool complete = true;
     if (peek(&s) == '{' || peek(&s) == '[') {
       GS_TRY(open_container(&s, &complete));

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/json_check.h"
+#include "base/printable.h"
 
 enum { PATH_BYTES = 256, KEY_CHARACTERS = 60 };
 
@@ -44,11 +45,10 @@ static void path_add_key(path *p, const char *key) {
     path_add(p, key, strlen(key));
     return;
   }
+  char printable[KEY_CHARACTERS + 1];
+  gs_printable(key, printable, sizeof printable);
   path_add(p, "[\"", 2);
-  for (int i = 0; i < KEY_CHARACTERS && key[i]; i++) {
-    const bool control = (unsigned char)key[i] < 0x20 || key[i] == 0x7F;
-    path_add(p, control ? "?" : key + i, 1);
-  }
+  path_add(p, printable, strlen(printable));
   path_add(p, strlen(key) > KEY_CHARACTERS ? "...\"]" : "\"]",
            strlen(key) > KEY_CHARACTERS ? 5 : 2);
 }

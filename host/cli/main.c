@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "sweep/place.h"
 #include "sweep/text.h"
@@ -79,8 +80,7 @@ int main(int argc, char **argv) {
   if (status != GS_OK) {
     char line[GS_ERROR_MESSAGE_BYTES];
     (void)fflush(stdout);
-    (void)fprintf(stderr, "gradsweep: error: %s\n",
-                  gs_text_printable(error.message, line, sizeof line));
+    (void)fprintf(stderr, "gradsweep: error: %s\n", gs_printable(error.message, line, sizeof line));
     code = gs_status_exit_code(status);
   }
   const int output = finish_output();

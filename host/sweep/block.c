@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sweep/spec.h"
+
 /* ---- reading ---- */
 
 static gs_status read_model(const cJSON *object, const gs_place *place, gs_model *model,
@@ -164,8 +166,13 @@ static void settle_activations(const gs_block *block, gs_config *config) {
   config->output_activation.slope = GS_LEAKY_DEFAULT_SLOPE;
 }
 
-static gs_status fill_config(const gs_block *block, gs_config *config, gs_error *error) {
+static gs_status fill_config(const gs_block *block, int64_t max_layers, gs_config *config,
+                             gs_error *error) {
   GS_TRY(apply_values(block, config, error));
+  if (block->model == GS_MLP && config->depth > max_layers) {
+    return GS_FAIL_AT(&block->place, error, "the sweep's cells have more than %d layers together",
+                      GS_SWEEP_MAX_LAYERS);
+  }
   settle_activations(block, config);
   if (block->model == GS_MLP && !find_axis(block, "widths")) {
     GS_TRY(gs_config_set_widths(config, config->depth, config->width, error));
@@ -177,9 +184,10 @@ static gs_status fill_config(const gs_block *block, gs_config *config, gs_error 
   return GS_FAIL_AT(&block->place, error, "%s", inner.message);
 }
 
-gs_status gs_block_config(const gs_block *block, gs_config *config, gs_error *error) {
+gs_status gs_block_config(const gs_block *block, int64_t max_layers, gs_config *config,
+                          gs_error *error) {
   GS_TRY(gs_config_default(block->model, config, error));
-  const gs_status status = fill_config(block, config, error);
+  const gs_status status = fill_config(block, max_layers, config, error);
   if (status != GS_OK) gs_config_clear(config);
   return status;
 }

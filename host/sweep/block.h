@@ -33,8 +33,10 @@ bool gs_block_count(const gs_block *block, int64_t *count);
 /* Steps to the next cell; false (and back at the first) after the last. */
 bool gs_block_next(gs_block *block);
 
-/* The current cell: defaults, then the block's values, then gs_config_check.
- * The caller owns *config on success. */
-gs_status gs_block_config(const gs_block *block, gs_config *config, gs_error *error);
+/* The current cell: defaults, then the block's values, then gs_config_check. An
+ * mlp of more than max_layers layers is refused before its widths are made. The
+ * caller owns *config on success. */
+gs_status gs_block_config(const gs_block *block, int64_t max_layers, gs_config *config,
+                          gs_error *error);
 
 #endif

@@ -98,7 +98,7 @@ gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *
   const gs_place place = gs_place_object(NULL, path);
   gs_block block;
   GS_TRY(gs_block_read(object, &place, false, &block, error));
-  return gs_block_config(&block, config, error);
+  return gs_block_config(&block, GS_SWEEP_MAX_LAYERS, config, error);
 }
 
 /* ---- identity ---- */

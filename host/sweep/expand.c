@@ -73,7 +73,7 @@ static bool table_add(id_table *table, const gs_cell *cells, int64_t index) {
 typedef struct expansion {
   gs_sweep *sweep;
   id_table table;
-  int64_t layers; /* of the cells so far */
+  int64_t layers; /* of the cells so far, whether kept or there already */
 } expansion;
 
 static gs_status name_cell(gs_cell *cell, gs_error *error) {
@@ -84,17 +84,13 @@ static gs_status name_cell(gs_cell *cell, gs_error *error) {
 /* The block's current cell at the end of the sweep, unless it is there already. */
 static gs_status add_cell(expansion *made, const gs_block *block, gs_error *error) {
   gs_cell *cell = &made->sweep->cells[made->sweep->count];
-  GS_TRY(gs_block_config(block, &cell->config, error));
-  gs_status status = name_cell(cell, error);
+  GS_TRY(gs_block_config(block, GS_SWEEP_MAX_LAYERS - made->layers, &cell->config, error));
+  if (cell->config.model == GS_MLP) made->layers += cell->config.depth;
+  const gs_status status = name_cell(cell, error);
   if (status == GS_OK && table_add(&made->table, made->sweep->cells, made->sweep->count)) {
     made->sweep->count++;
-    made->layers += cell->config.depth;
   } else {
     gs_config_clear(&cell->config);
-  }
-  if (status == GS_OK && made->layers > GS_SWEEP_MAX_LAYERS) {
-    status = GS_FAIL_AT(&block->place, error, "the sweep's cells have more than %d layers together",
-                        GS_SWEEP_MAX_LAYERS);
   }
   return status;
 }

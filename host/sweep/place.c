@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 gs_place gs_place_object(const char *origin, const char *path) {
   return (gs_place){.origin = origin, .path = path, .index = -1, .inner = -1};
 }
@@ -44,11 +46,9 @@ static void append(line_buffer *line, const char *format, ...) {
 
 /* A file's name: without quotes, but printable and bounded. */
 static void append_origin(line_buffer *line, const char *origin) {
-  const size_t longest = GS_ERROR_MESSAGE_BYTES / 4;
-  for (size_t i = 0; i < longest && origin[i]; i++) {
-    append(line, "%c", isprint((unsigned char)origin[i]) ? origin[i] : '?');
-  }
-  append(line, "%s: ", strnlen(origin, longest + 1) > longest ? "..." : "");
+  char printable[GS_ERROR_MESSAGE_BYTES / 4 + 1];
+  append(line, "%s%s: ", gs_printable(origin, printable, sizeof printable),
+         strlen(origin) >= sizeof printable ? "..." : "");
 }
 
 /* A key as it is when it is a short plain word, else in quotes. */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "sweep/text.h"
 
 enum { BAR_CELLS = 24, LINE_BYTES = 512 };
@@ -128,7 +129,7 @@ void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, doub
   const bool ok = outcome->status == GS_CELL_OK;
   if (!progress->terminal || !ok) { /* on a terminal only what needs attention stays */
     char reason[GS_REASON_BYTES];
-    gs_text_printable(outcome->reason, reason, sizeof reason);
+    gs_printable(outcome->reason, reason, sizeof reason);
     clear_bar(progress);
     (void)fprintf(progress->stream, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s%s\n",
                   (long long)progress->done, (long long)progress->total,
@@ -149,7 +150,7 @@ void gs_progress_say(gs_progress *progress, const char *format, ...) {
   vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
   clear_bar(progress);
-  (void)fprintf(progress->stream, "%s\n", gs_text_printable(line, printable, sizeof printable));
+  (void)fprintf(progress->stream, "%s\n", gs_printable(line, printable, sizeof printable));
   (void)fflush(progress->stream);
 }
 

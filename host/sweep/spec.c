@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "sweep/expand.h"
 #include "sweep/value.h"
 
@@ -20,9 +21,9 @@ static gs_status read_name(const cJSON *value, const gs_place *place, gs_sweep *
     return GS_FAIL_AT(place, error, "must have 1 to %d bytes, not %zu", GS_SWEEP_NAME_BYTES - 1,
                       length);
   }
-  for (size_t i = 0; i < length; i++) {
-    const unsigned char c = (unsigned char)name[i];
-    if (c < ' ' || c == 127) return GS_FAIL_AT(place, error, "must hold no control characters");
+  char printable[GS_SWEEP_NAME_BYTES];
+  if (strcmp(gs_printable(name, printable, sizeof printable), name) != 0) {
+    return GS_FAIL_AT(place, error, "must hold no control characters");
   }
   memcpy(sweep->name, name, length + 1);
   return GS_OK;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "sweep/table_params.h"
 #include "sweep/text.h"
 
@@ -117,7 +118,7 @@ static void print_measured(const table_page *page, const gs_outcome *outcome) {
 
 static void print_lost(const table_page *page, const gs_outcome *outcome) {
   char reason[RESULT_COLUMNS - 8];
-  gs_text_printable(outcome->reason, reason, sizeof reason);
+  gs_printable(outcome->reason, reason, sizeof reason);
   (void)fprintf(page->stream, "  %s%s%s: %s\n", page->colour ? "\033[33m" : "",
                 gs_cell_status_name(outcome->status), page->colour ? "\033[0m" : "", reason);
 }
@@ -188,7 +189,7 @@ static void print_agreement(FILE *stream, const gs_sweep *sweep, const gs_outcom
     char words[GS_REASON_BYTES];
     if (outcomes[i].agreement != GS_OFF) continue;
     (void)fprintf(stream, "  off: %s: %s\n", sweep->cells[i].name,
-                  gs_text_printable(outcomes[i].reason, words, sizeof words));
+                  gs_printable(outcomes[i].reason, words, sizeof words));
   }
 }
 

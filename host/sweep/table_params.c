@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "sweep/text.h"
 
 /* Text that is cut when it is full. */
@@ -86,7 +87,7 @@ gs_status gs_table_params_values(const gs_config *config,
   for (int i = 0; i < GS_PARAM_COUNT; i++) {
     value_text value = {.length = 0};
     append_value(&value, cJSON_GetObjectItemCaseSensitive(tree, gs_params[i].key));
-    gs_text_printable(value.text, values[i], GS_VALUE_BYTES);
+    gs_printable(value.text, values[i], GS_VALUE_BYTES);
     if (value.length >= GS_VALUE_BYTES) strcpy(values[i] + GS_VALUE_BYTES - 4, "...");
   }
   cJSON_Delete(tree);

@@ -5,16 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *gs_text_printable(const char *text, char *buffer, size_t capacity) {
-  size_t length = 0;
-  for (; text[length] && length + 1 < capacity; length++) {
-    const unsigned char byte = (unsigned char)text[length];
-    buffer[length] = byte < 0x20 || byte == 0x7f ? '?' : (char)byte;
-  }
-  buffer[length] = '\0';
-  return buffer;
-}
-
 /* Three significant digits of 1 <= value < 1024 with the unit behind. */
 static const char *three_digits(double value, const char *unit, char text[GS_NUMBER_BYTES]) {
   const int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;

@@ -1,13 +1,9 @@
-/* Small texts for people: printable, short numbers. Every function fills the
+/* Small texts for people: short numbers. Every function fills the
  * buffer it is given and returns it. */
 #ifndef GS_SWEEP_TEXT_H
 #define GS_SWEEP_TEXT_H
 
 #include <stddef.h>
-
-/* The text, cut to capacity - 1 bytes, with '?' for control characters: what
- * comes from a file or a library must not drive a terminal. */
-const char *gs_text_printable(const char *text, char *buffer, size_t capacity);
 
 enum { GS_NUMBER_BYTES = 24 };
 /* Three significant digits and a unit letter: "12.3k", "1.24M", "850". "-" for
