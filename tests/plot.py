@@ -96,7 +96,7 @@ class Pictures(PlotTest):
         self.assertIn("norm is ∞ or NaN here", keys)
         whole = dict(self.drawn(gradient, cells="L40/"))
         self.assertNotIn("here", " ".join(h.get_label() for p in whole.values() for h in p.keys))
-        path = self.changed(lambda d: d["cells"][0]["summary"]["decades"].update(vanished=1))
+        path = self.changed(lambda d: d["cells"][0]["summary"]["decades"].update(dead=1))
         texts = [t.get_text() for _, p in self.drawn(heatmap, path) for axes in p.flat for t in axes.texts]
         self.assertIn("of 4: 1 zero", texts)
 

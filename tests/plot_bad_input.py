@@ -98,7 +98,7 @@ BAD_FIELDS = (
     ((*DELTA, "histogram", "first_exponent", 1), 0.5, "$.cells[0].layers.delta.histogram.first_exponent[1]"),
     ((*CELL, "summary", "decades", "p50"), None, "$.cells[0].summary.decades.p50"),
     ((*CELL, "summary", "decades", "p50"), "NaN", "$.cells[0].summary.decades.p50"),
-    ((*CELL, "summary", "decades", "vanished"), 99, "$.cells[0].summary.decades.vanished"),
+    ((*CELL, "summary", "decades", "dead"), 99, "$.cells[0].summary.decades.dead"),
     ((*CELL, "summary", "verdict"), "fine", "$.cells[0].summary.verdict"),
     ((*CELL, "summary", "first_layer_lost", "delta", "f16"), 99, "$.cells[0].summary.first_layer_lost.delta.f16"),
     ((*CELL, "theory", "decades", "rms"), "x", "$.cells[0].theory.decades.rms"),

@@ -342,7 +342,7 @@ static void test_native_overflow(void **state) {
   assert_true(fabs(number(extended, "summary/decades_per_layer/mean") - 1.05) < 0.02);
   assert_true(entry(extended, "layers/delta/nan", 0) + entry(extended, "layers/delta/inf", 0) == 0);
   assert_true(isnan(entry(native, "summary/decades/values", 0)));
-  assert_true(number(native, "summary/decades/overflowed") == 2);
+  assert_true(number(native, "summary/decades/not_finite") == 2);
   assert_true(cJSON_IsNull(at(native, "summary/decades/mean")));
   assert_true(isnan(entry(native, "layers/delta/log10_norm/mean", 0)));
   assert_true(entry(native, "layers/delta/log10_norm/finite", 0) == 0);
@@ -368,7 +368,7 @@ static void test_native_underflow(void **state) {
   assert_ok(native);
   assert_true(fabs(number(extended, "summary/decades_per_layer/mean") + 0.627) < 0.03);
   assert_true(entry(extended, "layers/delta/zero_share", 0) == 0);
-  assert_true(number(native, "summary/decades/vanished") == 3);
+  assert_true(number(native, "summary/decades/dead") == 3);
   assert_true(cJSON_IsNull(at(native, "summary/decades/p50")));
   assert_true(entry(native, "layers/delta/zero_share", 0) == 1);
   assert_string_equal(string(native, "summary/verdict"), "vanishing");

@@ -279,8 +279,8 @@ static void test_summary(void **state) {
   const cJSON *decades = item(json, "decades");
   assert_true(fabs(item(decades, "mean")->valuedouble + 7) < 1e-9);
   assert_true(fabs(item(decades, "sd")->valuedouble - sqrt(2)) < 1e-9);
-  assert_true(item(decades, "vanished")->valuedouble == 1);
-  assert_true(item(decades, "overflowed")->valuedouble == 1);
+  assert_true(item(decades, "dead")->valuedouble == 1);
+  assert_true(item(decades, "not_finite")->valuedouble == 1);
   const cJSON *values = item(decades, "values");
   assert_int_equal(cJSON_GetArraySize(values), 4);
   assert_true(fabs(number_at(values, 1) + 8) < 1e-9);
@@ -312,7 +312,7 @@ static void test_summary_of_one_layer(void **state) {
   json = summary_of(1, 2, nothing, true);
   assert_true(cJSON_IsNull(item(item(json, "decades"), "mean")));
   assert_true(cJSON_IsNull(item(item(json, "decades_per_layer"), "p95")));
-  assert_true(item(item(json, "decades"), "overflowed")->valuedouble == 2);
+  assert_true(item(item(json, "decades"), "not_finite")->valuedouble == 2);
   cJSON_Delete(json);
 }
 

@@ -98,7 +98,7 @@ def cell_problems(cell, path, max_points):
         for what in (decades["values"], summary["loss"]["sign"], summary["loss"]["log10_abs"]):
             if len(what) != replicas:
                 yield f"{path}.summary: {len(what)} values for {replicas} replicas"
-        lost = decades["vanished"] + decades["overflowed"]
+        lost = decades["dead"] + decades["not_finite"]
         if decades["values"].count(None) != lost:
             yield f"{path}.summary.decades: null values and counts disagree"
     timing = cell.get("timing")

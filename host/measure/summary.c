@@ -63,16 +63,16 @@ static bool add_sample(cJSON *object, const gs_sample *sample, double scale) {
 static bool add_decades(cJSON *json, const double *decades, const gs_config *config, int64_t points,
                         const gs_sample *sample) {
   const size_t replicas = (size_t)config->replicas;
-  int64_t vanished = 0;
-  int64_t overflowed = 0;
+  int64_t dead = 0;
+  int64_t not_finite = 0;
   cJSON *whole = cJSON_AddObjectToObject(json, "decades");
   cJSON *per_layer = cJSON_AddObjectToObject(json, "decades_per_layer");
   for (size_t r = 0; r < replicas; r++) {
-    if (decades[r] == -INFINITY) vanished++;
-    if (isnan(decades[r]) || decades[r] == INFINITY) overflowed++;
+    if (decades[r] == -INFINITY) dead++;
+    if (isnan(decades[r]) || decades[r] == INFINITY) not_finite++;
   }
-  return add_sample(whole, sample, 1) && gs_json_add_int(whole, "vanished", vanished) &&
-         gs_json_add_int(whole, "overflowed", overflowed) &&
+  return add_sample(whole, sample, 1) && gs_json_add_int(whole, "dead", dead) &&
+         gs_json_add_int(whole, "not_finite", not_finite) &&
          gs_json_add(whole, "values", gs_json_numbers(decades, replicas)) &&
          add_sample(per_layer, sample, points > 1 ? 1 / (double)(points - 1) : 0);
 }

@@ -7,7 +7,7 @@
 #include "sweep/record.h"
 #include "sweep/spec.h"
 
-enum { GS_RESULTS_SCHEMA = 2 };
+enum { GS_RESULTS_SCHEMA = 3 };
 
 /* What the context says beside what the machine and the build say of themselves. */
 typedef struct gs_results_facts {

@@ -105,13 +105,13 @@ def _box(axes, place, cell, decades, scale):
         text = f"{SIGNS[decades.verdict]} {_decimal(decades.p50)}"
     else:
         face, text = "#E4E4E4", f"{SIGNS[decades.verdict]} no norm"
-    lost = decades.vanished + decades.overflowed if decades else 0
+    lost = decades.dead + decades.not_finite if decades else 0
     axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=face, edgecolor="none"))
     light = numpy.dot(colors.to_rgb(face), (0.299, 0.587, 0.114)) < 0.5
     ink = "white" if light else "black"
     axes.text(x, y - (0.14 if lost else 0), text, ha="center", va="center", fontsize=8.5, color=ink)
     if lost:
-        words = [f"{n} {what}" for n, what in ((decades.vanished, "zero"), (decades.overflowed, "∞ or NaN")) if n]
+        words = [f"{n} {what}" for n, what in ((decades.dead, "zero"), (decades.not_finite, "∞ or NaN")) if n]
         axes.text(x, y + 0.24, f"of {cell.params['replicas']}: {', '.join(words)}", ha="center", va="center",
                   fontsize=6, color=ink)
 

@@ -47,8 +47,8 @@ class Decades:
     p05: float
     p50: float
     p95: float
-    vanished: int
-    overflowed: int
+    dead: int
+    not_finite: int
     verdict: str
     threshold: float
 
@@ -184,12 +184,12 @@ class Cell:
         decades = checks.table(summary, "decades", path)
         p05, p50, p95 = (checks.number_or_null(checks.member(decades, key, f"{path}.decades"),
                                                f"{path}.decades.{key}") for key in ("p05", "p50", "p95"))
-        vanished, overflowed = (checks.integer(checks.member(decades, key, f"{path}.decades"),
-                                               f"{path}.decades.{key}", 0, self.params["replicas"])
-                                for key in ("vanished", "overflowed"))
-        if math.isnan(p50) and vanished + overflowed < self.params["replicas"]:
+        dead, not_finite = (checks.integer(checks.member(decades, key, f"{path}.decades"),
+                                           f"{path}.decades.{key}", 0, self.params["replicas"])
+                            for key in ("dead", "not_finite"))
+        if math.isnan(p50) and dead + not_finite < self.params["replicas"]:
             raise Refused(f"{path}.decades.p50", "null although replicas are finite")
-        return Decades(p05, p50, p95, vanished, overflowed,
+        return Decades(p05, p50, p95, dead, not_finite,
                        checks.one_of(checks.member(summary, "verdict", path), VERDICTS, f"{path}.verdict"),
                        checks.number(checks.member(summary, "threshold_decades", path),
                                      f"{path}.threshold_decades", 0))

@@ -34,8 +34,8 @@ class Curve:
         decades = [cell.decades() for cell in self.cells]
         self.p05, self.p50, self.p95 = (numpy.array([getattr(d, key) for d in decades])
                                         for key in ("p05", "p50", "p95"))
-        self.vanished = numpy.array([d.vanished for d in decades])
-        self.overflowed = numpy.array([d.overflowed for d in decades])
+        self.dead = numpy.array([d.dead for d in decades])
+        self.not_finite = numpy.array([d.not_finite for d in decades])
         predicted = [cell.predicted_decades() or (numpy.nan,) * 3 for cell in self.cells]
         self.rms, self.typical, self.sd = numpy.array(predicted, dtype=float).T
         self.outside = numpy.array([cell.reach() == "outside reach" for cell in self.cells])
@@ -115,7 +115,7 @@ def _draw(document, group, panels):
 
 
 def _curve(axes, look, curve):
-    shows = strokes.lost_replicas(axes, curve.widths, curve.vanished > 0, curve.overflowed > 0, look["color"])
+    shows = strokes.lost_replicas(axes, curve.widths, curve.dead > 0, curve.not_finite > 0, look["color"])
     axes.fill_between(curve.widths, curve.p05, curve.p95, color=look["color"], alpha=0.25, linewidth=0)
     axes.plot(curve.widths, curve.p50, zorder=2.5, linewidth=2.2, **look)
     beside = curve.outside.copy()  # where a grey piece ends, so that pieces meet
