@@ -138,6 +138,27 @@ class SweepFiles(ProgramTest):
         self.assert_nothing_written()
 
 
+class AddressSpace(ProgramTest):
+    """Libraries that try for ever to get what a limit denies (ulimit -v) are not begun with."""
+
+    def limited(self, megabytes, *arguments):
+        limit = megabytes << 20
+        return self.program(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+
+    def test_what_needs_no_products_needs_no_room(self):
+        self.assert_code(self.limited(200, "--version"), 0)
+        self.assert_code(self.limited(200, "run", "mlp", "--depth=1,2", "--list"), 0)
+        self.assert_code(self.limited(200, "theory", "mlp", "--depth=5"), 0)
+
+    def test_what_does_says_so_in_one_line(self):
+        for megabytes in (200, 250, 300, 350, 400, 450, 500):
+            done = self.limited(megabytes, "run", "mlp", "--dtype=f64", "--time-limit=0", "--out", self.out,
+                                "--threads=2")
+            self.assert_one_line(done, 71, "OpenBLAS", "ulimit -v")
+        done = self.limited(2000, "run", "mlp", "--dtype=f64", "--time-limit=0", "--out", self.out, "--threads=2")
+        self.assert_code(done, 0)
+
+
 class CommandLine(ProgramTest):
     def assert_usage(self, *arguments, words=()):
         self.assert_one_line(self.program(*arguments), 64, *words)

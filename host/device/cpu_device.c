@@ -1,7 +1,6 @@
 /* The CPU backend: creation, memory, time, and the table of its operations.
  * Operations run when they are called: the queue is always empty, sync has
  * nothing to wait for, and there is nothing to capture. */
-#include <cblas.h>
 #include <errno.h>
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -11,6 +10,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "base/blas.h"
 #include "device/cpu_internal.h"
 
 struct gs_event {
@@ -27,12 +27,8 @@ static void info(gs_device *device, gs_device_info *info) {
   info->threads = gs_cpu(device)->threads;
   info->memory_bytes = gs_cpu_available_bytes();
   info->dtypes = 1u << GS_F32 | 1u << GS_F64;
-  /* "OpenBLAS 0.3.21 NO_AFFINITY USE_OPENMP ...": the first two words */
-  const char *blas = openblas_get_config();
-  const size_t name = strcspn(blas, " ");
-  const size_t words = name + (blas[name] ? 1 + strcspn(blas + name + 1, " ") : 0);
-  snprintf(info->libraries, sizeof info->libraries, "oneDNN %d.%d.%d (f32), %.*s (f64)",
-           version->major, version->minor, version->patch, (int)words, blas);
+  snprintf(info->libraries, sizeof info->libraries, "oneDNN %d.%d.%d (f32), %s (f64)",
+           version->major, version->minor, version->patch, gs_blas_name());
 }
 
 /* Large blocks ask for huge pages: first touching 4 KiB pages one by one can take as
@@ -171,19 +167,14 @@ static const gs_device_ops cpu_ops = {
 };
 
 gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error) {
-  /* the serial build hands out its buffers without a lock: called from several
-   * threads it returns wrong products now and then */
-  if (openblas_get_parallel() == OPENBLAS_SEQUENTIAL) {
-    return GS_FAIL(error, GS_ERR_DEVICE,
-                   "linked with OpenBLAS's serial build, which threads must not share: install "
-                   "its OpenMP build (libopenblas-openmp-dev) and configure anew");
-  }
+  if (threads <= 0) threads = omp_get_num_procs();
+  GS_TRY(gs_blas_load(threads, error));
   gs_cpu_device *cpu = calloc(1, sizeof *cpu);
   if (!cpu) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cpu device");
   cpu->base.ops = &cpu_ops;
   cpu->base.host_memory = true;
   gs_cpu_processor_name(cpu->name, sizeof cpu->name);
-  cpu->threads = threads > 0 ? threads : omp_get_num_procs();
+  cpu->threads = threads;
   /* Regions ask for their threads by name; everything else, oneDNN outside a
    * region included, stays on one, or results would depend on the number. */
   omp_set_num_threads(1);

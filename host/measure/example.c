@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "device/activation_f64.h"
 #include "device/device.h"
 
@@ -21,6 +22,7 @@ enum { FAR = 500, MOST_SHIFT = 4000 };
 
 gs_status gs_example_create(int most, gs_example *example, gs_error *error) {
   const size_t bytes = (size_t)most * sizeof *example->h;
+  GS_TRY(gs_blas_load(1, error));
   *example = (gs_example){malloc(bytes), malloc(bytes), malloc(bytes), 0};
   if (example->h && example->z && example->slope) return GS_OK;
   gs_example_clear(example);

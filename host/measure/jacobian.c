@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "base/blas.h"
 #include "base/thin.h"
 #include "measure/jacobian_lane.h"
 
@@ -203,8 +204,9 @@ gs_status gs_jacobian_of(gs_network *network, int64_t max_points, gs_jacobian *o
                          gs_error *error) {
   gs_device_info info;
   gs_device *device = gs_network_device(network);
-  walk *w = calloc(1, sizeof *w);
   *out = (gs_jacobian){0};
+  GS_TRY(gs_blas_load(omp_get_num_procs(), error));
+  walk *w = calloc(1, sizeof *w);
   if (!w) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians");
   w->network = network;
   w->config = gs_network_config(network);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "base/lapack.h"
 #include "measure/product_internal.h"
 
@@ -25,6 +26,7 @@ void gs_product_destroy(gs_product *product) {
 gs_status gs_product_create(int most, gs_product **product, gs_error *error) {
   const size_t n = (size_t)most;
   *product = NULL;
+  GS_TRY(gs_blas_load(1, error));
   gs_product *p = calloc(1, sizeof *p);
   if (!p) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a product of matrices");
   p->most = most;

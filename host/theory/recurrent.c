@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "base/lapack.h"
 #include "device/activation_f64.h"
 #include "net/init.h"
@@ -110,6 +111,7 @@ gs_status gs_spectrum_of(const double *matrix, int64_t n, gs_spectrum *spectrum,
     return GS_FAIL(error, GS_ERR_DATA, "a spectrum wants 1 to %lld rows, not %lld", (long long)most,
                    (long long)n);
   }
+  GS_TRY(gs_blas_load(1, error));
   workspace w;
   memset(&w, 0, sizeof w);
   gs_status status = workspace_make((int)n, &w, error);
