@@ -125,7 +125,13 @@ class SweepFiles(ProgramTest):
         self.assert_one_line(self.program("run", "/dev/null", "--out", self.out), 65)
 
     def test_several_devices(self):
-        self.assert_refused(sweep_with(backend=["cpu", "cuda"]), "--backend")
+        for several in ({"backend": ["cpu", "cuda"]}, {"backend": ["cpu", "auto"], "depth": [2, 3]},
+                        {"device": ["0", "auto"]}):
+            self.assert_refused(sweep_with(**several), "--backend")
+        blocks = [dict(BLOCK, backend="cpu"), dict(BLOCK, backend="auto", depth=3)]
+        self.assert_refused(json.dumps({"blocks": blocks}), "--backend")
+        (self.scratch / "sweep.json").write_text(json.dumps({"blocks": blocks}))
+        self.assert_code(self.program("run", "sweep.json", "--backend=cpu", "--time-limit=0", "--out", self.out), 0)
 
     def test_a_device_that_is_not_there(self):
         self.assert_refused(sweep_with(device="7"), "7", "CUDA", code=69)

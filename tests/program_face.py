@@ -10,9 +10,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import (LIMIT_S, PROGRAM, SMALL, SMALL_COUNT, SOURCE, ProgramTest,  # noqa: E402
-                     environment, main)
+                     compared, environment, main)
 
-COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 
 
 class Words(ProgramTest):
@@ -77,9 +76,26 @@ class Words(ProgramTest):
         self.assertTrue(all(re.match(r"[0-9a-f]{16}  mlp/", line) for line in lines))
         only = self.program("run", *SMALL, "--list", "--filter", "/relu/.*/L[13]/")
         self.assertEqual(only.stdout.splitlines(), [l for l in lines if "relu" in l and "L2" not in l])
-        by_id = self.program("run", *SMALL, "--list", "--filter", f"^{lines[3][:16]}$")
-        self.assertEqual(by_id.stdout.splitlines(), [lines[3]])
+        for expression in (f"^{lines[3][:16]}$", lines[3][:16]):
+            by_id = self.program("run", *SMALL, "--list", "--filter", expression)
+            self.assertEqual(by_id.stdout.splitlines(), [lines[3]])
+        for hexadecimal in "0123456789abcdef":  # some digit of every id; in names those of names
+            some = self.program("run", *SMALL, "--list", "--filter", hexadecimal)
+            self.assertEqual(some.stdout.splitlines(), [l for l in lines if hexadecimal in l[18:]])
         self.assert_nothing_written()
+
+    def test_a_cell_is_the_same_on_every_device(self):
+        sweep = {"blocks": [{"model": "mlp", "depth": [2, 3], "backend": "cpu"},
+                            {"model": "mlp", "widths": [[3] + [2, 5, 4] * 90, [4] + [2, 5, 4] * 90],
+                             "device": "0"},
+                            {"model": "rnn", "seq_len": 4}]}
+        (self.scratch / "sweep.json").write_text(json.dumps(sweep))
+        for what in ([*SMALL], ["sweep.json"]):
+            listed = self.program("run", *what, "--list")
+            self.assert_code(listed, 0)
+            for where in (["--backend=cpu"], ["--backend", "cuda"], ["--device=1"], ["--device", "auto"],
+                          ["--backend=auto", "--device=GPU-0123"], ["--device=0000:1b:00.0"]):
+                self.assertEqual(self.program("run", *what, "--list", *where).stdout, listed.stdout)
 
     def test_dry_run(self):
         done = self.program("run", *SMALL, "--dry-run", "--memory-limit", "100k")
@@ -355,15 +371,17 @@ class Output(ProgramTest):
         self.assertEqual(document["context"]["name"], "same")
         self.assertEqual({c["params"]["backend"] for c in document["cells"]}, {"cpu"})
 
-    @unittest.skipUnless(COMPARE.exists(), "Google Benchmark's compare.py is not installed")
-    def test_google_benchmark_reads_results(self):
-        self.assert_code(self.program("run", "mlp", "--depth=1,2", "--width=8", "--out", self.out), 0)
-        path = str(self.out / "results.json")
-        done = subprocess.run(["/usr/bin/python3", COMPARE, "--no-color", "benchmarks", path, path],
-                              capture_output=True, text=True, timeout=LIMIT_S, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        for entry in self.results()["benchmarks"]:
-            self.assertRegex(done.stdout, re.escape(entry["name"]) + r" +\+0\.0000 +\+0\.0000")
+    def test_google_benchmark_compares_devices(self):
+        """A row for every cell, whatever the two runs said of where to run."""
+        paths = []
+        for i, where in enumerate((["--backend=auto"], ["--backend=cpu", "--device=0"])):
+            out = self.scratch / f"{i}"
+            self.assert_code(self.program("run", "mlp", "--depth=1,2", "--width=8", "--time-limit=0.01",
+                                          *where, "--out", out), 0)
+            paths.append(out / "results.json")
+        for a, b, row in ((0, 1, r" +[+-]\d+\.\d{4} +[+-]\d+\.\d{4} "), (0, 0, r" +\+0\.0000 +\+0\.0000 ")):
+            for cell in self.results(paths[a].parent)["cells"]:
+                self.assertRegex(compared(paths[a], paths[b]), re.escape(cell["name"]) + row)
 
 
 if __name__ == "__main__":

@@ -237,8 +237,6 @@ static const char *const variants[] = {
     "\"range\": \"native\"",
     "\"stats\": \"off\"",
     "\"stats\": \"norms\"",
-    "\"backend\": \"cpu\"",
-    "\"device\": \"0\"",
     "\"seed\": \"18446744073709551615\"",
     "\"jacobian\": true",
     "\"launch\": \"graph\"",
@@ -285,11 +283,38 @@ static void every_parameter_changes_id_and_name(void **unused) {
   }
 }
 
+/* The same cell wherever it runs, also where its name is cut. */
+static void where_it_runs_changes_neither(void **unused) {
+  (void)unused;
+  gs_error error = {0};
+  static const char *const places[] = {"", ", \"backend\": \"cpu\"", ", \"device\": \"0\"",
+                                       ", \"backend\": \"cuda\", \"device\": \"GPU-12\""};
+  for (int long_name = 0; long_name < 2; long_name++) {
+    char ids[4][GS_CELL_ID_BYTES];
+    char names[4][GS_CELL_NAME_BYTES];
+    for (int i = 0; i < 4; i++) {
+      char text[1024];
+      int length = snprintf(text, sizeof text, "{\"model\": \"mlp\", \"widths\": [3");
+      for (int l = 0; l < (long_name ? 200 : 3); l++) {
+        length += snprintf(text + length, sizeof text - (size_t)length, ",%d", 2 + l % 7);
+      }
+      snprintf(text + length, sizeof text - (size_t)length, "]%s}", places[i]);
+      gs_config config = parsed(text);
+      ok(gs_config_id(&config, ids[i], &error), &error);
+      ok(gs_config_describe(&config, names[i], &error), &error);
+      gs_config_clear(&config);
+      assert_string_equal(ids[i], ids[0]);
+      assert_string_equal(names[i], names[0]);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_configurations_come_back),
       cmocka_unit_test(canonical_is_complete_and_ordered),
       cmocka_unit_test(every_parameter_changes_id_and_name),
+      cmocka_unit_test(where_it_runs_changes_neither),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,6 +268,69 @@ static void a_filter_keeps_what_matches(void **state) {
   gs_sweep_clear(&sweep);
 }
 
+/* Every digit of an id is in some id: only a whole one chooses. */
+static void a_filter_knows_whole_ids_only(void **state) {
+  (void)state;
+  gs_error error = {0};
+  enum { WHOLE = 4, FORMS = 7 };
+  for (int form = 0; form < FORMS; form++) {
+    gs_sweep sweep = expand("{\"blocks\": [{\"model\": \"mlp\", \"width\": 40,"
+                            " \"depth\": [1, 2, 3]}]}");
+    const char *id = sweep.cells[1].id;
+    char forms[FORMS][64];
+    snprintf(forms[0], sizeof forms[0], "%s", id);
+    snprintf(forms[1], sizeof forms[1], "^%s$", id);
+    snprintf(forms[2], sizeof forms[2], "x|%s", id);
+    snprintf(forms[3], sizeof forms[3], "(^(%s))", id);
+    snprintf(forms[4], sizeof forms[4], "%.15s", id);
+    snprintf(forms[5], sizeof forms[5], "%.4s", id);
+    snprintf(forms[6], sizeof forms[6], "[0-9a-f]{16}");
+    for (int64_t i = 0; i < 3; i++) strcpy(sweep.cells[i].name, "-");
+    ok(gs_sweep_filter(&sweep, forms[form], &error), &error);
+    assert_int_equal(sweep.count, form < WHOLE);
+    if (form < WHOLE) assert_int_equal(sweep.cells[0].config.depth, 2);
+    gs_sweep_clear(&sweep);
+  }
+}
+
+/* ... also where a name ends in one. */
+static void a_filter_does_not_match_the_id_in_a_name(void **state) {
+  (void)state;
+  gs_error error = {0};
+  gs_sweep sweep = expand("{\"blocks\": [{\"model\": \"mlp\", \"depth\": [1, 2]}]}");
+  char whole[GS_CELL_NAME_BYTES];
+  char digits[5];
+  gs_cell *cell = &sweep.cells[0];
+  snprintf(cell->name, sizeof cell->name, "mlp/n7~%s", cell->id);
+  memcpy(whole, cell->name, sizeof whole);
+  memcpy(digits, cell->id, 4);
+  digits[4] = '\0';
+  ok(gs_sweep_filter(&sweep, "^mlp", &error), &error);
+  assert_int_equal(sweep.count, 2);
+  ok(gs_sweep_filter(&sweep, whole, &error), &error);
+  assert_int_equal(sweep.count, 1);
+  ok(gs_sweep_filter(&sweep, "n7$", &error), &error);
+  assert_int_equal(sweep.count, 1);
+  ok(gs_sweep_filter(&sweep, digits, &error), &error);
+  assert_int_equal(sweep.count, 0);
+  gs_sweep_clear(&sweep);
+}
+
+/* A cell asked for on two devices is one cell, and says so. */
+static void a_cell_on_two_devices_is_one(void **state) {
+  (void)state;
+  static const char *const seconds[] = {"\"backend\": [\"cpu\", \"cuda\"]",
+                                        "\"device\": [\"0\", \"1\"]", "\"device\": [\"0\", \"0\"]"};
+  for (int i = 0; i < 3; i++) {
+    char text[128];
+    snprintf(text, sizeof text, "{\"blocks\": [{\"model\": \"mlp\", %s}]}", seconds[i]);
+    gs_sweep sweep = expand(text);
+    assert_int_equal(sweep.count, 1);
+    assert_int_equal(sweep.cells[0].several_devices, i < 2);
+    gs_sweep_clear(&sweep);
+  }
+}
+
 /* ---- the sweeps we ship ---- */
 
 static gs_sweep shipped(const char *name) {
@@ -335,6 +398,9 @@ int main(void) {
       cmocka_unit_test(rnn_options),
       cmocka_unit_test(a_name_that_does_not_fit_keeps_the_id),
       cmocka_unit_test(a_filter_keeps_what_matches),
+      cmocka_unit_test(a_filter_knows_whole_ids_only),
+      cmocka_unit_test(a_filter_does_not_match_the_id_in_a_name),
+      cmocka_unit_test(a_cell_on_two_devices_is_one),
       cmocka_unit_test(shipped_sweeps_hold_what_they_promise),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

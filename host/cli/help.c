@@ -125,7 +125,7 @@ void gs_help_run_print(FILE *stream) {
       "  --resume             continue the run in DIR: do what is missing or went wrong\n"
       "  --overwrite          replace the run in DIR\n"
       "  --list               print the cells' ids and names, run nothing\n"
-      "  --filter REGEX       only cells whose name or id matches (POSIX extended)\n"
+      "  --filter REGEX       only cells whose name matches (POSIX extended), or whole ids\n"
       "  --dry-run            print each cell's memory, arithmetic and time, run nothing\n"
       "  --timeout S          a cell may take so long (600)\n"
       "  --time-limit S       timing of a cell stops here; 0: no timing (the sweep's, or 1)\n"

@@ -74,7 +74,7 @@ static void collect_known(known_options *known) {
   for (int i = 0; i < RUN_OPTION_COUNT; i++) add_known(known, &run_options[i]);
   for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model: a word, not an option */
     const char *key = gs_params[i].key;
-    if (strcmp(key, "backend") == 0 || strcmp(key, "device") == 0) continue; /* of every run */
+    if (gs_param_is_place(key)) continue; /* of every run */
     char *hyphened = known->hyphened[i];
     strncpy(hyphened, key, KEY_BYTES - 1);
     for (char *at = hyphened; *at; at++) *at = *at == '_' ? '-' : *at;

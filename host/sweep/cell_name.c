@@ -81,7 +81,8 @@ static bool same_init(const gs_init *a, const gs_init *b) {
          a->gain == b->gain && a->slope == b->slope && a->fan == b->fan;
 }
 
-/* What is not as in `usual`, the model's defaults. */
+/* What is not as in `usual`, the model's defaults. Where the cell runs is no part of
+ * what it is. */
 static void append_rest(name_buffer *name, const gs_config *config, const gs_config *usual) {
   if (config->model == GS_MLP &&
       !same_activation(&config->output_activation, &config->activation)) {
@@ -107,10 +108,6 @@ static void append_rest(name_buffer *name, const gs_config *config, const gs_con
   }
   if (config->launch != usual->launch) append(name, "/launch=%s", gs_launch_name(config->launch));
   if (config->loop != usual->loop) append(name, "/loop=%s", gs_loop_name(config->loop));
-  if (config->backend != usual->backend) {
-    append(name, "/backend=%s", gs_backend_name(config->backend));
-  }
-  if (strcmp(config->device, usual->device) != 0) append(name, "/device=%s", config->device);
 }
 
 gs_status gs_config_describe(const gs_config *config, char name[GS_CELL_NAME_BYTES],

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "sweep/block.h"
+#include "sweep/param.h"
 #include "sweep/spec.h"
 
 /* ---- writing, in the order of gs_params ---- */
@@ -103,8 +104,18 @@ gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *
 
 /* ---- identity ---- */
 
-gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error) {
+/* The canonical parameters without those that say where the cell runs. */
+static cJSON *identity_to_json(const gs_config *config) {
   cJSON *object = gs_config_to_json(config);
+  for (int i = 0; object && i < GS_PARAM_COUNT; i++) {
+    const char *key = gs_params[i].key;
+    if (gs_param_is_place(key)) cJSON_DeleteItemFromObjectCaseSensitive(object, key);
+  }
+  return object;
+}
+
+gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error) {
+  cJSON *object = identity_to_json(config);
   char *line = object ? gs_json_print_line(object) : NULL;
   cJSON_Delete(object);
   if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a cell's parameters");

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sweep/block.h"
 
@@ -57,15 +58,16 @@ static bool table_create(id_table *table, int64_t cells) {
   return table->slots != NULL;
 }
 
-/* Adds the cell at `index`; false when an equal one is there. */
-static bool table_add(id_table *table, const gs_cell *cells, int64_t index) {
+/* Adds the cell at `index`, unless an equal one is there: that one, or else NULL. */
+static gs_cell *table_add(id_table *table, gs_cell *cells, int64_t index) {
   const uint64_t hash = strtoull(cells[index].id, NULL, 16);
   uint64_t slot = hash & table->mask;
   for (; table->slots[slot] >= 0; slot = (slot + 1) & table->mask) {
-    if (strtoull(cells[table->slots[slot]].id, NULL, 16) == hash) return false;
+    gs_cell *other = &cells[table->slots[slot]];
+    if (strtoull(other->id, NULL, 16) == hash) return other;
   }
   table->slots[slot] = index;
-  return true;
+  return NULL;
 }
 
 /* ---- making ---- */
@@ -81,13 +83,20 @@ static gs_status name_cell(gs_cell *cell, gs_error *error) {
   return gs_config_describe(&cell->config, cell->name, error);
 }
 
+static bool same_place(const gs_config *a, const gs_config *b) {
+  return a->backend == b->backend && strcmp(a->device, b->device) == 0;
+}
+
 /* The block's current cell at the end of the sweep, unless it is there already. */
 static gs_status add_cell(expansion *made, const gs_block *block, gs_error *error) {
   gs_cell *cell = &made->sweep->cells[made->sweep->count];
   GS_TRY(gs_block_config(block, GS_SWEEP_MAX_LAYERS - made->layers, &cell->config, error));
   if (cell->config.model == GS_MLP) made->layers += cell->config.depth;
   const gs_status status = name_cell(cell, error);
-  if (status == GS_OK && table_add(&made->table, made->sweep->cells, made->sweep->count)) {
+  gs_cell *same = NULL;
+  if (status == GS_OK) same = table_add(&made->table, made->sweep->cells, made->sweep->count);
+  if (same) same->several_devices |= !same_place(&same->config, &cell->config);
+  if (status == GS_OK && !same) {
     made->sweep->count++;
   } else {
     gs_config_clear(&cell->config);

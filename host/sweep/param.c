@@ -285,6 +285,10 @@ int gs_param_find(const char *key) {
   return -1;
 }
 
+bool gs_param_is_place(const char *key) {
+  return strcmp(key, "backend") == 0 || strcmp(key, "device") == 0;
+}
+
 bool gs_param_applies(const gs_param *param, gs_model model) {
   return model == GS_MLP ? param->mlp : param->rnn;
 }

@@ -36,6 +36,9 @@ extern const gs_param gs_params[GS_PARAM_COUNT];
 /* The index of a key in gs_params, or -1. */
 int gs_param_find(const char *key);
 bool gs_param_applies(const gs_param *param, gs_model model);
+/* Whether a key says where a cell runs (backend, device), not what it is: no part
+ * of its identity, and options of every run. */
+bool gs_param_is_place(const char *key);
 
 /* Reads the name of a model. */
 gs_status gs_param_model(const cJSON *value, const gs_place *place, gs_model *model,

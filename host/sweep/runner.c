@@ -30,6 +30,12 @@ gs_status gs_sweep_device(const gs_sweep *sweep, gs_backend *backend, const char
                           gs_error *error) {
   for (int64_t i = 0; i < sweep->count; i++) {
     const gs_config *config = &sweep->cells[i].config;
+    if (sweep->cells[i].several_devices) {
+      return GS_FAIL(error, GS_ERR_DATA,
+                     "a run uses one device, and the sweep asks for %s on several: choose with "
+                     "--backend and --device",
+                     sweep->cells[i].name);
+    }
     if (i == 0) {
       *backend = config->backend;
       *device = config->device;

@@ -114,6 +114,18 @@ gs_status gs_sweep_from_file(const char *path, gs_sweep *sweep, gs_error *error)
 
 /* ---- after the expansion ---- */
 
+/* Some digits of an id say nothing: it is matched, also at the end of a name that was
+ * cut, only when the expression has all of it. */
+static bool is_chosen(const gs_cell *cell, const char *expression, const regex_t *regex) {
+  char name[GS_CELL_NAME_BYTES];
+  memcpy(name, cell->name, sizeof name);
+  const bool has_id = strstr(expression, cell->id) != NULL;
+  char *tail = strrchr(name, '~');
+  if (!has_id && tail && strcmp(tail + 1, cell->id) == 0) *tail = '\0';
+  if (regexec(regex, name, 0, NULL, 0) == 0) return true;
+  return has_id && regexec(regex, cell->id, 0, NULL, 0) == 0;
+}
+
 gs_status gs_sweep_filter(gs_sweep *sweep, const char *expression, gs_error *error) {
   regex_t regex;
   const int code = regcomp(&regex, expression, REG_EXTENDED | REG_NOSUB);
@@ -127,9 +139,7 @@ gs_status gs_sweep_filter(gs_sweep *sweep, const char *expression, gs_error *err
   int64_t kept = 0;
   for (int64_t i = 0; i < sweep->count; i++) {
     gs_cell *cell = &sweep->cells[i];
-    const bool keep =
-        regexec(&regex, cell->name, 0, NULL, 0) == 0 || regexec(&regex, cell->id, 0, NULL, 0) == 0;
-    if (!keep) {
+    if (!is_chosen(cell, expression, &regex)) {
       gs_config_clear(&cell->config);
     } else if (kept++ != i) {
       sweep->cells[kept - 1] = *cell;

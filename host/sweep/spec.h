@@ -19,8 +19,9 @@ enum {
 
 typedef struct gs_cell {
   gs_config config;
-  char id[GS_CELL_ID_BYTES];     /* hash of the canonical parameters */
+  char id[GS_CELL_ID_BYTES];     /* gs_config_id */
   char name[GS_CELL_NAME_BYTES]; /* for people and --filter: gs_config_describe */
+  bool several_devices;          /* the sweep asks for it again on another device */
 } gs_cell;
 
 typedef struct gs_sweep {
@@ -33,7 +34,8 @@ typedef struct gs_sweep {
 
 /* Expands a parsed sweep file, or a file by its path: {"name", "timing":
  * {"time_limit_s", "spread"}, "blocks"}, of which only "blocks" must be there;
- * the name defaults to the file's. A cell that appears twice is kept once.
+ * the name defaults to the file's. A cell that appears twice is kept once, as it
+ * was first written; that it was to run on another device, too, is remembered.
  * Errors: GS_ERR_DATA with the JSON path of the culprit; more than
  * GS_SWEEP_MAX_CELLS cells is one of them. */
 gs_status gs_sweep_from_json(const cJSON *root, const char *origin, gs_sweep *sweep,
@@ -49,8 +51,9 @@ gs_status gs_sweep_from_file(const char *path, gs_sweep *sweep, gs_error *error)
 gs_status gs_sweep_from_options(const char *model, char *const *arguments, int count,
                                 gs_sweep *sweep, gs_error *error);
 
-/* Keeps the cells whose name or id matches a POSIX extended regular expression.
- * Errors: GS_ERR_USAGE for a malformed expression. */
+/* Keeps the cells whose name matches a POSIX extended regular expression, or whose id
+ * does, all 16 digits of which stand in it. Errors: GS_ERR_USAGE for a malformed
+ * expression. */
 gs_status gs_sweep_filter(gs_sweep *sweep, const char *expression, gs_error *error);
 
 void gs_sweep_clear(gs_sweep *sweep);
@@ -66,7 +69,8 @@ cJSON *gs_config_to_json(const gs_config *config);
 gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *config,
                               gs_error *error);
 
-/* id: 64-bit hash of the canonical parameters printed as one line. */
+/* id: 64-bit hash of the canonical parameters, but for backend and device, printed as
+ * one line: the same wherever the cell runs. */
 gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error);
 
 /* A cell's readable name; different cells of a sweep have different ones:
@@ -78,8 +82,8 @@ gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_er
  * model / activation / init, with the parameters of both that are not default
  * (scaled always has its one) / depth L and width n or all widths; for an rnn
  * steps T, hidden n, and input x if it differs from hidden / batch B / replicas
- * R / key=value for every further parameter that is not default. A name that
- * does not fit is cut and ends in "~" and the cell's id. */
+ * R / key=value for every further parameter that is not default, but for backend
+ * and device. A name that does not fit is cut and ends in "~" and the cell's id. */
 gs_status gs_config_describe(const gs_config *config, char name[GS_CELL_NAME_BYTES],
                              gs_error *error);
 

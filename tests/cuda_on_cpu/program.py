@@ -4,10 +4,11 @@ too small or another one; launches and allocations fail. Nothing finished may be
 every message is one line."""
 import json
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "endtoend"))
-from program import ProgramTest, main  # noqa: E402
+from program import ProgramTest, compared, main  # noqa: E402
 
 UUID = "GPU-10111213-1415-1617-1819-1a1b1c1d1e"  # and two digits, the serial number
 DTYPES = ["f32", "f64", "tf32", "bf16", "f16"]
@@ -34,7 +35,7 @@ def name_of(cell):
     """What a cell and the CPU's reference have in common."""
     params = cell["params"]
     return json.dumps({k: v for k, v in params.items()
-                       if k not in ("backend", "dtype", "launch", "loop")}, sort_keys=True)
+                       if k not in ("backend", "device", "dtype", "launch", "loop")}, sort_keys=True)
 
 
 def norms_of(cell):
@@ -128,6 +129,23 @@ class Numbers(SimulatedTest):
         for graph, eager in zip(cells[::2], cells[1::2], strict=True):
             for key in ("weights_hash", "summary", "layers"):
                 self.assertEqual(graph[key], eager[key])
+
+
+class Joined(SimulatedTest):
+    def test_results_of_two_devices(self):
+        """The same cells by id and by name, and a row for each in a comparison."""
+        runs = []
+        for backend in ("cpu", "cuda"):
+            out = self.scratch / backend
+            self.assert_code(self.program("run", "mlp", *THREE[:-1], "--time-limit=0.001", "--backend", backend,
+                                          "--out", out), 0)
+            runs.append(self.results(out)["cells"])
+        self.assertEqual(*([(c["id"], c["name"]) for c in cells] for cells in runs))
+        self.assertEqual([{c["backend"]["name"] for c in cells} for cells in runs], [{"cpu"}, {"cuda"}])
+        self.assertEqual([{c["params"]["backend"] for c in cells} for cells in runs], [{"cpu"}, {"cuda"}])
+        rows = compared(self.scratch / "cpu" / "results.json", self.scratch / "cuda" / "results.json")
+        for cell in runs[0]:
+            self.assertRegex(rows, re.escape(cell["name"]) + r" +[+-]")
 
 
 class Devices(SimulatedTest):

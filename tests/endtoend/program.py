@@ -53,6 +53,19 @@ def without_times(results):
     return {"cells": cells, "names": names, "options": options}
 
 
+def compared(one, other):
+    """What Google Benchmark's own comparison says of two results.json. Debian's package
+    is libbenchmark-tools: tools/install-dependencies --ci."""
+    tool = "/usr/share/benchmark/compare.py"
+    if not os.path.exists(tool):
+        raise unittest.SkipTest(f"{tool} is not installed")
+    done = subprocess.run(["/usr/bin/python3", tool, "--no-color", "benchmarks", str(one), str(other)],
+                          capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    if done.returncode:
+        raise AssertionError(done.stdout + done.stderr)
+    return done.stdout
+
+
 class ProgramTest(unittest.TestCase):
     """A test with a scratch folder; self.out is where a run's results go."""
 
