@@ -218,7 +218,7 @@ class Disks(ProgramTest):
             done = self.run_small(out=out, preexec_fn=small_files_only(limit))
             self.assert_error_line(done, 74, "cannot write")
             self.assertFalse((out / "results.json").exists())
-            self.assertFalse((out / ".results.json.tmp").exists())
+            self.assertEqual(list(out.glob(".results.json*")), [])
             if limit >= ends[1]:
                 self.assertEqual(len(self.journal(out)), sum(end <= limit for end in ends[1:] + [whole]))
             self.assert_code(self.run_small("--resume", out=out), 0)
@@ -239,6 +239,107 @@ class Disks(ProgramTest):
             self.assert_one_line(self.run_small(out=folder), 74)
         self.assertEqual(plain.read_text(), "{}")
         self.assert_one_line(self.program("run", "mlp", "--out", ""), 64, "--out")
+
+    def assert_ends_at_once(self, process, *fragments):
+        """After the cell at hand: with the table of what was measured, and 74."""
+        done = self.finish(process)
+        self.assert_error_line(done, 74, *fragments)
+        self.assertIn("ok", done.stdout)
+        self.assertIn("not run", done.stdout)
+        return done
+
+    def test_the_folder_is_deleted_during_the_run(self):
+        process = self.start_small(fault="slow:*")
+        self.wait_for_lines(2)
+        shutil.rmtree(self.out)
+        self.assert_ends_at_once(process, "journal.jsonl", "removed")
+        self.assertFalse(self.out.exists())
+
+    def test_the_journal_is_changed_during_the_run(self):
+        def cut(path):
+            os.truncate(path, path.stat().st_size - 10)
+
+        def replace(path):
+            path.rename(path.with_name("old"))
+            path.write_text("somebody's")
+
+        for number, (change, word) in enumerate(((cut, "changed"), (replace, "replaced"), (os.unlink, "removed"))):
+            out = self.scratch / f"run{number}"
+            process = self.start_small(out=out, fault="slow:*")
+            self.wait_for_lines(2, out)
+            change(out / "journal.jsonl")
+            self.assert_ends_at_once(process, word)
+            self.assertFalse((out / "results.json").exists())
+        self.assertEqual((self.scratch / "run1" / "journal.jsonl").read_text(), "somebody's")
+
+    def test_the_folder_is_renamed_during_the_run(self):
+        """The run stays with its folder, and leaves a new one of the old name alone."""
+        process = self.start_small(fault="slow:*")
+        self.wait_for_lines(2)
+        moved = self.scratch / "moved"
+        self.out.rename(moved)
+        self.assert_code(self.run_small(), 0)
+        before = (self.out / "results.json").read_bytes()
+        self.assert_code(self.finish(process), 0)
+        self.assertEqual((self.out / "results.json").read_bytes(), before)
+        self.assert_same_results(moved, self.out)
+
+    def test_links_are_not_followed(self):
+        victim = self.scratch / "victim"
+        for name in ("journal.jsonl", "results.json"):
+            for there in (True, False):
+                for flags in ((), ("--resume",), ("--overwrite",)):
+                    out = self.scratch / "linked"
+                    out.mkdir()
+                    if there:
+                        victim.write_text("precious")
+                    (out / name).symlink_to(victim)
+                    self.assert_one_line(self.run_small(*flags, out=out), 74)
+                    self.assertEqual(victim.exists() and victim.read_text(), there and "precious")
+                    shutil.rmtree(out)
+                    victim.unlink(missing_ok=True)
+
+    def test_names_in_the_way(self):
+        """A FIFO at a name that could be foreseen once; leftovers of killed runs."""
+        self.out.mkdir()
+        os.mkfifo(self.out / ".results.json.tmp")
+        (self.out / ".results.json.0123456789abcdef.tmp").write_text("torn")
+        self.assert_code(self.run_small(), 0)
+        self.assertEqual([path.name for path in self.out.glob(".results.json.*")], [".results.json.tmp"])
+        for name in ("journal.jsonl", "results.json"):
+            out = self.scratch / f"folder-{name}"
+            (out / name).mkdir(parents=True)
+            self.assert_one_line(self.run_small("--overwrite", out=out), 74, name)
+            self.assertEqual(list((out / name).iterdir()), [])
+
+    def test_two_runs_at_once(self):
+        for trial in range(10):
+            out = self.scratch / f"both{trial}"
+            done = [self.finish(process) for process in [self.start_small(out=out) for _ in range(2)]]
+            codes = sorted(run.returncode for run in done)
+            self.assertIn(codes, ([0, 64], [0, 74]), [run.stderr for run in done])
+            self.assertEqual(self.statuses(out), ["ok"] * SMALL_COUNT)
+            loser = max(done, key=lambda run: run.returncode)
+            self.assertRegex(loser.stderr, "another run is writing|is there already")
+
+    def test_two_new_folders_at_once(self):
+        here = self.scratch / "here"
+        here.mkdir()
+        for _ in range(3):
+            both = [self.start_program("run", "mlp", "--depth=1", "--time-limit=0", "--quiet", cwd=here)
+                    for _ in range(3)]
+            for process in both:
+                self.assert_code(self.finish(process), 0)
+        self.assertEqual(len(list(here.glob("results/local/*/results.json"))), 9)
+        self.assertEqual(len(list(here.glob("results/local/*"))), 9)
+
+    def test_a_run_that_never_began_leaves_nothing(self):
+        here = self.scratch / "there"
+        here.mkdir()
+        self.assert_code(self.program("run", "mlp", "--depth=1", fault="absent", cwd=here), 69)
+        self.assertEqual(list(here.iterdir()), [])
+        self.assert_code(self.run_small(out=here / "a" / "b", fault="absent"), 69)
+        self.assertEqual(list(here.iterdir()), [])
 
     @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
     def test_forbidden_folder(self):

@@ -1,9 +1,10 @@
 /* gradsweep run: a sweep file or a model and its parameters, measured. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/run_options.h"
@@ -74,8 +75,10 @@ static gs_status read_sweep(const gs_run_arguments *arguments, gs_sweep *sweep, 
 
 /* ---- where the results go ---- */
 
+#define LOCAL_RESULTS "results/local"
+
 /* "results/local/<name>-<date>": a new folder for every run. */
-static void choose_folder(const gs_sweep *sweep, char folder[GS_PATH_BYTES]) {
+static int name_folder(const gs_sweep *sweep, char folder[GS_PATH_BYTES]) {
   char name[GS_SWEEP_NAME_BYTES];
   char date[32];
   const time_t now = time(NULL);
@@ -89,10 +92,24 @@ static void choose_folder(const gs_sweep *sweep, char folder[GS_PATH_BYTES]) {
         strchr("0123456789-_.", *at) || (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
     if (!plain || (at == name && *at == '.')) *at = '_';
   }
-  int length = snprintf(folder, GS_PATH_BYTES, "results/local/%s-%s", name, date);
-  for (int i = 2; access(folder, F_OK) == 0; i++) {
+  return snprintf(folder, GS_PATH_BYTES, LOCAL_RESULTS "/%s-%s", name, date);
+}
+
+/* Makes a new folder, of the next name where another run was faster. made: what
+ * gs_folder_unmake takes back when the run leaves nothing in it. */
+static gs_status make_folder(const gs_sweep *sweep, char folder[GS_PATH_BYTES],
+                             char made[GS_PATH_BYTES], gs_error *error) {
+  const int length = name_folder(sweep, folder);
+  GS_TRY(gs_folder_create(LOCAL_RESULTS, made, error));
+  for (int i = 2; mkdir(folder, 0777) != 0; i++) {
+    if (errno != EEXIST) {
+      return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, errno, "cannot create the folder %s: %s", folder,
+                            strerror(errno));
+    }
     snprintf(folder + length, (size_t)(GS_PATH_BYTES - length), "-%d", i);
   }
+  if (!made[0]) strcpy(made, folder);
+  return GS_OK;
 }
 
 /* ---- what is printed ---- */
@@ -152,8 +169,13 @@ static gs_status measure(const gs_run_arguments *arguments, const gs_sweep *swee
   gs_run_report report;
   gs_status status = gs_run(sweep, options, &progress, &report, error);
   gs_progress_end(&progress);
-  if (status == GS_OK && (report.results_there || !report.signal_number)) {
-    status = print_report(sweep, &report, options->folder, error);
+  /* what was measured is shown, though it could not be kept */
+  const bool begun = report.outcomes && report.counts[GS_CELL_PENDING] < sweep->count;
+  if (status == GS_OK ? report.results_there || !report.signal_number : begun) {
+    gs_error ignored;
+    const gs_status printed =
+        print_report(sweep, &report, options->folder, status == GS_OK ? error : &ignored);
+    if (status == GS_OK) status = printed;
   }
   const bool lost = report.counts[GS_CELL_FAILED] + report.counts[GS_CELL_TIMEOUT] +
                         report.counts[GS_CELL_CRASHED] >
@@ -167,22 +189,37 @@ static gs_status measure(const gs_run_arguments *arguments, const gs_sweep *swee
   return status;
 }
 
+/* Measures in the folder that was asked for, or in a new one. */
+static gs_status run_in_folder(const gs_run_arguments *arguments, const gs_sweep *sweep, int *code,
+                               gs_error *error) {
+  char folder[GS_PATH_BYTES];
+  char made[GS_PATH_BYTES];
+  if (!arguments->folder) GS_TRY(make_folder(sweep, folder, made, error));
+  const gs_run_options options =
+      make_options(arguments, sweep, arguments->folder ? arguments->folder : folder);
+  const gs_status status = measure(arguments, sweep, &options, code, error);
+  if (!arguments->folder) gs_folder_unmake(folder, made);
+  return status;
+}
+
+static gs_status dry_run(const gs_run_arguments *arguments, const gs_sweep *sweep, int *code,
+                         gs_error *error) {
+  const gs_run_options options = make_options(arguments, sweep, NULL);
+  int signal_number = 0;
+  const gs_status status = gs_dry_run(stdout, sweep, &options, &signal_number, error);
+  if (signal_number) *code = GS_EXIT_SIGNAL + signal_number;
+  return status;
+}
+
 static gs_status run_sweep(const gs_run_arguments *arguments, gs_sweep *sweep, int *code,
                            gs_error *error) {
-  char folder[GS_PATH_BYTES];
   GS_TRY(read_sweep(arguments, sweep, error));
   if (arguments->list) {
     print_list(sweep);
     return GS_OK;
   }
-  if (!arguments->folder) choose_folder(sweep, folder);
-  const gs_run_options options =
-      make_options(arguments, sweep, arguments->folder ? arguments->folder : folder);
-  if (!arguments->dry_run) return measure(arguments, sweep, &options, code, error);
-  int signal_number = 0;
-  const gs_status status = gs_dry_run(stdout, sweep, &options, &signal_number, error);
-  if (signal_number) *code = GS_EXIT_SIGNAL + signal_number;
-  return status;
+  return arguments->dry_run ? dry_run(arguments, sweep, code, error)
+                            : run_in_folder(arguments, sweep, code, error);
 }
 
 gs_status gs_command_run(int argc, char **argv, int *code, gs_error *error) {

@@ -1,10 +1,14 @@
 /* Files that survive a power cut. See files.h. */
 #include "sweep/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 gs_status gs_path_join(char path[GS_PATH_BYTES], const char *folder, const char *name,
@@ -58,27 +62,38 @@ gs_status gs_folder_check(const char *folder, gs_error *error) {
   return GS_OK;
 }
 
-gs_status gs_folder_sync(const char *folder, gs_error *error) {
-  const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) {
-    return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, errno, "cannot open the folder %s: %s", folder,
-                          strerror(errno));
-  }
+gs_status gs_folder_open(const char *folder, int *fd, gs_error *error) {
+  *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (*fd >= 0 || errno == ENOENT) return GS_OK;
+  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, errno, "cannot open the folder %s: %s", folder,
+                        strerror(errno));
+}
+
+gs_status gs_folder_sync(int fd, const char *path, gs_error *error) {
   const int failed = fsync(fd) != 0 ? errno : 0;
-  close(fd);
   /* EINVAL, ENOTSUP: this file system has no such thing */
   if (failed == 0 || failed == EINVAL || failed == ENOTSUP) return GS_OK;
-  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, failed, "cannot sync the folder %s: %s", folder,
+  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, failed, "cannot sync the folder %s: %s", path,
                         strerror(failed));
 }
 
-/* Creates one folder whose parent exists. */
-static gs_status create_one(const char *path, gs_error *error) {
+static gs_status sync_parent(const char *path, gs_error *error) {
+  char parent[GS_PATH_BYTES];
+  int fd = -1;
+  strcpy(parent, path);
+  parent_of(parent);
+  GS_TRY(gs_folder_open(parent, &fd, error));
+  if (fd < 0) return GS_FAIL(error, GS_ERR_OUTPUT, "the folder %s is gone", parent);
+  const gs_status status = gs_folder_sync(fd, parent, error);
+  close(fd);
+  return status;
+}
+
+/* Creates one folder whose parent exists, and notes the first that was made. */
+static gs_status create_one(const char *path, char made[GS_PATH_BYTES], gs_error *error) {
   if (mkdir(path, 0777) == 0) {
-    char parent[GS_PATH_BYTES];
-    strcpy(parent, path);
-    parent_of(parent);
-    return gs_folder_sync(parent, error);
+    if (!made[0]) strcpy(made, path);
+    return sync_parent(path, error);
   }
   const int failed = errno;
   struct stat about;
@@ -87,46 +102,83 @@ static gs_status create_one(const char *path, gs_error *error) {
                         strerror(failed));
 }
 
-gs_status gs_folder_create(const char *folder, gs_error *error) {
+gs_status gs_folder_create(const char *folder, char made[GS_PATH_BYTES], gs_error *error) {
   char path[GS_PATH_BYTES];
+  made[0] = '\0';
   GS_TRY(copy_path(path, folder, error));
   for (char *at = path + 1; *at; at++) {
     if (*at != '/' || at[-1] == '/') continue;
     *at = '\0';
     struct stat about;
     const bool there = stat(path, &about) == 0; /* may be a folder we cannot mkdir beside */
-    if (!there) GS_TRY(create_one(path, error));
+    if (!there) GS_TRY(create_one(path, made, error));
     *at = '/';
   }
-  return create_one(path, error);
+  return create_one(path, made, error);
 }
 
-gs_status gs_replacement_open(gs_replacement *replacement, const char *folder, const char *name,
-                              gs_error *error) {
-  char hidden[256];
-  snprintf(hidden, sizeof hidden, ".%s.tmp", name);
-  replacement->folder = folder;
-  replacement->stream = NULL;
-  GS_TRY(gs_path_join(replacement->path, folder, name, error));
-  GS_TRY(gs_path_join(replacement->temporary, folder, hidden, error));
-  replacement->stream = fopen(replacement->temporary, "we");
+void gs_folder_unmake(const char *folder, const char made[GS_PATH_BYTES]) {
+  char path[GS_PATH_BYTES];
+  if (!made[0] || copy_path(path, folder, NULL) != GS_OK) return;
+  while (strlen(path) >= strlen(made) && rmdir(path) == 0) parent_of(path);
+}
+
+/* ---- files that are replaced as a whole ---- */
+
+static gs_status replacement_failed(const gs_replacement *replacement, const char *doing,
+                                    int native, gs_error *error) {
+  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, native, "cannot %s %s/%s: %s", doing,
+                        replacement->path, replacement->name, strerror(native));
+}
+
+gs_status gs_replacement_open(gs_replacement *replacement, int folder, const char *path,
+                              const char *name, gs_error *error) {
+  *replacement = (gs_replacement){.folder = folder, .path = path, .name = name};
+  uint64_t chance = 0;
+  if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != (ssize_t)sizeof chance) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now); /* O_EXCL is what protects */
+    chance = (uint64_t)now.tv_nsec << 32 | (uint64_t)getpid();
+  }
+  snprintf(replacement->temporary, sizeof replacement->temporary, ".%.32s.%016" PRIx64 ".tmp", name,
+           chance);
+  const int fd = openat(folder, replacement->temporary,
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd < 0) return replacement_failed(replacement, "create", errno, error);
+  replacement->stream = fdopen(fd, "w");
   if (replacement->stream) return GS_OK;
-  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, errno, "cannot create %s: %s", replacement->temporary,
-                        strerror(errno));
+  const int failed = errno;
+  close(fd);
+  unlinkat(folder, replacement->temporary, 0);
+  return replacement_failed(replacement, "create", failed, error);
+}
+
+void gs_replacement_clean(int folder, const char *name) {
+  const int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+  if (!entries && copy >= 0) close(copy);
+  const size_t length = strlen(name);
+  for (struct dirent *entry; entries && (entry = readdir(entries));) {
+    const char *found = entry->d_name;
+    if (found[0] == '.' && strncmp(found + 1, name, length) == 0 && found[1 + length] == '.' &&
+        strlen(found) == length + 22 && strcmp(found + length + 18, ".tmp") == 0) {
+      unlinkat(folder, found, 0);
+    }
+  }
+  if (entries) closedir(entries);
 }
 
 void gs_replacement_abandon(gs_replacement *replacement) {
   if (!replacement->stream) return;
   fclose(replacement->stream);
   replacement->stream = NULL;
-  unlink(replacement->temporary);
+  unlinkat(replacement->folder, replacement->temporary, 0);
 }
 
 static gs_status commit_failed(gs_replacement *replacement, int native, gs_error *error) {
   gs_replacement_abandon(replacement);
-  unlink(replacement->temporary);
-  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, native, "cannot write %s: %s", replacement->path,
-                        strerror(native));
+  unlinkat(replacement->folder, replacement->temporary, 0);
+  return replacement_failed(replacement, "write", native, error);
 }
 
 gs_status gs_replacement_commit(gs_replacement *replacement, gs_error *error) {
@@ -136,8 +188,9 @@ gs_status gs_replacement_commit(gs_replacement *replacement, gs_error *error) {
     return commit_failed(replacement, errno ? errno : EIO, error);
   }
   replacement->stream = NULL;
-  if (fclose(stream) != 0 || rename(replacement->temporary, replacement->path) != 0) {
+  if (fclose(stream) != 0 || renameat(replacement->folder, replacement->temporary,
+                                      replacement->folder, replacement->name) != 0) {
     return commit_failed(replacement, errno, error);
   }
-  return gs_folder_sync(replacement->folder, error);
+  return gs_folder_sync(replacement->folder, replacement->path, error);
 }

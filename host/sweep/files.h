@@ -20,24 +20,36 @@ gs_status gs_path_join(char path[GS_PATH_BYTES], const char *folder, const char 
 gs_status gs_folder_check(const char *folder, gs_error *error);
 
 /* Creates the folder and those above it, synced to disk. One that is there
- * already is fine. Errors: GS_ERR_OUTPUT. */
-gs_status gs_folder_create(const char *folder, gs_error *error);
+ * already is fine. made: the topmost folder that was created, empty when none was.
+ * Errors: GS_ERR_OUTPUT. */
+gs_status gs_folder_create(const char *folder, char made[GS_PATH_BYTES], gs_error *error);
 
-/* Makes the names in a folder durable. A file system without this is not an
- * error. Errors: GS_ERR_OUTPUT. */
-gs_status gs_folder_sync(const char *folder, gs_error *error);
+/* Takes back what gs_folder_create made, as far as it is empty. */
+void gs_folder_unmake(const char *folder, const char made[GS_PATH_BYTES]);
+
+/* Opens a folder, which then stays the same one whatever becomes of its name; *fd is
+ * -1 when there is none, else the caller closes it. Errors: GS_ERR_OUTPUT. */
+gs_status gs_folder_open(const char *folder, int *fd, gs_error *error);
+
+/* Makes the names in an open folder durable; `path` is for messages. A file system
+ * without this is not an error. Errors: GS_ERR_OUTPUT. */
+gs_status gs_folder_sync(int fd, const char *path, gs_error *error);
 
 /* A file that takes the place of folder/name when it is complete. */
 typedef struct gs_replacement {
-  FILE *stream; /* write here */
-  char path[GS_PATH_BYTES];
-  char temporary[GS_PATH_BYTES];
-  const char *folder; /* borrowed */
+  FILE *stream;       /* write here */
+  int folder;         /* borrowed */
+  const char *path;   /* of the folder, for messages; borrowed */
+  const char *name;   /* borrowed */
+  char temporary[64]; /* ".name.xxxxxxxxxxxxxxxx.tmp", a new file of that name */
 } gs_replacement;
 
-/* Opens folder/.name.tmp for writing. Errors: GS_ERR_OUTPUT. */
-gs_status gs_replacement_open(gs_replacement *replacement, const char *folder, const char *name,
-                              gs_error *error);
+/* Opens a new file in the folder for writing; its name cannot be foreseen, and
+ * nothing that is there is opened or followed. Errors: GS_ERR_OUTPUT. */
+gs_status gs_replacement_open(gs_replacement *replacement, int folder, const char *path,
+                              const char *name, gs_error *error);
+/* Removes the temporary files that killed runs left for `name`. */
+void gs_replacement_clean(int folder, const char *name);
 /* Flushes, syncs, renames over folder/name and syncs the folder. The stream is
  * closed either way, and on failure the temporary file is gone and the old file
  * untouched. Errors: GS_ERR_OUTPUT. */

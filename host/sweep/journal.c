@@ -16,6 +16,10 @@ struct gs_journal {
   char folder[GS_PATH_BYTES];
   char path[GS_PATH_BYTES];
   gs_journal_mode mode;
+  int folder_fd;            /* -1: there is no folder yet */
+  char made[GS_PATH_BYTES]; /* the topmost folder that was created for this run */
+  bool created;             /* so was the file */
+  bool begun;
   int fd;        /* -1: there is no file yet */
   int64_t size;  /* bytes of whole lines */
   bool read;     /* all of its lines: size is known */
@@ -29,21 +33,32 @@ static gs_status fail(const gs_journal *journal, const char *doing, int native, 
 
 const cJSON *gs_journal_header(const gs_journal *journal) { return journal->header; }
 
+int gs_journal_folder(const gs_journal *journal) { return journal->folder_fd; }
+
+/* Takes back what was made for a run that never began. */
+static void unmake(const gs_journal *journal) {
+  if (journal->created) unlinkat(journal->folder_fd, GS_JOURNAL_NAME, 0);
+  gs_folder_unmake(journal->folder, journal->made);
+}
+
 void gs_journal_destroy(gs_journal *journal) {
   if (!journal) return;
+  if (!journal->begun) unmake(journal);
   if (journal->fd >= 0) close(journal->fd); /* and with it the lock */
+  if (journal->folder_fd >= 0) close(journal->folder_fd);
   cJSON_Delete(journal->header);
   free(journal);
 }
 
 /* ---- opening ---- */
 
+static gs_status fail_taken(const gs_journal *journal, gs_error *error) {
+  return GS_FAIL(error, GS_ERR_OUTPUT, "another run is writing to %s", journal->folder);
+}
+
 static gs_status lock(gs_journal *journal, gs_error *error) {
   if (flock(journal->fd, LOCK_EX | LOCK_NB) == 0) return GS_OK;
-  if (errno == EWOULDBLOCK) {
-    return GS_FAIL(error, GS_ERR_OUTPUT, "another run is writing to %s", journal->folder);
-  }
-  return fail(journal, "lock", errno, error);
+  return errno == EWOULDBLOCK ? fail_taken(journal, error) : fail(journal, "lock", errno, error);
 }
 
 static gs_status refuse_existing(const gs_journal *journal, const char *what, gs_error *error) {
@@ -53,9 +68,12 @@ static gs_status refuse_existing(const gs_journal *journal, const char *what, gs
                  journal->folder, what);
 }
 
-/* Opens and locks the file if there is one. */
+/* Opens and locks the file if there is one. A link may lead anywhere: not followed. */
 static gs_status open_existing(gs_journal *journal, gs_error *error) {
-  journal->fd = open(journal->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  GS_TRY(gs_folder_open(journal->folder, &journal->folder_fd, error));
+  if (journal->folder_fd < 0) return GS_OK;
+  journal->fd = openat(journal->folder_fd, GS_JOURNAL_NAME,
+                       O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (journal->fd < 0) return errno == ENOENT ? GS_OK : fail(journal, "open", errno, error);
   struct stat about;
   if (fstat(journal->fd, &about) != 0) return fail(journal, "open", errno, error);
@@ -78,8 +96,12 @@ typedef struct line_reader {
 
 static gs_status reader_open(line_reader *reader, const gs_journal *journal, gs_error *error) {
   memset(reader, 0, sizeof *reader);
-  reader->stream = fopen(journal->path, "re");
-  return reader->stream ? GS_OK : fail(journal, "read", errno, error);
+  const int fd = openat(journal->folder_fd, GS_JOURNAL_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  reader->stream = fd < 0 ? NULL : fdopen(fd, "r");
+  if (reader->stream) return GS_OK;
+  const int failed = errno;
+  if (fd >= 0) close(fd);
+  return fail(journal, "read", failed, error);
 }
 
 static void reader_close(line_reader *reader) {
@@ -131,15 +153,27 @@ static gs_status read_header(gs_journal *journal, gs_error *error) {
   return status;
 }
 
+/* Whether something has the results' name: a file, or what no run should replace. */
+static gs_status find_results(const gs_journal *journal, bool *there, gs_error *error) {
+  struct stat about;
+  *there = journal->folder_fd >= 0 &&
+           fstatat(journal->folder_fd, GS_RESULTS_NAME, &about, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!*there || S_ISREG(about.st_mode)) return GS_OK;
+  return GS_FAIL(error, GS_ERR_OUTPUT, "%s/%s is not a plain file", journal->folder,
+                 GS_RESULTS_NAME);
+}
+
 static gs_status open_in_mode(gs_journal *journal, gs_error *error) {
-  char results[GS_PATH_BYTES];
-  GS_TRY(gs_path_join(results, journal->folder, GS_RESULTS_NAME, error));
+  bool results = false;
   GS_TRY(open_existing(journal, error));
-  if (journal->mode == GS_JOURNAL_NEW && journal->fd >= 0) {
+  GS_TRY(find_results(journal, &results, error));
+  /* an empty journal is of a run that was killed before it began */
+  if (journal->mode == GS_JOURNAL_NEW && journal->fd >= 0 && journal->size > 0) {
     return refuse_existing(journal, GS_JOURNAL_NAME, error);
   }
   /* results without a journal: somebody's, and not to be continued */
-  if (journal->mode != GS_JOURNAL_OVERWRITE && journal->fd < 0 && access(results, F_OK) == 0) {
+  const bool empty = journal->fd < 0 || journal->size == 0;
+  if (journal->mode != GS_JOURNAL_OVERWRITE && empty && results) {
     return refuse_existing(journal, GS_RESULTS_NAME, error);
   }
   if (journal->mode == GS_JOURNAL_RESUME && journal->fd >= 0) return read_header(journal, error);
@@ -153,6 +187,7 @@ gs_status gs_journal_open(const char *folder, gs_journal_mode mode, gs_journal *
   gs_journal *new_journal = calloc(1, sizeof *new_journal);
   if (!new_journal) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the journal");
   new_journal->fd = -1;
+  new_journal->folder_fd = -1;
   new_journal->mode = mode;
   snprintf(new_journal->folder, sizeof new_journal->folder, "%s", folder);
   gs_status status = gs_path_join(new_journal->path, folder, GS_JOURNAL_NAME, error);
@@ -223,8 +258,28 @@ static gs_status cut(const gs_journal *journal, gs_error *error) {
   return GS_OK;
 }
 
+/* Whether the file is still the one that this run has locked and written: somebody may
+ * have removed, replaced or cut it, and a run must not go on measuring for nobody. */
+static gs_status check_still_ours(const gs_journal *journal, gs_error *error) {
+  struct stat ours;
+  struct stat named;
+  if (fstat(journal->fd, &ours) != 0) return fail(journal, "write", errno, error);
+  const char *what = NULL;
+  if (fstatat(journal->folder_fd, GS_JOURNAL_NAME, &named, AT_SYMLINK_NOFOLLOW) != 0) {
+    what = "removed";
+  } else if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino) {
+    what = "replaced";
+  } else if (ours.st_size != journal->size) {
+    what = "changed";
+  }
+  if (!what) return GS_OK;
+  return GS_FAIL(error, GS_ERR_OUTPUT, "%s was %s by somebody else during the run", journal->path,
+                 what);
+}
+
 gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
                             gs_error *error) {
+  GS_TRY(check_still_ours(journal, error));
   char *bytes = malloc(length + 1);
   if (!bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of the journal");
   memcpy(bytes, line, length);
@@ -242,11 +297,20 @@ gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length
   return GS_OK;
 }
 
-static gs_status create(gs_journal *journal, gs_error *error) {
-  GS_TRY(gs_folder_create(journal->folder, error));
-  journal->fd = open(journal->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+gs_status gs_journal_take(gs_journal *journal, gs_error *error) {
+  if (journal->fd >= 0) return GS_OK;
+  if (journal->folder_fd < 0) {
+    GS_TRY(gs_folder_create(journal->folder, journal->made, error));
+    GS_TRY(gs_folder_open(journal->folder, &journal->folder_fd, error));
+    if (journal->folder_fd < 0) return fail(journal, "create", ENOENT, error);
+  }
+  journal->fd = openat(journal->folder_fd, GS_JOURNAL_NAME,
+                       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (journal->fd < 0 && errno == EEXIST) return fail_taken(journal, error);
   if (journal->fd < 0) return fail(journal, "create", errno, error);
-  return lock(journal, error);
+  GS_TRY(lock(journal, error));
+  journal->created = true;
+  return GS_OK;
 }
 
 static gs_status write_header(gs_journal *journal, const cJSON *header, gs_error *error) {
@@ -262,20 +326,19 @@ gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *e
   if (journal->header && !journal->read) {
     return GS_FAIL(error, GS_ERR_INTERNAL, "a journal must be read before it is continued");
   }
-  if (journal->header) return cut(journal, error);
-  const bool made = journal->fd < 0;
-  if (made) GS_TRY(create(journal, error));
+  GS_TRY(gs_journal_take(journal, error));
+  gs_replacement_clean(journal->folder_fd, GS_RESULTS_NAME);
+  if (journal->header) {
+    journal->begun = true;
+    return cut(journal, error);
+  }
   journal->size = 0;
   GS_TRY(cut(journal, error));
-  if (journal->mode == GS_JOURNAL_OVERWRITE) {
-    char results[GS_PATH_BYTES];
-    GS_TRY(gs_path_join(results, journal->folder, GS_RESULTS_NAME, error));
-    if (unlink(results) != 0 && errno != ENOENT) return fail(journal, "replace", errno, error);
+  if (journal->mode == GS_JOURNAL_OVERWRITE &&
+      unlinkat(journal->folder_fd, GS_RESULTS_NAME, 0) != 0 && errno != ENOENT) {
+    return fail(journal, "replace", errno, error);
   }
-  const gs_status status = write_header(journal, header, error);
-  if (status != GS_OK) {
-    if (made) unlink(journal->path); /* an empty journal would only be in the way */
-    return status;
-  }
-  return gs_folder_sync(journal->folder, error);
+  GS_TRY(write_header(journal, header, error));
+  journal->begun = true;
+  return gs_folder_sync(journal->folder_fd, journal->folder, error);
 }

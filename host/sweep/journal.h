@@ -23,13 +23,24 @@ typedef enum gs_journal_mode {
 typedef struct gs_journal gs_journal;
 
 /* Finds and locks what the folder holds, and changes nothing: no file is made
- * or cut before gs_journal_begin. The caller destroys *journal.
+ * before gs_journal_take and none is cut before gs_journal_begin. From here on the
+ * folder and the file are the ones that were found, whatever becomes of their names.
+ * The caller destroys *journal, which takes back what was made for a run that did not
+ * begin.
  * Errors: GS_ERR_USAGE when a new run's folder holds a run already; GS_ERR_OUTPUT
- * when the folder cannot be written or another process runs in it; GS_ERR_DATA
+ * when the folder cannot be written, another process runs in it, or the journal or the
+ * results are no plain file (links are not followed); GS_ERR_DATA
  * when a journal to be resumed has a header that cannot be read; GS_ERR_MEMORY. */
 gs_status gs_journal_open(const char *folder, gs_journal_mode mode, gs_journal **journal,
                           gs_error *error);
 void gs_journal_destroy(gs_journal *journal);
+
+/* Makes the folder and an empty, locked journal where there is none yet, so that of two
+ * runs one knows at once. Errors: GS_ERR_OUTPUT, when the other came first, too. */
+gs_status gs_journal_take(gs_journal *journal, gs_error *error);
+
+/* The open folder; -1 before there is one. The journal's. */
+int gs_journal_folder(const gs_journal *journal);
 
 /* The header of the run to be continued, or NULL: the run starts anew (also
  * when a killed run left a journal without one whole line). */
@@ -50,7 +61,8 @@ gs_status gs_journal_read(gs_journal *journal, gs_journal_visit *visit, void *us
 gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *error);
 
 /* Appends one line (no newline in it) and syncs. On failure (GS_ERR_OUTPUT) the
- * file is as it was before. *offset is where the line starts. */
+ * file is as it was before; one is that somebody else has removed, replaced or changed
+ * it. *offset is where the line starts. */
 gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
                             gs_error *error);
 

@@ -138,7 +138,7 @@ gs_status gs_results_write(const char *folder, const gs_sweep *sweep, const gs_o
                            const gs_results_facts *facts, const gs_journal *journal,
                            gs_error *error) {
   gs_replacement file;
-  GS_TRY(gs_replacement_open(&file, folder, GS_RESULTS_NAME, error));
+  GS_TRY(gs_replacement_open(&file, gs_journal_folder(journal), folder, GS_RESULTS_NAME, error));
   const gs_status status = write_document(file.stream, sweep, outcomes, facts, journal, error);
   if (status == GS_OK) return gs_replacement_commit(&file, error);
   gs_replacement_abandon(&file);

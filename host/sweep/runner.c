@@ -258,7 +258,7 @@ static gs_outcome *pending_outcomes(int64_t count) {
   return outcomes;
 }
 
-/* Everything before the first file is touched. */
+/* Everything before the run begins. */
 static gs_status prepare(run_state *run, gs_error *error) {
   const gs_run_options *options = run->options;
   gs_process_options process = {.threads = options->threads,
@@ -273,6 +273,7 @@ static gs_status prepare(run_state *run, gs_error *error) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for %" PRId64 " cells", run->sweep->count);
   }
   GS_TRY(gs_journal_open(options->folder, options->mode, &run->journal, error));
+  GS_TRY(gs_journal_take(run->journal, error));
   GS_TRY(gs_session_open(&run->session, &process, error));
   const bool timed = options->measure.time_limit_s > 0 && !gs_journal_header(run->journal);
   if (must_stop(run) || !timed) return GS_OK;

@@ -87,11 +87,13 @@ class ProgramTest(unittest.TestCase):
     def run_small(self, *arguments, out=None, **more):
         return self.program("run", *SMALL, "--out", out or self.out, *arguments, **more)
 
-    def start_small(self, *arguments, out=None, fault=None, **more):
+    def start_program(self, *arguments, fault=None, cwd=None, **more):
         return subprocess.Popen(
-            [PROGRAM, "run", *SMALL, "--out", str(out or self.out), *arguments],
-            env=environment(fault), cwd=self.scratch, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+            [PROGRAM, *map(str, arguments)], env=environment(fault), cwd=cwd or self.scratch,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+    def start_small(self, *arguments, out=None, **more):
+        return self.start_program("run", *SMALL, "--out", out or self.out, *arguments, **more)
 
     def finish(self, process):
         stdout, stderr = process.communicate(timeout=LIMIT_S)
