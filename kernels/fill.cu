@@ -45,14 +45,19 @@ __device__ __forceinline__ void draw(const Stream &stream, float scale, uint32_t
     return;
   }
   const uint4 words = random_words(stream, replica, quad, 0);
-  if (KIND == GS_FILL_UNIFORM) {
-    values[0] = gs_random_symmetric(words.x);
-    values[1] = gs_random_symmetric(words.y);
-    values[2] = gs_random_symmetric(words.z);
-    values[3] = gs_random_symmetric(words.w);
+  if (KIND == GS_FILL_UNIFORM || KIND == GS_FILL_TWO_UNIFORMS) {
+    random_uniforms(words, values);
   } else {
     random_normals(words, values);
     if (KIND == GS_FILL_TRUNCATED_NORMAL) redraw(stream, replica, quad, values);
+  }
+  if (KIND == GS_FILL_TWO_UNIFORMS) {
+    Stream second = stream;
+    float more[QUAD];
+    second.tensor_id++;
+    random_uniforms(random_words(second, replica, quad, 0), more);
+#pragma unroll
+    for (int j = 0; j < QUAD; j++) values[j] = gs_float_add(values[j], more[j]);
   }
 #pragma unroll
   for (int j = 0; j < QUAD; j++) values[j] *= scale;
@@ -105,6 +110,7 @@ cudaError_t launch_kind(gs_queue queue, const gs_tensor &tensor, const gs_fill &
   case GS_FILL_NORMAL: return launch<T, GS_FILL_NORMAL>(queue, tensor, fill);
   case GS_FILL_UNIFORM: return launch<T, GS_FILL_UNIFORM>(queue, tensor, fill);
   case GS_FILL_TRUNCATED_NORMAL: return launch<T, GS_FILL_TRUNCATED_NORMAL>(queue, tensor, fill);
+  case GS_FILL_TWO_UNIFORMS: return launch<T, GS_FILL_TWO_UNIFORMS>(queue, tensor, fill);
   case GS_FILL_IDENTITY: return launch<T, GS_FILL_IDENTITY>(queue, tensor, fill);
   case GS_FILL_ORTHOGONAL: break;
   }

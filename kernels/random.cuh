@@ -44,6 +44,14 @@ __device__ __forceinline__ uint4 random_words(const Stream &stream, uint32_t rep
   return words;
 }
 
+/* U(-1, 1) for the four. */
+__device__ __forceinline__ void random_uniforms(const uint4 &words, float out[4]) {
+  out[0] = gs_random_symmetric(words.x);
+  out[1] = gs_random_symmetric(words.y);
+  out[2] = gs_random_symmetric(words.z);
+  out[3] = gs_random_symmetric(words.w);
+}
+
 /* N(0, 1) for the four. */
 __device__ __forceinline__ void random_normals(const uint4 &words, float out[4]) {
   gs_random_box_muller(words.x, words.y, &out[0], &out[1]);

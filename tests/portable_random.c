@@ -41,6 +41,7 @@ int main(void) {
     print_stream("normal", gs_random_normal, values);
     print_stream("uniform", gs_random_uniform, values);
     print_stream("truncated", gs_random_truncated, values);
+    print_stream("two uniforms", gs_random_two_uniforms, values);
     print_orthogonal(37, 33, values, workspace);
     print_orthogonal(33, 37, values, workspace);
     print_orthogonal(100, 70, values, workspace);

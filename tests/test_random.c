@@ -17,10 +17,11 @@ typedef void range_generator(float *out, uint64_t first, size_t count, uint64_t 
 typedef float element_generator(uint64_t index, uint64_t seed, uint32_t tensor_id,
                                 uint32_t replica);
 
-static range_generator *const ranges[] = {gs_random_normal, gs_random_uniform, gs_random_truncated};
+static range_generator *const ranges[] = {gs_random_normal, gs_random_uniform, gs_random_truncated,
+                                          gs_random_two_uniforms};
 static element_generator *const elements[] = {gs_random_normal_at, gs_random_uniform_at,
-                                              gs_random_truncated_at};
-enum { GENERATORS = 3 };
+                                              gs_random_truncated_at, gs_random_two_uniforms_at};
+enum { GENERATORS = 4, GOLDEN = 3 };
 
 /* Random123's known answers (its file kat_vectors, philox4x32 10). */
 static void test_philox_known_answers(void **state) {
@@ -52,7 +53,7 @@ static void test_golden_elements(void **state) {
     uint64_t seed;
     uint32_t tensor_id;
     uint32_t replica;
-    uint32_t bits[GENERATORS]; /* normal, uniform, truncated */
+    uint32_t bits[GOLDEN]; /* normal, uniform, truncated */
   } golden[] = {
       {0, 0, 0x0, 0x0, {0xbfad6600, 0x3f4c4fd1, 0xbfad6600}},
       {0x1, 0, 0x0, 0x0, {0x3d40884c, 0xbe74b1d4, 0x3d40884c}},
@@ -108,7 +109,7 @@ static void test_golden_elements(void **state) {
        {0x3f62344d, 0x3eee167e, 0x3f62344d}},
   };
   for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
-    for (int g = 0; g < GENERATORS; g++) {
+    for (int g = 0; g < GOLDEN; g++) {
       const float one =
           elements[g](golden[i].index, golden[i].seed, golden[i].tensor_id, golden[i].replica);
       float many[5];
@@ -122,7 +123,7 @@ static void test_golden_elements(void **state) {
 static void test_golden_hashes(void **state) {
   (void)state;
   static const uint64_t golden[GENERATORS] = {0xf298fa2ee3e540ca, 0xd962c7c8c1090b00,
-                                              0xc1aede43d1828c5b};
+                                              0xc1aede43d1828c5b, 0xd6da385a2e6ad499};
   const size_t count = 1 << 20;
   float *values = malloc(count * sizeof *values);
   assert_non_null(values);
@@ -256,6 +257,17 @@ static void test_uniform_values(void **state) {
   }
 }
 
+/* Nothing is rounded in the sum of two uniforms, which are streams of their own. */
+static void test_two_uniforms(void **state) {
+  (void)state;
+  for (uint64_t i = 0; i < 50000; i++) {
+    const double first = (double)gs_random_uniform_at(i, 2024, 5, 6);
+    const double second = (double)gs_random_uniform_at(i, 2024, 6, 6);
+    assert_true((double)gs_random_two_uniforms_at(i, 2024, 5, 6) == first + second);
+    assert_true(first != second);
+  }
+}
+
 /* A truncated normal is the normal where that is inside, else the first later
  * attempt that is, drawn from a block that the plain stream never uses. */
 static void test_truncated_attempts(void **state) {
@@ -313,6 +325,7 @@ int main(void) {
       cmocka_unit_test(test_ratio),
       cmocka_unit_test(test_normal_extremes),
       cmocka_unit_test(test_uniform_values),
+      cmocka_unit_test(test_two_uniforms),
       cmocka_unit_test(test_truncated_attempts),
       cmocka_unit_test(test_hash),
   };

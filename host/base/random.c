@@ -77,6 +77,19 @@ void gs_random_uniform(float *out, uint64_t first, size_t count, uint64_t seed, 
   make_range(make_uniform, out, first, count, seed, tensor_id, replica);
 }
 
+static void make_two_uniforms(float out[CHUNK], uint64_t block, uint64_t seed, uint32_t tensor_id,
+                              uint32_t replica) {
+  float second[CHUNK];
+  make_uniform(out, block, seed, tensor_id, replica);
+  make_uniform(second, block, seed, tensor_id + 1, replica);
+  for (int i = 0; i < CHUNK; i++) out[i] = gs_float_add(out[i], second[i]);
+}
+
+void gs_random_two_uniforms(float *out, uint64_t first, size_t count, uint64_t seed,
+                            uint32_t tensor_id, uint32_t replica) {
+  make_range(make_two_uniforms, out, first, count, seed, tensor_id, replica);
+}
+
 void gs_random_truncated(float *out, uint64_t first, size_t count, uint64_t seed,
                          uint32_t tensor_id, uint32_t replica) {
   make_range(make_normal, out, first, count, seed, tensor_id, replica);

@@ -19,6 +19,8 @@
  *              elements 2, 3. Within 1e-6 of exact arithmetic on the same rounded
  *              uniform (a typical error is 5e-8), |x| < 6.764.
  *   uniform    one word each, on (-1, 1): odd multiples of 2^-24.
+ *   two uniforms  the sum of a uniform of tensor id k and one of k + 1: exact, because
+ *              both are multiples of 2^-24 and the sum is one of 2^-23.
  *   truncated  a normal, drawn again (attempt 1, 2, ...) until |x| < 2. */
 #ifndef GS_BASE_RANDOM_H
 #define GS_BASE_RANDOM_H
@@ -203,6 +205,13 @@ GS_PORTABLE_FN float gs_random_uniform_at(uint64_t index, uint64_t seed, uint32_
   return gs_random_symmetric(c.word[index & 3u]);
 }
 
+/* The sum of two U(-1, 1), of this tensor id and the next. */
+GS_PORTABLE_FN float gs_random_two_uniforms_at(uint64_t index, uint64_t seed, uint32_t tensor_id,
+                                               uint32_t replica) {
+  return gs_float_add(gs_random_uniform_at(index, seed, tensor_id, replica),
+                      gs_random_uniform_at(index, seed, tensor_id + 1, replica));
+}
+
 /* N(0, 1) conditioned on |x| < 2: the first attempt from `attempt` on that falls
  * inside. All attempts fail with probability 1e-343, and then it is 0. */
 GS_PORTABLE_FN float gs_random_truncated_from(uint64_t index, uint32_t attempt, uint64_t seed,
@@ -247,6 +256,8 @@ void gs_random_normal(float *out, uint64_t first, size_t count, uint64_t seed, u
                       uint32_t replica);
 void gs_random_uniform(float *out, uint64_t first, size_t count, uint64_t seed, uint32_t tensor_id,
                        uint32_t replica);
+void gs_random_two_uniforms(float *out, uint64_t first, size_t count, uint64_t seed,
+                            uint32_t tensor_id, uint32_t replica);
 void gs_random_truncated(float *out, uint64_t first, size_t count, uint64_t seed,
                          uint32_t tensor_id, uint32_t replica);
 

@@ -16,6 +16,7 @@ typedef void (*draw_fn)(float *out, uint64_t first, size_t count, uint64_t seed,
 static draw_fn draw_of(gs_fill_kind kind) {
   switch (kind) {
   case GS_FILL_UNIFORM: return gs_random_uniform;
+  case GS_FILL_TWO_UNIFORMS: return gs_random_two_uniforms;
   case GS_FILL_TRUNCATED_NORMAL: return gs_random_truncated;
   default: return gs_random_normal;
   }

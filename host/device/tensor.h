@@ -20,14 +20,15 @@ typedef struct gs_tensor {
 
 /* How to fill a tensor with numbers that every machine draws alike
  * (base/random.h). `value` is the standard deviation (normal, truncated), the
- * bound (uniform), the gain (orthogonal, identity) or the constant. */
+ * bound (uniform, of each of two), the gain (orthogonal, identity) or the constant. */
 typedef enum gs_fill_kind {
   GS_FILL_CONSTANT,
   GS_FILL_NORMAL,           /* N(0, value^2) */
   GS_FILL_UNIFORM,          /* U(-value, value) */
   GS_FILL_TRUNCATED_NORMAL, /* N(0, value^2) conditioned on |x| < 2 value */
   GS_FILL_ORTHOGONAL,       /* Haar-distributed (semi-)orthogonal times value */
-  GS_FILL_IDENTITY          /* value on the diagonal */
+  GS_FILL_IDENTITY,         /* value on the diagonal */
+  GS_FILL_TWO_UNIFORMS      /* sum of two U(-value, value): streams tensor_id, tensor_id + 1 */
 } gs_fill_kind;
 
 typedef struct gs_fill {

@@ -36,6 +36,9 @@ static void expect_fill(float *values, const gs_tensor *tensor, const gs_fill *f
   case GS_FILL_UNIFORM:
     gs_random_uniform(values, 0, count, fill->seed, fill->tensor_id, replica);
     break;
+  case GS_FILL_TWO_UNIFORMS:
+    gs_random_two_uniforms(values, 0, count, fill->seed, fill->tensor_id, replica);
+    break;
   case GS_FILL_TRUNCATED_NORMAL:
     gs_random_truncated(values, 0, count, fill->seed, fill->tensor_id, replica);
     break;
@@ -62,8 +65,9 @@ static void check_fill(gs_kernel_layout layout, gs_dtype dtype, gs_fill_kind kin
   gs_kernel_destroy(&device);
 }
 
-static const gs_fill_kind kinds[] = {GS_FILL_CONSTANT, GS_FILL_NORMAL, GS_FILL_UNIFORM,
-                                     GS_FILL_TRUNCATED_NORMAL, GS_FILL_IDENTITY};
+static const gs_fill_kind kinds[] = {GS_FILL_CONSTANT, GS_FILL_NORMAL,
+                                     GS_FILL_UNIFORM,  GS_FILL_TRUNCATED_NORMAL,
+                                     GS_FILL_IDENTITY, GS_FILL_TWO_UNIFORMS};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void test_fill(void **state) {
