@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import PROGRAM, SOURCE, environment, main  # noqa: E402
 from plotting_test import TOOL, PlotTest, quietly  # noqa: E402
 import numpy  # noqa: E402
-from plotting import document, formats, gradient, heatmap, histogram, jacobian, throughput, width  # noqa: E402
+from plotting import document, formats, gradient, heatmap, histogram, jacobian, params, throughput, width  # noqa: E402
 
 
 def has_line(axes, values, **properties):
@@ -179,6 +179,22 @@ class Pictures(PlotTest):
         cell = document.read(file).cells[0]
         self.assertEqual(list(cell.elements("delta", numpy.array([1, 2, 3]))), [60, 10, 18])
         self.assertEqual(list(cell.elements("grad_weight", numpy.array([1, 2, 3]))), [210, 150, 45])
+
+    def test_frameworks_in_words(self):
+        """What a framework's name sets needs no words, and what is set beside it does."""
+        sweep = self.scratch / "sweep.json"
+        sweep.write_text(json.dumps({"blocks": [
+            {"model": "rnn", "seq_len": 2, "hidden": 4, "init": "torch_default", "bias_std": [None, 0],
+             "stats": "norms"},
+            {"model": "rnn", "seq_len": 2, "hidden": 4, "init": "torch_default", "stats": "norms",
+             "input_init": "normal"}]}))
+        subprocess.run([PROGRAM, "run", sweep, "--out", self.scratch / "named", "--quiet", "--time-limit=0"],
+                       env=environment(), check=True, stdout=subprocess.DEVNULL)
+        words = [" ".join(params.held_fixed([cell]))
+                 for cell in document.read(self.scratch / "named" / "results.json").cells]
+        self.assertEqual([("bias std 0" in w, "input normal" in w, "torch_default" in w) for w in words],
+                         [(False, False, True), (True, False, True), (False, True, True)])
+        self.assertNotIn("input torch_default", words[0])
 
     def test_one_cell_and_list(self):
         name = "sigmoid/normal/L40/n24/"

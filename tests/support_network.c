@@ -77,7 +77,8 @@ int64_t gs_support_matrices(const gs_config *config) {
 int gs_support_parameters(const gs_config *config,
                           gs_support_parameter list[GS_SUPPORT_MAX_PARAMETERS]) {
   const int64_t matrices = gs_support_matrices(config);
-  const int64_t biases = config->bias_std > 0 ? (config->model == GS_MLP ? matrices : 1) : 0;
+  const int64_t biases =
+      gs_config_has_biases(config) ? (config->model == GS_MLP ? matrices : 1) : 0;
   int count = 0;
   assert_true(matrices + biases + 1 <= GS_SUPPORT_MAX_PARAMETERS);
   for (int64_t i = 1; i <= matrices; i++)

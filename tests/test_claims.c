@@ -192,6 +192,17 @@ static void test_setup(void **state) {
   assert_string_equal(gs_setup_words(&config, "init", "normal,scaled", text, sizeof text),
                       "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
                       "normal,scaled --batch 1 --replicas 1 --seed 7");
+  config.init = gs_init_default(GS_INIT_TORCH_DEFAULT); /* W alone */
+  config.seed = 1;
+  assert_string_equal(gs_setup_words(&config, NULL, NULL, text, sizeof text),
+                      "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
+                      "torch_default --input-init scaled --bias-std 0 --batch 1 "
+                      "--replicas 1");
+  config.input_init = config.init;
+  config.bias = GS_BIAS_TWO_UNIFORMS;
+  assert_string_equal(gs_setup_words(&config, NULL, NULL, text, sizeof text),
+                      "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
+                      "torch_default --batch 1 --replicas 1");
   gs_config_clear(&config);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/init.h"
 #include "sweep/spec.h"
 
 enum { RANDOM_CONFIGS = 2000 };
@@ -83,7 +84,8 @@ static gs_config draw_config(uint64_t *state) {
   c.seed = draw(state);
   draw_activations(state, &c);
   c.init = draw_init(state, square);
-  c.bias_std = draw_real(state);
+  c.bias = draw_int(state, 2) ? gs_init_bias(c.init.kind, c.model) : GS_BIAS_NORMAL;
+  if (c.bias == GS_BIAS_NORMAL) c.bias_std = draw_real(state);
   c.loss = (gs_loss)draw_int(state, 2);
   c.dtype = (gs_dtype)draw_int(state, GS_DTYPE_COUNT);
   c.range = (gs_range)draw_int(state, 2);
@@ -125,6 +127,7 @@ static void assert_same(const gs_config *a, const gs_config *b) {
   assert_true(same_init(&a->init, &b->init));
   assert_true(same_init(&a->input_init, &b->input_init));
   assert_int_equal(a->tied, b->tied);
+  assert_int_equal(a->bias, b->bias);
   assert_true(a->bias_std == b->bias_std);
   assert_int_equal(a->loss, b->loss);
   assert_int_equal(a->loss_at, b->loss_at);
@@ -206,6 +209,39 @@ static void canonical_is_complete_and_ordered(void **unused) {
   gs_config_clear(&config);
 }
 
+static void assert_equal_cells(const char *a, const char *b) {
+  gs_config first = parsed(a);
+  gs_config second = parsed(b);
+  assert_same(&first, &second);
+  gs_config_clear(&first);
+  gs_config_clear(&second);
+}
+
+/* What a framework's name sets is what it would be when given; null and "init" are
+ * biases that nobody gives. */
+static void frameworks_settle(void **unused) {
+  (void)unused;
+  assert_equal_cells("{\"model\": \"rnn\", \"init\": \"torch_default\"}",
+                     "{\"model\": \"rnn\", \"init\": \"torch_default\", \"bias_std\": null,"
+                     " \"input_init\": \"torch_default\"}");
+  assert_equal_cells("{\"model\": \"mlp\", \"init\": \"keras_default\"}",
+                     "{\"model\": \"mlp\", \"init\": \"keras_default\", \"bias_std\": \"init\"}");
+  assert_equal_cells("{\"model\": \"mlp\"}", "{\"model\": \"mlp\", \"bias_std\": null}");
+  gs_config config = parsed("{\"model\": \"rnn\", \"init\": \"torch_default\"}");
+  assert_int_equal(config.bias, GS_BIAS_TWO_UNIFORMS);
+  assert_int_equal(config.input_init.kind, GS_INIT_TORCH_DEFAULT);
+  char *line = line_of(&config);
+  assert_non_null(strstr(line, "\"input_init\":{\"name\":\"torch_default\"},\"tied\":true,"
+                               "\"bias_std\":null,"));
+  free(line);
+  gs_config_clear(&config);
+  config = parsed("{\"model\": \"rnn\", \"init\": \"keras_default\", \"bias_std\": 0,"
+                  " \"input_init\": \"normal\"}");
+  assert_false(gs_config_has_biases(&config));
+  assert_int_equal(config.input_init.kind, GS_INIT_NORMAL); /* the user's wins */
+  gs_config_clear(&config);
+}
+
 /* Each of these differs from the defaults of an mlp or an rnn in one parameter: no
  * two ids and no two names may be equal. */
 static const char *const variants[] = {
@@ -230,6 +266,11 @@ static const char *const variants[] = {
     "\"init\": {\"name\": \"he_normal\", \"fan\": \"out\"}",
     "\"init\": {\"name\": \"he_normal\", \"slope\": 0.1}",
     "\"init\": {\"name\": \"orthogonal\", \"gain\": 1.5}",
+    "\"init\": \"torch_default\"",
+    "\"init\": \"torch_default\", \"bias_std\": 0",
+    "\"init\": \"torch_default\", \"bias_std\": 0.1",
+    "\"init\": \"keras_default\"",
+    "\"init\": \"keras_default\", \"bias_std\": 0",
     "\"bias_std\": 0.1",
     "\"bias_std\": 0.10000000000000002",
     "\"loss\": \"mse\"",
@@ -251,6 +292,13 @@ static const char *const rnn_variants[] = {
     "\"tied\": false",
     "\"loss_at\": \"every\"",
     "\"input_init\": \"normal\"",
+    "\"input_init\": \"torch_default\"",
+    "\"input_init\": \"keras_default\"",
+    "\"init\": \"torch_default\"",
+    "\"init\": \"torch_default\", \"bias_std\": 0",
+    "\"init\": \"torch_default\", \"input_init\": \"keras_default\"",
+    "\"init\": \"torch_default\", \"input_init\": {\"name\": \"scaled\", \"sigma_w2\": 1}",
+    "\"init\": \"keras_default\"",
     "\"hidden\": 127",
     "\"input\": 127",
     "\"seq_len\": 99",
@@ -313,6 +361,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_configurations_come_back),
       cmocka_unit_test(canonical_is_complete_and_ordered),
+      cmocka_unit_test(frameworks_settle),
       cmocka_unit_test(every_parameter_changes_id_and_name),
       cmocka_unit_test(where_it_runs_changes_neither),
   };

@@ -46,7 +46,7 @@ static double *tensor_of(const gs_network *network, gs_role role, int64_t index)
 
 /* ---- distributions ---- */
 
-typedef enum law_kind { NORMAL, UNIFORM, CUT } law_kind;
+typedef enum law_kind { NORMAL, UNIFORM, CUT, TWO_UNIFORMS } law_kind;
 
 /* Even moments 2, 4, 6, 8 of the law with variance 1, and its largest value. */
 typedef struct moments {
@@ -57,6 +57,8 @@ typedef struct moments {
 static moments moments_of(law_kind law) {
   if (law == NORMAL) return (moments){{1, 3, 15, 105}, INFINITY};
   if (law == UNIFORM) return (moments){{1, 9.0 / 5, 27.0 / 7, 81.0 / 9}, sqrt(3)};
+  /* of u + v: 2/3, 16/15, 16/7, 256/45 */
+  if (law == TWO_UNIFORMS) return (moments){{1, 12.0 / 5, 54.0 / 7, 144.0 / 5}, sqrt(6)};
   /* N(0,1) | |x| < 2: E x^k = (k - 1) E x^(k-2) - 2 2^(k-1) density / mass */
   const double density = exp(-2) / sqrt(2 * acos(-1.0));
   const double mass = erf(sqrt(2));
@@ -98,7 +100,8 @@ static void assert_law(const char *name, const double *x, int64_t count, law_kin
     fail_msg("%s: mean %.2f, variance %.2f, kurtosis %.2f standard errors off", name, mean_error,
              variance_error, kurtosis_error);
   assert_true(most <= want.most * sqrt(variance) * (1 + 1e-6));
-  if (law != NORMAL) assert_true(most >= 0.999 * want.most * sqrt(variance));
+  if (law == TWO_UNIFORMS) assert_true(most >= 0.95 * want.most * sqrt(variance));
+  if (law == UNIFORM || law == CUT) assert_true(most >= 0.999 * want.most * sqrt(variance));
   if (law == NORMAL) assert_true(most >= 4.5 * sqrt(variance)); /* nobody cut it */
 }
 
@@ -129,7 +132,9 @@ static void test_laws(void **state) {
       {{.kind = GS_INIT_XAVIER_NORMAL}, NORMAL, 2 / (in + out)},
       {{.kind = GS_INIT_XAVIER_UNIFORM}, UNIFORM, 2 / (in + out)},
       {{.kind = GS_INIT_LECUN_NORMAL}, NORMAL, 1 / in},
-      {{.kind = GS_INIT_TORCH_DEFAULT}, UNIFORM, 1 / (3 * in)}};
+      {{.kind = GS_INIT_TORCH_DEFAULT}, UNIFORM, 1 / (3 * in)},
+      {{.kind = GS_INIT_TORCH_DEFAULT, .fan = GS_FAN_OUT}, UNIFORM, 1 / (3 * out)},
+      {{.kind = GS_INIT_KERAS_DEFAULT}, UNIFORM, 2 / (in + out)}};
   bool seen[GS_INIT_COUNT] = {[GS_INIT_ORTHOGONAL] = true, [GS_INIT_IDENTITY] = true};
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
     const expectation *e = &table[i];
@@ -251,7 +256,7 @@ static void test_identity(void **state) {
   gs_config_clear(&config);
 }
 
-/* ---- data, independence ---- */
+/* ---- what frameworks' names set ---- */
 
 static void assert_independent(const char *what, const double *a, const double *b, int64_t count) {
   double ab = 0, aa = 0, bb = 0;
@@ -263,6 +268,114 @@ static void assert_independent(const char *what, const double *a, const double *
   const double correlation = ab / sqrt(aa * bb);
   if (!(fabs(correlation) <= LIMIT / sqrt((double)count))) fail_msg("%s: %g", what, correlation);
 }
+
+static gs_config framework(gs_config config, gs_init_kind kind) {
+  config.init = gs_init_default(kind);
+  config.input_init = config.init;
+  config.bias = gs_init_bias(kind, config.model);
+  return config;
+}
+
+static void assert_tensor_law(const char *name, const gs_network *network, gs_role role,
+                              int64_t index, law_kind law, double variance) {
+  const gs_tensor tensor = gs_network_tensor(network, role, index);
+  double *values = tensor_of(network, role, index);
+  assert_law(name, values, tensor.rows * tensor.cols * tensor.replicas, law, variance);
+  free(values);
+}
+
+/* torch.nn.Linear: each layer by its own fan_in. */
+static void test_torch_linear(void **state) {
+  enum { IN = 6, UNITS = 20000 };
+  gs_config config =
+      framework(mlp_config(IN, 4, gs_init_default(GS_INIT_NORMAL)), GS_INIT_TORCH_DEFAULT);
+  config.widths[1] = UNITS;
+  gs_network *network = create(*state, &config);
+  assert_tensor_law("W^1", network, GS_ROLE_WEIGHT, 1, UNIFORM, 1.0 / (3 * IN));
+  assert_tensor_law("b^1", network, GS_ROLE_BIAS, 1, UNIFORM, 1.0 / (3 * IN));
+  assert_tensor_law("W^2", network, GS_ROLE_WEIGHT, 2, UNIFORM, 1.0 / (3 * UNITS));
+  double *b2 = tensor_of(network, GS_ROLE_BIAS, 2);
+  for (int i = 0; i < 4 * REPLICAS; i++) assert_true(b2[i] != 0 && fabs(b2[i]) < 1 / sqrt(UNITS));
+  double *w1 = tensor_of(network, GS_ROLE_WEIGHT, 1), *b1 = tensor_of(network, GS_ROLE_BIAS, 1);
+  assert_independent("W, b", w1, b1, UNITS * REPLICAS);
+  assert_true(fabs(gs_bias_log_variance(&config, 1) - log(1.0 / (3 * IN))) < 1e-12);
+  assert_true(fabs(gs_bias_log_variance(&config, 2) - log(1.0 / (3 * UNITS))) < 1e-12);
+  free(w1);
+  free(b1);
+  free(b2);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+/* torch.nn.RNN: everything by hidden, and b_ih + b_hh, streams 0 and 1 of the biases. */
+static void test_torch_rnn(void **state) {
+  enum { HIDDEN = 500, IN = 80 };
+  gs_config config = framework(rnn_config(HIDDEN, IN, 2), GS_INIT_TORCH_DEFAULT);
+  config.replicas = 40;
+  gs_network *network = create(*state, &config);
+  assert_tensor_law("W", network, GS_ROLE_WEIGHT, 1, UNIFORM, 1.0 / (3 * HIDDEN));
+  assert_tensor_law("U", network, GS_ROLE_INPUT_WEIGHT, 0, UNIFORM, 1.0 / (3 * HIDDEN));
+  assert_tensor_law("b", network, GS_ROLE_BIAS, 0, TWO_UNIFORMS, 2.0 / (3 * HIDDEN));
+  assert_true(fabs(gs_bias_log_variance(&config, 0) - log(2.0 / (3 * HIDDEN))) < 1e-12);
+  double *b = tensor_of(network, GS_ROLE_BIAS, 0);
+  const float bound = (float)(1 / sqrt(HIDDEN));
+  for (uint32_t i = 0; i < HIDDEN * 40; i++) {
+    const float sum =
+        gs_random_uniform_at(i % HIDDEN, config.seed, gs_tensor_id(GS_KIND_BIAS, 0), i / HIDDEN) +
+        gs_random_uniform_at(i % HIDDEN, config.seed, gs_tensor_id(GS_KIND_BIAS, 1), i / HIDDEN);
+    assert_true((float)b[i] == sum * bound);
+  }
+  free(b);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+/* keras.layers.Dense and SimpleRNN: biases are there, and 0. */
+static void test_keras(void **state) {
+  enum { HIDDEN = 61, IN = 700 };
+  gs_config config = framework(rnn_config(HIDDEN, IN, 2), GS_INIT_KERAS_DEFAULT);
+  gs_network *network = create(*state, &config);
+  assert_tensor_law("U", network, GS_ROLE_INPUT_WEIGHT, 0, UNIFORM, 2.0 / (HIDDEN + IN));
+  double *w = tensor_of(network, GS_ROLE_WEIGHT, 1), *b = tensor_of(network, GS_ROLE_BIAS, 0);
+  for (int i = 0; i < HIDDEN; i++) {
+    double dot[2] = {0, 0}; /* rows are orthonormal */
+    for (int j = 0; j < HIDDEN; j++) {
+      dot[0] += w[i * HIDDEN + j] * w[i * HIDDEN + j];
+      dot[1] += w[i * HIDDEN + j] * w[(i + 1) % HIDDEN * HIDDEN + j];
+    }
+    assert_true(fabs(dot[0] - 1) < 1e-6 && fabs(dot[1]) < 1e-6);
+    assert_true(b[i] == 0 && b[HIDDEN + i] == 0);
+  }
+  free(w);
+  free(b);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+
+  config = framework(mlp_config(IN, 300, gs_init_default(GS_INIT_NORMAL)), GS_INIT_KERAS_DEFAULT);
+  network = create(*state, &config);
+  assert_tensor_law("W", network, GS_ROLE_WEIGHT, 1, UNIFORM, 2.0 / (IN + 300));
+  b = tensor_of(network, GS_ROLE_BIAS, 2);
+  for (int i = 0; i < 300 * REPLICAS; i++) assert_true(b[i] == 0);
+  free(b);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+/* A framework's biases only where init names that framework. */
+static void test_foreign_biases(void **state) {
+  (void)state;
+  gs_error error = {0};
+  gs_config config = rnn_config(8, 8, 2);
+  config.bias = GS_BIAS_ZEROS;
+  assert_int_equal(gs_config_check(&config, &error), GS_ERR_DATA);
+  config = framework(config, GS_INIT_TORCH_DEFAULT);
+  gs_support_ok(gs_config_check(&config, &error), &error);
+  config.bias_std = 1;
+  assert_int_equal(gs_config_check(&config, &error), GS_ERR_DATA);
+  gs_config_clear(&config);
+}
+
+/* ---- data, independence ---- */
 
 static void test_data_and_independence(void **state) {
   enum { N = 400, B = 900 };
@@ -327,6 +440,7 @@ static void test_tensor_ids(void **state) {
       if (model == GS_MLP) ids[count++] = gs_tensor_id(GS_KIND_BIAS, layers[i]);
     }
     if (model == GS_RNN) ids[count++] = gs_tensor_id(GS_KIND_BIAS, 0);
+    if (model == GS_RNN) ids[count++] = gs_tensor_id(GS_KIND_BIAS, 1);
     if (model == GS_RNN) ids[count++] = gs_tensor_id(GS_KIND_INPUT_WEIGHT, 0);
     ids[count++] = gs_tensor_id(GS_KIND_INPUT, 0);
     ids[count++] = gs_tensor_id(GS_KIND_TARGET, 0);
@@ -340,6 +454,8 @@ int main(void) {
       cmocka_unit_test(test_defaults),     cmocka_unit_test(test_laws),
       cmocka_unit_test(test_exact_values), cmocka_unit_test(test_orthogonal),
       cmocka_unit_test(test_identity),     cmocka_unit_test(test_data_and_independence),
+      cmocka_unit_test(test_torch_linear), cmocka_unit_test(test_torch_rnn),
+      cmocka_unit_test(test_keras),        cmocka_unit_test(test_foreign_biases),
       cmocka_unit_test(test_tensor_ids),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);

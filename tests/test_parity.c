@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/init.h"
 #include "support_network.h"
 #include "support_reference.h"
 
@@ -15,7 +16,7 @@ typedef struct parity_case {
   int64_t length, width, input, batch, replicas;
   gs_activation_kind activation;
   gs_init_kind init;
-  double bias_std;
+  double bias_std; /* -1: what init says */
   bool tied, every, mse;
   gs_range range;
 } parity_case;
@@ -45,6 +46,12 @@ static const parity_case cases[] = {
      GS_RANGE_EXTENDED},
     {"rnn, exploding", GS_RNN, 30, 21, 5, 2, 2, GS_IDENTITY, GS_INIT_NORMAL, 0, true, true, false,
      GS_RANGE_EXTENDED},
+    {"framework's biases", GS_MLP, 4, 29, 13, 5, 3, GS_TANH, GS_INIT_TORCH_DEFAULT, -1, true, false,
+     false, GS_RANGE_EXTENDED},
+    {"rnn, framework's biases", GS_RNN, 5, 21, 6, 4, 2, GS_TANH, GS_INIT_TORCH_DEFAULT, -1, true,
+     false, false, GS_RANGE_EXTENDED},
+    {"rnn, framework's zeros", GS_RNN, 5, 13, 21, 4, 2, GS_TANH, GS_INIT_KERAS_DEFAULT, -1, true,
+     false, false, GS_RANGE_EXTENDED},
     {"rnn, native", GS_RNN, 5, 8, 8, 2, 1, GS_SIGMOID, GS_INIT_TORCH_DEFAULT, 0, true, false, false,
      GS_RANGE_NATIVE},
 };
@@ -68,7 +75,12 @@ static gs_config config_of(const parity_case *c, gs_dtype dtype) {
   }
   config.batch = c->batch;
   config.replicas = c->replicas;
-  config.bias_std = c->bias_std;
+  if (c->bias_std < 0) {
+    config.bias = gs_init_bias(c->init, c->model);
+    config.input_init = config.init;
+  } else {
+    config.bias_std = c->bias_std;
+  }
   config.loss = c->mse ? GS_LOSS_MSE : GS_LOSS_LINEAR;
   config.range = c->range;
   config.dtype = dtype;

@@ -159,6 +159,7 @@ static void values(void **state) {
   refuse_block("mlp", "\"seed\": \"18446744073709551616\"", "$.blocks[1].seed: ", "2^64");
   refuse_block("mlp", "\"seed\": \" 1\"", "$.blocks[1].seed: ", "digits");
   refuse_block("mlp", "\"seed\": \"\"", "$.blocks[1].seed: ", "digits");
+  refuse_block("mlp", "\"bias_std\": \"none\"", "$.blocks[1].bias_std: ", "must be a number");
   refuse_block("mlp", "\"bias_std\": -0.5", "$.blocks[1].bias_std: ", "at least 0");
   refuse_block("mlp", "\"loss\": \"mae\"", "$.blocks[1].loss: ", "did you mean \"mse\"?");
   refuse_block("mlp", "\"dtype\": \"fp32\"", "$.blocks[1].dtype: ", "unknown dtype");

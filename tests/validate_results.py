@@ -144,6 +144,8 @@ SWEEP = {"name": "every kind", "timing": {"time_limit_s": 0.01}, "blocks": [
      "stats": ["off", "norms", "full"]},
     {"model": "mlp", "widths": [[7, 5, 3], [2, 2]], "bias_std": 0.5, "loss": "mse", "dtype": "f64",
      "activation": {"name": "leaky_relu", "slope": 0.2}, "output_activation": "identity"},
+    {"model": "mlp", "depth": 2, "width": 8, "init": ["torch_default", "keras_default"], "bias_std": [0, None]},
+    {"model": "rnn", "seq_len": 3, "hidden": 8, "init": ["torch_default", "keras_default"]},
     {"model": "mlp", "depth": 200, "width": 8, "batch": 2, "replicas": 2, "range": "native",
      "activation": ["sigmoid", "relu"], "init": ["xavier_normal", "normal"]},
     {"model": "mlp", "depth": 1000000, "width": 20000},
@@ -182,6 +184,7 @@ def damaged_copies(document):
     yield copy_with("an unknown status", lambda d: d["cells"][ok].update(status="done"))
     yield copy_with("ok with an error", lambda d: d["cells"][ok].update(error="no"))
     yield copy_with("a missing parameter", lambda d: d["cells"][ok]["params"].pop("batch"))
+    yield copy_with("an unknown law of biases", lambda d: d["cells"][ok].update(bias="some"))
     yield copy_with("a seed as number", lambda d: d["cells"][ok]["params"].update(seed=1))
     yield copy_with("ok without layers", lambda d: d["cells"][ok].pop("layers"))
     yield copy_with("a text for a number",

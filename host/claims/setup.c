@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/init.h"
+
 enum { VALUE_BYTES = 160, NUMBER_BYTES = 32 };
 
 typedef struct writer {
@@ -90,6 +92,22 @@ static void shape(writer *to, const gs_config *config) {
   }
 }
 
+/* What the initialisation's name does not say: other input weights and biases than those
+ * that it means. */
+static void rest_of_init(writer *to, const gs_config *config) {
+  char value[VALUE_BYTES];
+  char usual[VALUE_BYTES];
+  const bool framework = gs_init_is_framework(config->init.kind);
+  const gs_init expected = gs_init_default(framework ? config->init.kind : GS_INIT_SCALED);
+  init_text(&expected, usual);
+  if (config->model == GS_RNN && strcmp(init_text(&config->input_init, value), usual) != 0) {
+    option(to, "input-init", value);
+  }
+  if (config->bias != gs_init_bias(config->init.kind, config->model) || config->bias_std > 0) {
+    option_number(to, "bias-std", config->bias_std);
+  }
+}
+
 const char *gs_setup_words(const gs_config *config, const char *axis, const char *values,
                            char *text, size_t capacity) {
   char value[VALUE_BYTES];
@@ -101,7 +119,7 @@ const char *gs_setup_words(const gs_config *config, const char *axis, const char
     option_number(&to, "slope", config->activation.slope);
   }
   option(&to, "init", init_text(&config->init, value));
-  if (config->bias_std > 0) option_number(&to, "bias-std", config->bias_std);
+  rest_of_init(&to, config);
   option_whole(&to, "batch", config->batch);
   option_whole(&to, "replicas", config->replicas);
   if (config->jacobian) option(&to, "jacobian", "true");

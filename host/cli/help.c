@@ -85,11 +85,13 @@ static const char *parameter_words(const char *key) {
       {"init",
        "normal:std=1 scaled:sigma_w2=1 he_normal he_uniform he_truncated\n"
        "                           he_truncated_uncorrected (all he: fan=in|out, slope=0)\n"
-       "                           xavier_normal xavier_uniform lecun_normal torch_default\n"
-       "                           orthogonal:gain=1 identity:gain=1 (xavier_normal)"},
-      {"input_init", "of the input weights U, as init (scaled:sigma_w2=1)"},
+       "                           xavier_normal xavier_uniform lecun_normal\n"
+       "                           orthogonal:gain=1 identity:gain=1 (xavier_normal)\n"
+       "                           torch_default keras_default: all that Linear and RNN, Dense\n"
+       "                           and SimpleRNN set, biases and input weights included"},
+      {"input_init", "of the input weights U, as init (scaled:sigma_w2=1; a framework's own)"},
       {"tied", "true, or false: a new W for every step (true)"},
-      {"bias_std", "biases are N(0, bias_std^2); 0: there are none (0)"},
+      {"bias_std", "biases N(0, bias_std^2); 0: none; init: of a framework, its default (0)"},
       {"loss", "linear, mse (linear)"},
       {"loss_at", "last, every: at which steps (last)"},
       {"dtype", "f64 f32 tf32 bf16 f16, as far as the device has them (f32)"},

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "net/init.h"
 #include "sweep/table_params.h"
 #include "sweep/text.h"
 #include "theory/critical.h"
@@ -146,8 +147,8 @@ static void print_layers(FILE *stream, const gs_config *config, const gs_theory 
 
 static void print_critical(FILE *stream, const gs_config *config) {
   gs_critical critical;
-  const double sigma_b2 = config->bias_std * config->bias_std;
   if (config->model == GS_RNN) return;
+  const double sigma_b2 = exp(gs_bias_log_variance(config, config->depth));
   if (gs_critical_of(config->activation, sigma_b2, &critical)) {
     (void)fprintf(stream, "critical:  chi = 1 at fan_in Var(W) = %.6g\n", critical.sigma_w2);
   } else {

@@ -96,7 +96,7 @@ static gs_status fetch_first(const walk *w, gs_lane *lane, gs_error *error) {
   const gs_config *config = w->config;
   const gs_tensor x = gs_network_tensor(w->network, GS_ROLE_INPUT, 0);
   if (config->model == GS_MLP) return fetch(w, &x, lane->replica, 0, 1, lane->input, error);
-  if (config->bias_std > 0) GS_TRY(fetch_role(w, lane, GS_ROLE_BIAS, 0, lane->bias, error));
+  if (gs_config_has_biases(config)) GS_TRY(fetch_role(w, lane, GS_ROLE_BIAS, 0, lane->bias, error));
   if (config->tied) GS_TRY(fetch_role(w, lane, GS_ROLE_WEIGHT, 1, lane->W, error));
   return fetch_role(w, lane, GS_ROLE_INPUT_WEIGHT, 0, lane->U, error);
 }
@@ -104,7 +104,8 @@ static gs_status fetch_first(const walk *w, gs_lane *lane, gs_error *error) {
 static gs_status fetch_layer(const walk *w, gs_lane *lane, int64_t l, gs_error *error) {
   const gs_config *config = w->config;
   if (config->model == GS_MLP) {
-    if (config->bias_std > 0) GS_TRY(fetch_role(w, lane, GS_ROLE_BIAS, l, lane->bias, error));
+    if (gs_config_has_biases(config))
+      GS_TRY(fetch_role(w, lane, GS_ROLE_BIAS, l, lane->bias, error));
     return fetch_role(w, lane, GS_ROLE_WEIGHT, l, lane->W, error);
   }
   const gs_tensor x = gs_network_tensor(w->network, GS_ROLE_INPUT, 0);

@@ -57,7 +57,7 @@ void gs_lane_start(gs_lane *lane, int64_t replica) {
 /* What is added to W h: NULL for nothing. */
 static const double *added(gs_lane *lane) {
   const gs_config *config = lane->config;
-  const bool biased = config->bias_std > 0;
+  const bool biased = gs_config_has_biases(config);
   if (config->model == GS_MLP) return biased ? lane->bias : NULL;
   const int n = (int)config->hidden;
   const int inputs = (int)config->input;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/init.h"
+
 enum { DEFAULT_DEPTH = 10, DEFAULT_WIDTH = 128, DEFAULT_STEPS = 100, DEFAULT_BATCH = 32 };
 
 gs_init gs_init_default(gs_init_kind kind) {
@@ -68,6 +70,10 @@ gs_status gs_config_copy(const gs_config *config, gs_config *copy, gs_error *err
   *copy = *config;
   copy->widths = widths;
   return GS_OK;
+}
+
+bool gs_config_has_biases(const gs_config *config) {
+  return config->bias != GS_BIAS_NORMAL || config->bias_std > 0;
 }
 
 void gs_config_clear(gs_config *config) {
@@ -131,6 +137,17 @@ static gs_status check_init(const char *field, const gs_init *init, gs_error *er
     GS_TRY(check_value(name, values[i].value, error));
   }
   return GS_OK;
+}
+
+/* Biases are a framework's only where init names that framework. */
+static gs_status check_bias(const gs_config *config, gs_error *error) {
+  GS_TRY(check_value("bias_std", config->bias_std, error));
+  if (config->bias == GS_BIAS_NORMAL) return GS_OK;
+  if (config->bias == gs_init_bias(config->init.kind, config->model) && config->bias_std == 0.0) {
+    return GS_OK;
+  }
+  return GS_FAIL(error, GS_ERR_DATA, "%s biases do not go with init %s and bias_std %g",
+                 gs_bias_name(config->bias), gs_init_name(config->init.kind), config->bias_std);
 }
 
 /* Identity matrices are square. */
@@ -235,7 +252,7 @@ gs_status gs_config_check(const gs_config *config, gs_error *error) {
   GS_TRY(check_range("replicas", config->replicas, GS_MAX_REPLICAS, error));
   GS_TRY(check_slope("slope", config->activation, error));
   GS_TRY(check_init("init", &config->init, error));
-  GS_TRY(check_value("bias_std", config->bias_std, error));
+  GS_TRY(check_bias(config, error));
   GS_TRY(check_device(config->device, error));
   GS_TRY(config->model == GS_MLP ? check_mlp(config, error) : check_rnn(config, error));
   return check_jacobian(config, error);

@@ -20,6 +20,7 @@ typedef enum gs_model { GS_MLP, GS_RNN } gs_model;
   X(GS_INIT_XAVIER_UNIFORM, "xavier_uniform", "")                                                  \
   X(GS_INIT_LECUN_NORMAL, "lecun_normal", "")                                                      \
   X(GS_INIT_TORCH_DEFAULT, "torch_default", "")                                                    \
+  X(GS_INIT_KERAS_DEFAULT, "keras_default", "")                                                    \
   X(GS_INIT_ORTHOGONAL, "orthogonal", "gain")                                                      \
   X(GS_INIT_IDENTITY, "identity", "gain")
 
@@ -41,6 +42,21 @@ typedef struct gs_init {
   double slope;    /* He: negative slope of the assumed leaky ReLU, default 0 */
   gs_fan fan;      /* He: default fan_in */
 } gs_init;
+
+/* Where biases come from: bias_std, or a framework's name in init, which sets them too
+ * (net/init.h). X(constant, name) */
+#define GS_BIAS_LIST(X)                                                                            \
+  X(GS_BIAS_NORMAL, "normal")             /* N(0, bias_std^2); bias_std 0: the net has none */     \
+  X(GS_BIAS_ZEROS, "zeros")               /* Keras: they are there, and 0 */                       \
+  X(GS_BIAS_UNIFORM, "uniform")           /* torch.nn.Linear: U(+-1/sqrt(fan_in)) */               \
+  X(GS_BIAS_TWO_UNIFORMS, "two uniforms") /* torch.nn.RNN: the sum of two U(+-1/sqrt(n)) */
+
+typedef enum gs_bias {
+#define GS_BIAS_ENUM(constant, name) constant,
+  GS_BIAS_LIST(GS_BIAS_ENUM)
+#undef GS_BIAS_ENUM
+      GS_BIAS_COUNT
+} gs_bias;
 
 typedef enum gs_loss { GS_LOSS_LINEAR, GS_LOSS_MSE } gs_loss;
 typedef enum gs_loss_at { GS_LOSS_LAST, GS_LOSS_EVERY } gs_loss_at;
@@ -88,7 +104,8 @@ typedef struct gs_config {
   gs_init init;                    /* mlp: every W^l; rnn: the recurrent W */
   gs_init input_init;              /* rnn: U */
   bool tied;                       /* rnn: false draws a new W for each step */
-  double bias_std;                 /* b ~ N(0, bias_std^2); 0: the net has no biases */
+  gs_bias bias;                    /* of bias_std, or those of the framework that init names */
+  double bias_std;                 /* b ~ N(0, bias_std^2); 0: none. 0 for a framework's biases */
   gs_loss loss;
   gs_loss_at loss_at; /* rnn; mlp: GS_LOSS_LAST */
   gs_dtype dtype;
@@ -124,10 +141,13 @@ gs_status gs_config_copy(const gs_config *config, gs_config *copy, gs_error *err
 void gs_config_clear(gs_config *config);
 
 /* Refuses impossible shapes and values (zero or negative sizes, negative or
- * non-finite scales, identity for a rectangular weight, element counts over
- * GS_MAX_ELEMENTS, Jacobians of f16, bf16 or more than GS_JACOBIAN_MAX_WIDTH units). Errors:
- * GS_ERR_DATA naming the field and the value. */
+ * non-finite scales, identity for a rectangular weight, biases of a framework that init
+ * does not name, element counts over GS_MAX_ELEMENTS, Jacobians of f16, bf16 or more than
+ * GS_JACOBIAN_MAX_WIDTH units). Errors: GS_ERR_DATA naming the field and the value. */
 gs_status gs_config_check(const gs_config *config, gs_error *error);
+
+/* Whether the network has biases (and so gradients of them). */
+bool gs_config_has_biases(const gs_config *config);
 
 /* Names, for JSON and tables. The find functions return false for an unknown
  * name. */
@@ -136,6 +156,7 @@ const char *gs_dtype_name(gs_dtype dtype);
 const char *gs_activation_name(gs_activation_kind kind);
 const char *gs_init_name(gs_init_kind kind);
 const char *gs_init_takes(gs_init_kind kind); /* "fan slope" */
+const char *gs_bias_name(gs_bias bias);
 const char *gs_loss_name(gs_loss loss);
 const char *gs_loss_at_name(gs_loss_at loss_at);
 const char *gs_range_name(gs_range range);

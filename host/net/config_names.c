@@ -42,6 +42,11 @@ static const char *const takes_list[GS_INIT_COUNT] = {
     GS_INIT_LIST(INIT_TAKES)
 #undef INIT_TAKES
 };
+static const char *const bias_list[GS_BIAS_COUNT] = {
+#define BIAS_NAME(constant, name) [constant] = (name),
+    GS_BIAS_LIST(BIAS_NAME)
+#undef BIAS_NAME
+};
 static const char *const loss_list[] = {[GS_LOSS_LINEAR] = "linear", [GS_LOSS_MSE] = "mse"};
 static const char *const loss_at_list[] = {[GS_LOSS_LAST] = "last", [GS_LOSS_EVERY] = "every"};
 static const char *const range_list[] = {
@@ -61,6 +66,7 @@ static const name_table dtypes = {dtype_list, GS_DTYPE_COUNT};
 static const name_table activations = {activation_list, GS_ACTIVATION_COUNT};
 static const name_table inits = {init_list, GS_INIT_COUNT};
 static const name_table takes = {takes_list, GS_INIT_COUNT};
+static const name_table biases = {bias_list, GS_BIAS_COUNT};
 static const name_table losses = {loss_list, 2};
 static const name_table loss_ats = {loss_at_list, 2};
 static const name_table ranges = {range_list, 2};
@@ -75,6 +81,7 @@ const char *gs_dtype_name(gs_dtype dtype) { return name_of(dtypes, (int)dtype); 
 const char *gs_activation_name(gs_activation_kind kind) { return name_of(activations, (int)kind); }
 const char *gs_init_name(gs_init_kind kind) { return name_of(inits, (int)kind); }
 const char *gs_init_takes(gs_init_kind kind) { return name_of(takes, (int)kind); }
+const char *gs_bias_name(gs_bias bias) { return name_of(biases, (int)bias); }
 const char *gs_loss_name(gs_loss loss) { return name_of(losses, (int)loss); }
 const char *gs_loss_at_name(gs_loss_at loss_at) { return name_of(loss_ats, (int)loss_at); }
 const char *gs_range_name(gs_range range) { return name_of(ranges, (int)range); }

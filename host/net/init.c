@@ -6,7 +6,10 @@
  *              deviation divided by that of the cut unit normal
  *   xavier_*   2 / (fan_in + fan_out): Glorot & Bengio 2010 (eq. 16)
  *   lecun_normal  1 / fan_in: LeCun et al. 1998
- *   torch_default 1 / (3 fan_in), uniform: torch.nn.Linear */
+ *   torch_default 1 / (3 fan_in), uniform: torch.nn.Linear's reset_parameters; of an rnn's
+ *              U 1 / (3 hidden), with `fan` set to out: torch.nn.RNNBase's
+ *   keras_default xavier_uniform: keras.layers.Dense; of an rnn's W orthogonal:
+ *              keras.layers.SimpleRNN */
 #include "net/init.h"
 
 #include <math.h>
@@ -38,9 +41,10 @@ static double drawn_variance(const gs_init *init, int64_t fan_in, int64_t fan_ou
   case GS_INIT_HE_TRUNCATED:
     return he_variance(init, fan_in, fan_out) / (TRUNCATED_DEVIATION * TRUNCATED_DEVIATION);
   case GS_INIT_XAVIER_NORMAL:
-  case GS_INIT_XAVIER_UNIFORM: return 2.0 / (in + out);
+  case GS_INIT_XAVIER_UNIFORM:
+  case GS_INIT_KERAS_DEFAULT: return 2.0 / (in + out);
   case GS_INIT_LECUN_NORMAL: return 1.0 / in;
-  case GS_INIT_TORCH_DEFAULT: return 1.0 / (3.0 * in);
+  case GS_INIT_TORCH_DEFAULT: return 1.0 / (3.0 * (init->fan == GS_FAN_OUT ? out : in));
   case GS_INIT_ORTHOGONAL: return init->gain * init->gain / (in > out ? in : out);
   case GS_INIT_IDENTITY: return init->gain * init->gain / in;
   case GS_INIT_COUNT: break;
@@ -64,6 +68,7 @@ gs_fill gs_init_fill(const gs_init *init, int64_t fan_in, int64_t fan_out, uint6
   case GS_INIT_HE_UNIFORM:
   case GS_INIT_XAVIER_UNIFORM:
   case GS_INIT_TORCH_DEFAULT:
+  case GS_INIT_KERAS_DEFAULT:
     fill.kind = GS_FILL_UNIFORM;
     fill.value = sqrt(3.0 * variance); /* U(-a, a) has variance a^2 / 3 */
     break;
@@ -79,5 +84,57 @@ gs_fill gs_init_fill(const gs_init *init, int64_t fan_in, int64_t fan_out, uint6
     break;
   default: break;
   }
+  return fill;
+}
+
+/* ---- frameworks' names ---- */
+
+bool gs_init_is_framework(gs_init_kind kind) {
+  return kind == GS_INIT_TORCH_DEFAULT || kind == GS_INIT_KERAS_DEFAULT;
+}
+
+gs_bias gs_init_bias(gs_init_kind kind, gs_model model) {
+  if (kind == GS_INIT_KERAS_DEFAULT) return GS_BIAS_ZEROS;
+  if (kind != GS_INIT_TORCH_DEFAULT) return GS_BIAS_NORMAL;
+  return model == GS_MLP ? GS_BIAS_UNIFORM : GS_BIAS_TWO_UNIFORMS;
+}
+
+gs_config gs_config_plain(const gs_config *config) {
+  gs_config plain = *config;
+  const bool rnn = config->model == GS_RNN;
+  if (config->init.kind == GS_INIT_KERAS_DEFAULT) {
+    plain.init = gs_init_default(rnn ? GS_INIT_ORTHOGONAL : GS_INIT_XAVIER_UNIFORM);
+  }
+  if (config->input_init.kind == GS_INIT_KERAS_DEFAULT) {
+    plain.input_init = gs_init_default(GS_INIT_XAVIER_UNIFORM);
+  }
+  if (rnn && config->input_init.kind == GS_INIT_TORCH_DEFAULT) plain.input_init.fan = GS_FAN_OUT;
+  return plain;
+}
+
+static double bias_fan(const gs_config *config, int64_t l) {
+  return (double)(config->model == GS_MLP ? config->widths[l - 1] : config->hidden);
+}
+
+double gs_bias_log_variance(const gs_config *config, int64_t l) {
+  switch (config->bias) {
+  case GS_BIAS_NORMAL: return 2 * log(config->bias_std); /* its square may be out of range */
+  case GS_BIAS_UNIFORM: return -log(3 * bias_fan(config, l));
+  case GS_BIAS_TWO_UNIFORMS: return log(2 / (3 * bias_fan(config, l)));
+  case GS_BIAS_ZEROS:
+  case GS_BIAS_COUNT: break;
+  }
+  return -INFINITY;
+}
+
+gs_fill gs_bias_fill(const gs_config *config, int64_t l) {
+  const int64_t index = config->model == GS_MLP ? l : 0;
+  gs_fill fill = {GS_FILL_NORMAL, config->bias_std, config->seed,
+                  gs_tensor_id(GS_KIND_BIAS, index)};
+  if (config->bias == GS_BIAS_NORMAL) return fill;
+  fill.value = 1 / sqrt(bias_fan(config, l));
+  if (config->bias == GS_BIAS_UNIFORM) fill.kind = GS_FILL_UNIFORM;
+  if (config->bias == GS_BIAS_TWO_UNIFORMS) fill.kind = GS_FILL_TWO_UNIFORMS;
+  if (config->bias == GS_BIAS_ZEROS) fill = (gs_fill){.kind = GS_FILL_CONSTANT, .value = 0};
   return fill;
 }

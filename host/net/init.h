@@ -7,7 +7,8 @@
 #include "net/config.h"
 
 /* Which stream of random numbers a tensor draws from: its kind and its layer or
- * step (1-based; 0 where there is only one). */
+ * step (1-based; 0 where there is only one). The second of two biases of an rnn
+ * (GS_BIAS_TWO_UNIFORMS) is index 1. */
 typedef enum gs_tensor_kind {
   GS_KIND_WEIGHT = 1,
   GS_KIND_BIAS,
@@ -24,5 +25,30 @@ gs_fill gs_init_fill(const gs_init *init, int64_t fan_in, int64_t fan_out, uint6
 /* Var(W_ij) that the initialisation aims at (THEORY section 0); orthogonal:
  * gain^2 / max(fan_in, fan_out); identity: that of its entries. */
 double gs_init_variance(const gs_init *init, int64_t fan_in, int64_t fan_out);
+
+/* ---- frameworks' names ---- */
+
+/* A framework's name means all that the framework sets: the weights, the biases and, in an
+ * rnn, the input weights U.
+ *   torch_default  torch.nn.Linear: W, b ~ U(+-1/sqrt(fan_in)); torch.nn.RNN: W, U, b_ih
+ *                  and b_hh ~ U(+-1/sqrt(hidden))
+ *   keras_default  Dense: W glorot_uniform, b = 0; SimpleRNN: W orthogonal, U glorot_uniform,
+ *                  b = 0
+ * Whether the kind is one. */
+bool gs_init_is_framework(gs_init_kind kind);
+
+/* The biases that a framework's name sets; GS_BIAS_NORMAL (none, without a bias_std) for
+ * every other kind. */
+gs_bias gs_init_bias(gs_init_kind kind, gs_model model);
+
+/* The same configuration with initialisations that a fill, a variance or a theory can take
+ * by themselves: what a framework's name means for W and for U in this model. Borrows the
+ * widths: not to be cleared. */
+gs_config gs_config_plain(const gs_config *config);
+
+/* Of the biases of layer l of an mlp (an rnn has one b, whatever l): ln of the variance,
+ * -INFINITY where there are none or they are 0; and the fill. */
+double gs_bias_log_variance(const gs_config *config, int64_t l);
+gs_fill gs_bias_fill(const gs_config *config, int64_t l);
 
 #endif

@@ -79,7 +79,7 @@ static void layout_weights(gs_network *network, gs_layout *layout) {
   for (int64_t l = 1; l <= config->depth; l++) {
     const int64_t n = config->widths[l];
     mlp->W[l] = gs_layout_tensor(network, layout, n, config->widths[l - 1], false, 1);
-    if (config->bias_std > 0) mlp->b[l] = gs_layout_tensor(network, layout, 1, n, false, 1);
+    if (gs_config_has_biases(config)) mlp->b[l] = gs_layout_tensor(network, layout, 1, n, false, 1);
   }
 }
 
@@ -142,7 +142,8 @@ static void layout_gradients(gs_network *network, gs_layout *layout) {
     void *data = buffers ? buffers + (size_t)window_place(network, l) * spacing : NULL;
     mlp->dW[l] = keep ? gs_layout_tensor(network, layout, n, n_in, extended, 1)
                       : gs_layout_view(network, layout, data, stride, n, n_in, extended, 1);
-    if (config->bias_std > 0) mlp->db[l] = gs_layout_tensor(network, layout, 1, n, extended, 1);
+    if (gs_config_has_biases(config))
+      mlp->db[l] = gs_layout_tensor(network, layout, 1, n, extended, 1);
   }
 }
 
@@ -163,7 +164,7 @@ void gs_mlp_layout(gs_network *network, gs_layout *layout) {
   gs_layout_quantity(network, layout, GS_ACTIVATION_H, L);
   gs_layout_quantity(network, layout, GS_DELTA, L);
   gs_layout_quantity(network, layout, GS_GRAD_WEIGHT, L);
-  gs_layout_quantity(network, layout, GS_GRAD_BIAS, config->bias_std > 0 ? L : 0);
+  gs_layout_quantity(network, layout, GS_GRAD_BIAS, gs_config_has_biases(config) ? L : 0);
   gs_layout_end_group(layout, &network->sizes.statistics_bytes);
 }
 
@@ -177,9 +178,9 @@ gs_status gs_mlp_fill(gs_network *network) {
     const gs_fill fill = gs_init_fill(&config->init, config->widths[l - 1], config->widths[l],
                                       config->seed, gs_tensor_id(GS_KIND_WEIGHT, l));
     GS_TRY(device->ops->fill(device, &mlp->W[l], &fill));
-    if (config->bias_std > 0) {
-      GS_TRY(gs_network_fill_normal(network, &mlp->b[l], config->bias_std,
-                                    gs_tensor_id(GS_KIND_BIAS, l)));
+    if (gs_config_has_biases(config)) {
+      const gs_fill bias = gs_bias_fill(config, l);
+      GS_TRY(device->ops->fill(device, &mlp->b[l], &bias));
     }
   }
   GS_TRY(gs_network_fill_normal(network, &mlp->h[0], 1, gs_tensor_id(GS_KIND_INPUT, 0)));
@@ -191,7 +192,7 @@ gs_status gs_mlp_hash(gs_network *network) {
   const gs_mlp *mlp = &network->mlp;
   for (int64_t l = 1; l <= network->config.depth; l++) {
     GS_TRY(device->ops->hash(device, &mlp->W[l], gs_tensor_id(GS_KIND_WEIGHT, l), network->hash));
-    if (network->config.bias_std > 0) {
+    if (gs_config_has_biases(&network->config)) {
       GS_TRY(device->ops->hash(device, &mlp->b[l], gs_tensor_id(GS_KIND_BIAS, l), network->hash));
     }
   }
@@ -219,7 +220,7 @@ static int64_t layer_statistics(const gs_network *network, int64_t l,
   jobs[count++] = gs_network_job(network, GS_DELTA, &mlp->delta[l], l, 1);
   jobs[count++] = gs_network_job(network, GS_GRAD_WEIGHT, &mlp->dW[l], l, 1);
   jobs[count++] = gs_network_job(network, GS_ACTIVATION_H, &mlp->h[l], l, 1);
-  if (network->config.bias_std > 0) {
+  if (gs_config_has_biases(&network->config)) {
     jobs[count++] = gs_network_job(network, GS_GRAD_BIAS, &mlp->db[l], l, 1);
   }
   return count;

@@ -86,7 +86,8 @@ static gs_status network_new(gs_device *device, const gs_config *config,
   *network = made;
   made->device = device;
   if (options) made->options = *options;
-  GS_TRY(gs_config_copy(config, &made->config, error));
+  const gs_config plain = gs_config_plain(config);
+  GS_TRY(gs_config_copy(&plain, &made->config, error));
   if (config->model == GS_MLP && !make_arrays(made)) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a network");
   }

@@ -60,7 +60,7 @@ static void layout_gradients(gs_network *network, gs_layout *layout) {
   const int64_t slots = config->tied ? 1 : config->seq_len;
   rnn->dW = gs_layout_tensor(network, layout, matrices * n, n, extended, slots);
   rnn->dU = gs_layout_tensor(network, layout, n, config->input, extended, 1);
-  if (config->bias_std > 0) rnn->db = gs_layout_tensor(network, layout, 1, n, extended, 1);
+  if (gs_config_has_biases(config)) rnn->db = gs_layout_tensor(network, layout, 1, n, extended, 1);
 }
 
 void gs_rnn_layout(gs_network *network, gs_layout *layout) {
@@ -72,7 +72,7 @@ void gs_rnn_layout(gs_network *network, gs_layout *layout) {
   layout->group_start = layout->arena.used;
   rnn->W = gs_layout_tensor(network, layout, (config->tied ? 1 : T) * n, n, false, 1);
   rnn->U = gs_layout_tensor(network, layout, n, config->input, false, 1);
-  if (config->bias_std > 0) rnn->b = gs_layout_tensor(network, layout, 1, n, false, 1);
+  if (gs_config_has_biases(config)) rnn->b = gs_layout_tensor(network, layout, 1, n, false, 1);
   gs_layout_end_group(layout, &network->sizes.weights_bytes);
   rnn->x = gs_layout_tensor(network, layout, T * config->batch, config->input, false, 1);
   rnn->target = gs_layout_tensor(network, layout, target_steps * config->batch, n, false, 1);
@@ -84,7 +84,7 @@ void gs_rnn_layout(gs_network *network, gs_layout *layout) {
   gs_layout_quantity(network, layout, GS_ACTIVATION_H, T);
   gs_layout_quantity(network, layout, GS_DELTA, T);
   gs_layout_quantity(network, layout, GS_GRAD_WEIGHT, config->tied ? 1 : T);
-  gs_layout_quantity(network, layout, GS_GRAD_BIAS, config->bias_std > 0 ? 1 : 0);
+  gs_layout_quantity(network, layout, GS_GRAD_BIAS, gs_config_has_biases(config) ? 1 : 0);
   gs_layout_quantity(network, layout, GS_GRAD_INPUT, 1);
   gs_layout_end_group(layout, &network->sizes.statistics_bytes);
 }
@@ -139,9 +139,9 @@ gs_status gs_rnn_fill(gs_network *network) {
   const gs_fill fill = gs_init_fill(&config->input_init, config->input, n, config->seed,
                                     gs_tensor_id(GS_KIND_INPUT_WEIGHT, 0));
   GS_TRY(device->ops->fill(device, &rnn->U, &fill));
-  if (config->bias_std > 0) {
-    GS_TRY(
-        gs_network_fill_normal(network, &rnn->b, config->bias_std, gs_tensor_id(GS_KIND_BIAS, 0)));
+  if (gs_config_has_biases(config)) {
+    const gs_fill bias = gs_bias_fill(config, 0);
+    GS_TRY(device->ops->fill(device, &rnn->b, &bias));
   }
   const gs_tensor start = states_of(network, 0, 1);
   const gs_fill zero = {.kind = GS_FILL_CONSTANT, .value = 0};
@@ -159,7 +159,7 @@ gs_status gs_rnn_hash(gs_network *network) {
     GS_TRY(device->ops->hash(device, &W, gs_tensor_id(GS_KIND_WEIGHT, t), network->hash));
   }
   GS_TRY(device->ops->hash(device, &rnn->U, gs_tensor_id(GS_KIND_INPUT_WEIGHT, 0), network->hash));
-  if (config->bias_std > 0) {
+  if (gs_config_has_biases(config)) {
     GS_TRY(device->ops->hash(device, &rnn->b, gs_tensor_id(GS_KIND_BIAS, 0), network->hash));
   }
   return GS_OK;
@@ -208,7 +208,8 @@ static gs_status statistics(gs_network *network) {
   jobs[count++] = gs_network_job(network, GS_ACTIVATION_H, &states, 1, T);
   jobs[count++] = gs_network_job(network, GS_GRAD_INPUT, &rnn->dU, 1, 1);
   if (config->tied) jobs[count++] = gs_network_job(network, GS_GRAD_WEIGHT, &rnn->dW, 1, 1);
-  if (config->bias_std > 0) jobs[count++] = gs_network_job(network, GS_GRAD_BIAS, &rnn->db, 1, 1);
+  if (gs_config_has_biases(config))
+    jobs[count++] = gs_network_job(network, GS_GRAD_BIAS, &rnn->db, 1, 1);
   return device->ops->stats(device, jobs, count);
 }
 
@@ -230,7 +231,7 @@ gs_status gs_rnn_backward(gs_network *network, bool with_statistics) {
                                     .steps = T,
                                     .dW = rnn->dU,
                                     .db = rnn->db,
-                                    .has_db = config->bias_std > 0};
+                                    .has_db = gs_config_has_biases(config)};
   GS_TRY(device->ops->weight_gradients(device, &of_input, 1));
   if (config->tied) {
     const gs_gradient_job of_state = {.delta = rnn->delta, .x = before, .steps = T, .dW = rnn->dW};

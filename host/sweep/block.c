@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "net/init.h"
+
 #include "sweep/spec.h"
 
 /* ---- reading ---- */
@@ -166,6 +168,18 @@ static void settle_activations(const gs_block *block, gs_config *config) {
   config->output_activation.slope = GS_LEAKY_DEFAULT_SLOPE;
 }
 
+/* What a framework's name sets and nobody has given beside it: biases, and the input
+ * weights of an rnn. */
+static void settle_init(const gs_block *block, gs_config *config) {
+  const gs_init_kind kind = config->init.kind;
+  if (!find_axis(block, "bias_std") || config->bias != GS_BIAS_NORMAL) {
+    config->bias = gs_init_bias(kind, config->model);
+  }
+  if (gs_init_is_framework(kind) && config->model == GS_RNN && !find_axis(block, "input_init")) {
+    config->input_init = gs_init_default(kind);
+  }
+}
+
 static gs_status fill_config(const gs_block *block, int64_t max_layers, gs_config *config,
                              gs_error *error) {
   GS_TRY(apply_values(block, config, error));
@@ -174,6 +188,7 @@ static gs_status fill_config(const gs_block *block, int64_t max_layers, gs_confi
                       GS_SWEEP_MAX_LAYERS);
   }
   settle_activations(block, config);
+  settle_init(block, config);
   if (block->model == GS_MLP && !find_axis(block, "widths")) {
     GS_TRY(gs_config_set_widths(config, config->depth, config->width, error));
   }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/init.h"
 #include "sweep/spec.h"
 
 typedef struct name_buffer {
@@ -81,6 +82,23 @@ static bool same_init(const gs_init *a, const gs_init *b) {
          a->gain == b->gain && a->slope == b->slope && a->fan == b->fan;
 }
 
+/* What the initialisation leaves to be said: `usual` has the model's defaults, and a
+ * framework's name sets its own. */
+static void append_input_init(name_buffer *name, const gs_config *config, const gs_config *usual) {
+  gs_init expected = usual->input_init;
+  if (gs_init_is_framework(config->init.kind)) expected = gs_init_default(config->init.kind);
+  if (config->model != GS_RNN || same_init(&config->input_init, &expected)) return;
+  append(name, "/input_init=");
+  append_init(name, &config->input_init);
+}
+
+static void append_bias(name_buffer *name, const gs_config *config) {
+  const gs_bias usual = gs_init_bias(config->init.kind, config->model);
+  if (config->bias != usual || config->bias_std != 0) {
+    append_number(name, "/", "bias_std", config->bias_std);
+  }
+}
+
 /* What is not as in `usual`, the model's defaults. Where the cell runs is no part of
  * what it is. */
 static void append_rest(name_buffer *name, const gs_config *config, const gs_config *usual) {
@@ -89,12 +107,9 @@ static void append_rest(name_buffer *name, const gs_config *config, const gs_con
     append(name, "/output_activation=");
     append_activation(name, &config->output_activation);
   }
-  if (config->model == GS_RNN && !same_init(&config->input_init, &usual->input_init)) {
-    append(name, "/input_init=");
-    append_init(name, &config->input_init);
-  }
+  append_input_init(name, config, usual);
   if (config->tied != usual->tied) append(name, "/tied=%s", config->tied ? "true" : "false");
-  if (config->bias_std != usual->bias_std) append_number(name, "/", "bias_std", config->bias_std);
+  append_bias(name, config);
   if (config->loss != usual->loss) append(name, "/loss=%s", gs_loss_name(config->loss));
   if (config->loss_at != usual->loss_at) {
     append(name, "/loss_at=%s", gs_loss_at_name(config->loss_at));

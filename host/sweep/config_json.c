@@ -62,12 +62,19 @@ static cJSON *init_to_json(const gs_init *init) {
   return NULL;
 }
 
+/* null: a framework's biases, which have no bias_std. */
+static bool add_bias(cJSON *object, const gs_config *config) {
+  if (config->bias == GS_BIAS_NORMAL) {
+    return gs_json_add_number(object, "bias_std", config->bias_std);
+  }
+  return gs_json_add(object, "bias_std", cJSON_CreateNull());
+}
+
 static bool add_rest(cJSON *object, const gs_config *config) {
   const bool rnn = config->model == GS_RNN;
   return gs_json_add(object, "init", init_to_json(&config->init)) &&
          (!rnn || gs_json_add(object, "input_init", init_to_json(&config->input_init))) &&
-         (!rnn || gs_json_add_bool(object, "tied", config->tied)) &&
-         gs_json_add_number(object, "bias_std", config->bias_std) &&
+         (!rnn || gs_json_add_bool(object, "tied", config->tied)) && add_bias(object, config) &&
          gs_json_add_string(object, "loss", gs_loss_name(config->loss)) &&
          (!rnn || gs_json_add_string(object, "loss_at", gs_loss_at_name(config->loss_at))) &&
          gs_json_add_string(object, "dtype", gs_dtype_name(config->dtype)) &&

@@ -158,6 +158,17 @@ static gs_status set_widths(const gs_param *param, const cJSON *value, const gs_
   return GS_OK;
 }
 
+/* A number; or null, in words "init": what the initialisation says (block.c settles it). */
+static gs_status set_bias_std(const gs_param *param, const cJSON *value, const gs_place *place,
+                              gs_config *config, gs_error *error) {
+  const char *text = cJSON_IsString(value) ? value->valuestring : "";
+  config->bias = GS_BIAS_COUNT; /* of the initialisation's */
+  config->bias_std = 0;
+  if (cJSON_IsNull(value) || strcmp(text, "init") == 0) return GS_OK;
+  config->bias = GS_BIAS_NORMAL;
+  return set_real(param, value, place, config, error);
+}
+
 static gs_status set_seed(const gs_param *param, const cJSON *value, const gs_place *place,
                           gs_config *config, gs_error *error) {
   (void)param;
@@ -265,7 +276,7 @@ const gs_param gs_params[GS_PARAM_COUNT] = {
     {"init", GS_PARAM_NAMED, true, true, set_init, FIELD(init), 0, NULL},
     {"input_init", GS_PARAM_NAMED, false, true, set_init, FIELD(input_init), 0, NULL},
     {"tied", GS_PARAM_FLAG, false, true, set_flag, FIELD(tied), 0, NULL},
-    {"bias_std", GS_PARAM_NUMBER, true, true, set_real, FIELD(bias_std), 0, NULL},
+    {"bias_std", GS_PARAM_NUMBER, true, true, set_bias_std, FIELD(bias_std), 0, NULL},
     {"loss", GS_PARAM_WORD, true, true, set_choice, FIELD(loss), 0, loss_at},
     {"loss_at", GS_PARAM_WORD, false, true, set_choice, FIELD(loss_at), 0, loss_at_at},
     {"dtype", GS_PARAM_WORD, true, true, set_choice, FIELD(dtype), 0, dtype_at},

@@ -75,6 +75,8 @@ static void append_value(value_text *value, const cJSON *item) {
     append(value, item->valuestring);
   } else if (cJSON_IsBool(item)) {
     append(value, cJSON_IsTrue(item) ? "true" : "false");
+  } else if (cJSON_IsNull(item)) {
+    append(value, "init"); /* bias_std: as the initialisation says */
   } else if (cJSON_IsNumber(item)) {
     append_number(value, item->valuedouble);
   }

@@ -82,7 +82,7 @@ typedef struct walk {
   gs_moment_table *moments[2]; /* of the activation and of the output activation */
   gs_pair_table *pairs[2];
   gs_ratio_memory memory;
-  double log_bias;  /* ln sigma_b^2 */
+  double log_bias;  /* ln sigma_b^2 at the point at hand */
   double log_input; /* ln sigma_u^2 (rnn) */
 } walk;
 
@@ -159,7 +159,7 @@ static void leave(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   const double g2 = link->m.gain_V * link->m.gain_V;
   const double own = fmax((link->m.h4 - 1) / n - fixed * g2, 0);
   gs_ratio_law law = gs_ratio_gamma(own);
-  if (gs_chain_exact(config) && config->bias_std == 0 &&
+  if (gs_chain_exact(config) && w->log_bias == -INFINITY &&
       (phi.kind == GS_RELU || phi.kind == GS_IDENTITY)) {
     law = gs_ratio_recall(&w->memory, gs_chain_units(config, i), phi.kind == GS_RELU, larger);
   }
@@ -195,6 +195,7 @@ static void look_up(gs_moment_table *table, const gs_link *below, gs_link *link)
 
 static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   const int table = w->config->model == GS_MLP && i == w->config->depth - 1;
+  w->log_bias = gs_bias_log_variance(w->config, i + 1);
   enter(w, i, below, link);
   look_up(w->moments[table], table ? NULL : below, link);
   if (w->config->batch > 1 || w->config->model == GS_RNN) {
@@ -218,7 +219,7 @@ static void walk_end(walk *w) {
 
 static gs_status walk_begin(const gs_config *config, walk *w, gs_error *error) {
   const bool mlp = config->model == GS_MLP;
-  *w = (walk){.config = config, .log_bias = 2 * log(config->bias_std)};
+  *w = (walk){.config = config};
   for (int i = 0; i < 2; i++) {
     const gs_activation phi = i && mlp ? config->output_activation : config->activation;
     GS_TRY(gs_moment_table_create(phi, &w->moments[i], error));

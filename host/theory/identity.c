@@ -38,6 +38,11 @@ double gs_irnn_log_survival(int64_t t, int64_t T) {
   return log(sum) + log_central((double)T);
 }
 
+/* Whether biases add to z; a framework's may be 0. */
+static bool has_bias(const gs_config *config) {
+  return gs_bias_log_variance(config, 1) > -INFINITY;
+}
+
 /* ---- writing ---- */
 
 static void put(gs_theory_series *series, int64_t i, double log_square, gs_ratio_law law) {
@@ -79,7 +84,7 @@ static bool mlp_theory(const gs_config *config, gs_theory *theory) {
   const int64_t L = config->depth;
   double inner = 0;
   double outer = 0;
-  if (config->bias_std > 0 || !slope_of(config->activation, &inner)) return false;
+  if (has_bias(config) || !slope_of(config->activation, &inner)) return false;
   if (!slope_of(config->output_activation, &outer)) return false;
   for (int64_t i = 0; i < L; i++) { /* layer i + 1; 0 * -inf is avoided */
     const double before = i > 0 ? 2 * (double)i * inner : 0;
@@ -162,7 +167,7 @@ bool gs_identity_theory(const gs_config *config, gs_theory *theory) {
   if (config->model == GS_MLP) return mlp_theory(config, theory);
   const double variance = gs_init_variance(&config->input_init, config->input, config->hidden);
   const double log_input = log((double)config->input * variance);
-  if (config->bias_std > 0) return false;
+  if (has_bias(config)) return false;
   if (config->activation.kind == GS_IDENTITY) {
     linear_rnn(config, log_input, theory);
     return true;

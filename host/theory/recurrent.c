@@ -26,7 +26,9 @@ double gs_activation_steepest(gs_activation activation) {
   }
 }
 
-gs_pascanu gs_pascanu_of(const gs_config *config) {
+gs_pascanu gs_pascanu_of(const gs_config *named) {
+  const gs_config plain = gs_config_plain(named);
+  const gs_config *config = &plain;
   const int64_t n = config->hidden;
   const double sigma = sqrt((double)n * gs_init_variance(&config->init, n, n));
   const bool isometric =

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "device/device.h"
+#include "net/init.h"
 #include "theory/backward.h"
 #include "theory/identity.h"
 
@@ -52,12 +53,12 @@ static gs_status make_arrays(const gs_config *config, gs_theory *theory, gs_erro
   const bool mlp = config->model == GS_MLP;
   const int64_t points = mlp ? config->depth : config->seq_len;
   const int64_t matrices = mlp || !config->tied ? points : 1;
-  const int64_t counts[GS_QUANTITY_COUNT] = {[GS_ACTIVATION_H] = points,
-                                             [GS_DELTA] = points,
-                                             [GS_GRAD_WEIGHT] = matrices,
-                                             [GS_GRAD_BIAS] =
-                                                 config->bias_std > 0 ? (mlp ? points : 1) : 0,
-                                             [GS_GRAD_INPUT] = mlp ? 0 : 1};
+  const int64_t counts[GS_QUANTITY_COUNT] = {
+      [GS_ACTIVATION_H] = points,
+      [GS_DELTA] = points,
+      [GS_GRAD_WEIGHT] = matrices,
+      [GS_GRAD_BIAS] = gs_config_has_biases(config) ? (mlp ? points : 1) : 0,
+      [GS_GRAD_INPUT] = mlp ? 0 : 1};
   theory->points = points;
   theory->log10_q = nans(points);
   theory->log10_chi = nans(points);
@@ -156,7 +157,7 @@ static void read_point(gs_backward *at, reading *into) {
     put(&theory->series[GS_GRAD_WEIGHT], i, weight);
   }
   if (config->model == GS_MLP) {
-    if (config->bias_std > 0) put(&theory->series[GS_GRAD_BIAS], i, gs_backward_bias(at));
+    if (gs_config_has_biases(config)) put(&theory->series[GS_GRAD_BIAS], i, gs_backward_bias(at));
     return;
   }
   into->carries[i] = at->carry;
@@ -172,7 +173,7 @@ static void read_shared(const gs_config *config, const reading *from) {
     put(&theory->series[GS_GRAD_WEIGHT], 0, sum_up(&from->shared[SHARED_W], from->carries, T));
   }
   put(&theory->series[GS_GRAD_INPUT], 0, sum_up(&from->shared[SHARED_U], from->carries, T));
-  if (config->bias_std > 0) {
+  if (gs_config_has_biases(config)) {
     put(&theory->series[GS_GRAD_BIAS], 0, sum_up(&from->shared[SHARED_B], from->carries, T));
   }
 }
@@ -295,7 +296,9 @@ static void identity_theory(const gs_config *config, gs_theory *theory) {
   theory->reach = known ? GS_REACH_EXACT : GS_REACH_OUTSIDE;
 }
 
-gs_status gs_theory_of(const gs_config *config, gs_theory *theory, gs_error *error) {
+gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *error) {
+  const gs_config plain = gs_config_plain(named);
+  const gs_config *config = &plain;
   *theory = (gs_theory){0};
   gs_status status = make_arrays(config, theory, error);
   if (status == GS_OK && config->init.kind == GS_INIT_IDENTITY) {

@@ -58,6 +58,15 @@ class Loader:
         return (values[0] if squeeze else values).detach().clone().requires_grad_()
 
 
+def has_biases(case):
+    """Whether gradsweep's network has biases: of bias_std, or of a framework that init names."""
+    std = case.get("bias_std", "init")
+    if std not in (None, "init"):
+        return std > 0
+    init = case.get("init", "")
+    return (init["name"] if isinstance(init, dict) else init) in ("torch_default", "keras_default")
+
+
 class PeerMlp:
     """Layers of linear and activation; replicas are batched products (baddbmm)."""
 
@@ -74,7 +83,7 @@ class PeerMlp:
             self.x, self.target = self.x[0], self.target[0]
         self.weights = [load.parameter("weight", l, one) for l in range(1, layers + 1)]
         self.biases = []
-        if case.get("bias_std", 0) > 0:
+        if has_biases(case):
             biases = [load.parameter("bias", l, one) for l in range(1, layers + 1)]
             self.biases = [b[0].detach().clone().requires_grad_() for b in biases] if one else biases
         phi = ACTIVATIONS[case["activation"]]
@@ -117,7 +126,7 @@ class PeerRnn:
 
     def __init__(self, case, server, path, device):
         load = Loader(case, server, path, device)
-        steps, bias = case["seq_len"], case.get("bias_std", 0) > 0
+        steps, bias = case["seq_len"], has_biases(case)
         self.mse = case.get("loss", "linear") == "mse"
         self.every = case.get("loss_at", "last") == "every"
         self.x = load("input", 0)[0].reshape(steps, -1, case["input"])
@@ -166,7 +175,7 @@ class PeerLoop:
         self.u = load.parameter("input_weight", 0, True)
         self.names = [("grad_weight", 1), ("grad_input", 0)]
         self.b = None
-        if case.get("bias_std", 0) > 0:
+        if has_biases(case):
             self.b = load("bias", 0)[0, 0].detach().clone().requires_grad_()
             self.names.append(("grad_bias", 0))
 

@@ -25,7 +25,8 @@ def checked_params(params, path):
     for key in params:
         checks.name(key, path)
     for key in {"slope", "bias_std"} & params.keys():
-        checks.number(params[key], f"{path}.{key}")
+        if key == "slope" or params[key] is not None:  # null: biases of the framework init names
+            checks.number(params[key], f"{path}.{key}")
     inits = {key: _init(params[key], f"{path}.{key}") for key in ("init", "input_init") if key in params}
     checks.member(inits, "init", path)
     return {key: inits[key] if key in inits else _scalar(value, f"{path}.{key}")
@@ -43,6 +44,8 @@ def _scalar(value, path):
     if type(value) in (int, float):
         checks.number(value, path, -1e300, 1e300)
         return value
+    if value is None and path.endswith(".bias_std"):
+        return None
     return value if type(value) is bool else checks.shown(checks.a(str, value, path), 60)
 
 
@@ -64,6 +67,17 @@ _PLAIN = {"std": 1, "fan": "in", "slope": 0, "gain": 1}
 _QUIET = {"launch": "auto", "backend": "auto", "device": "auto", "loop": "auto", "bias_std": 0,
           "range": "extended", "stats": None, "jacobian": None, "tied": True, "loss": "linear", "loss_at": "last",
           "dtype": "f32"}
+
+
+# Initialisations that set biases and input weights too; then it is their absence that needs words.
+_FRAMEWORKS = ("torch_default", "keras_default")
+
+
+def _quiet(key, params):
+    """Whether a parameter's value needs no words beside the others."""
+    if params["init"]["name"] in _FRAMEWORKS and key in ("bias_std", "input_init"):
+        return params[key] in (None, params["init"])
+    return key in _QUIET and key != "dtype" and _QUIET[key] in (None, params[key])
 
 
 _COUNTED = {"hidden": "hidden unit", "input": "input", "seq_len": "step", "replicas": "replica"}
@@ -122,7 +136,7 @@ def held_fixed(cells, told=()):
         values = {value_key(c.params.get(key)): c.params.get(key) for c in cells}
         first = cells[0].params[key]
         if len(values) == 1:
-            if key not in _QUIET or key == "dtype" or _QUIET[key] not in (None, first):
+            if not _quiet(key, cells[0].params):
                 text.append(words(key, first))
         elif all(type(v) is int for v in values.values()):
             text.append(f"{min(values.values())} to {words(key, max(values.values()))}"
