@@ -173,23 +173,33 @@ static made_stats make_points(int64_t points, int64_t replicas, const int64_t *e
   return made;
 }
 
+static int64_t first_lost(const made_stats *made, gs_format format, bool backward) {
+  gs_kept_axis axis;
+  gs_error error = {0};
+  gs_support_ok(gs_kept_axis_of(&made->stats, &made->config, &axis, &error), &error);
+  assert_int_equal(axis.points, made->stats.points);
+  const int64_t lost = gs_first_lost(&axis, format, backward);
+  gs_kept_axis_clear(&axis);
+  return lost;
+}
+
 static void test_first_lost(void **state) {
   (void)state;
   /* f16 keeps exponents -25..15 */
   const int64_t walk[] = {-40, -30, -10, 0, 10, 20, -10};
   made_stats m = make_points(7, 1, walk);
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F16, false), 1);
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F16, true), 6);
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F32, false), 0);
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F32, true), 0);
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_E4M3, true), 6);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F16, false), 1);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F16, true), 6);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F32, false), 0);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F32, true), 0);
+  assert_int_equal(first_lost(&m, GS_FORMAT_E4M3, true), 6);
   m.stats.stats[5].exponent = 15;
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F16, true), 2);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F16, true), 2);
   m.stats.stats[0].exponent = m.stats.stats[1].exponent = -25;
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F16, true), 0);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F16, true), 0);
   m.stats.stats[3].exponent = -20000; /* far beyond any format */
   for (int f = 0; f < GS_FORMAT_COUNT; f++) {
-    const int64_t forward = gs_first_lost(&m.stats, &m.config, (gs_format)f, false);
+    const int64_t forward = first_lost(&m, (gs_format)f, false);
     assert_true(forward >= 1 && forward <= 4);
   }
   gs_quantity_stats_clear(&m.stats);
@@ -201,11 +211,11 @@ static void test_first_lost_needs_majority(void **state) {
   const int64_t halves[] = {0, -100, 0, -100};
   made_stats m = make_points(2, 2, halves);
   const size_t bins = (size_t)m.stats.bins;
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F16, false), 0);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F16, false), 0);
   m.stats.histogram[3 * bins + 149]++; /* point 2, replica 2: one more that is lost */
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F16, false), 2);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F16, false), 2);
   memset(m.stats.histogram, 0, 4 * bins * sizeof *m.stats.histogram);
-  assert_int_equal(gs_first_lost(&m.stats, &m.config, GS_FORMAT_F16, false), 0);
+  assert_int_equal(first_lost(&m, GS_FORMAT_F16, false), 0);
   gs_quantity_stats_clear(&m.stats);
 }
 

@@ -138,7 +138,10 @@ static cJSON *layers_of(const gs_quantity_stats *stats, const gs_config *config,
                         gs_quantity quantity, int64_t max_points) {
   cJSON *json = NULL;
   gs_error error = {0};
-  gs_support_ok(gs_layers_json(stats, config, quantity, max_points, &json, &error), &error);
+  gs_kept_axis kept;
+  gs_support_ok(gs_kept_axis_of(stats, config, &kept, &error), &error);
+  gs_support_ok(gs_layers_json(stats, &kept, config, quantity, max_points, &json, &error), &error);
+  gs_kept_axis_clear(&kept);
   return json;
 }
 
@@ -264,8 +267,13 @@ static cJSON *summary_of(int64_t points, int64_t replicas, const double *norms, 
   gs_quantity_stats stats[GS_QUANTITY_COUNT] = {0};
   cJSON *json = NULL;
   gs_error error = {0};
-  for (int q = 0; q <= GS_GRAD_WEIGHT; q++) stats[q] = make_stats(points, replicas, norms, full);
-  gs_support_ok(gs_summary_json(stats, &config, 1, &json, &error), &error);
+  gs_kept_axis kept[GS_QUANTITY_COUNT] = {0};
+  for (int q = 0; q <= GS_GRAD_WEIGHT; q++) {
+    stats[q] = make_stats(points, replicas, norms, full);
+    gs_support_ok(gs_kept_axis_of(&stats[q], &config, &kept[q], &error), &error);
+  }
+  gs_support_ok(gs_summary_json(stats, kept, &config, 1, &json, &error), &error);
+  gs_kept_axes_clear(kept);
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) gs_quantity_stats_clear(&stats[q]);
   gs_config_clear(&config);
   return json;

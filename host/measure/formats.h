@@ -26,7 +26,7 @@ typedef enum gs_format {
 
 const char *gs_format_name(gs_format format);
 
-/* Counts of finite non-zero elements by what the format would store. */
+/* Counts of elements by what the format would store. */
 typedef struct gs_kept {
   int64_t zero, subnormal, normal, inf;
 } gs_kept;

@@ -47,25 +47,6 @@ static int64_t first_exponent_of(const point *p, int64_t replica) {
   return p->stats[replica].exponent + gs_dtype_min_exponent(p->dtype);
 }
 
-static gs_kept kept_of(const point *p, gs_format format) {
-  gs_kept kept = {0};
-  for (int64_t r = 0; r < p->replicas; r++) {
-    gs_kept_add(&kept, format, counts_of(p, r), p->bins, first_exponent_of(p, r));
-  }
-  return kept;
-}
-
-int64_t gs_first_lost(const gs_quantity_stats *stats, const gs_config *config, gs_format format,
-                      bool backward) {
-  for (int64_t i = 0; i < stats->points; i++) {
-    const int64_t index = backward ? stats->points - 1 - i : i;
-    const point p = point_of(stats, config, index);
-    const gs_kept kept = kept_of(&p, format);
-    if (2 * gs_kept_lost(&kept) > gs_kept_total(&kept)) return index + 1;
-  }
-  return 0;
-}
-
 /* ---- columns of the table ---- */
 
 /* Sums of one count over replicas, as a share of all elements or as such. */
@@ -176,14 +157,13 @@ static bool add_counts(table *t, const point *p, int64_t columns) {
          (!t->dead || gs_json_append(t->dead, gs_json_number((double)sum.dead / units)));
 }
 
-static bool add_kept(table *t, const point *p) {
+static bool add_kept(table *t, const gs_kept kept[GS_FORMAT_COUNT]) {
   for (int f = 0; f < GS_FORMAT_COUNT; f++) {
-    const gs_kept kept = kept_of(p, (gs_format)f);
-    const int64_t total = gs_kept_total(&kept);
+    const int64_t total = gs_kept_total(&kept[f]);
     const double all = total > 0 ? (double)total : 1;
-    if (!gs_json_append(t->kept[f][0], gs_json_number((double)kept.zero / all)) ||
-        !gs_json_append(t->kept[f][1], gs_json_number((double)kept.subnormal / all)) ||
-        !gs_json_append(t->kept[f][2], gs_json_number((double)kept.inf / all))) {
+    if (!gs_json_append(t->kept[f][0], gs_json_number((double)kept[f].zero / all)) ||
+        !gs_json_append(t->kept[f][1], gs_json_number((double)kept[f].subnormal / all)) ||
+        !gs_json_append(t->kept[f][2], gs_json_number((double)kept[f].inf / all))) {
       return false;
     }
   }
@@ -237,24 +217,25 @@ static int64_t units_at(const gs_config *config, int64_t index) {
   return config->model == GS_MLP ? config->widths[index + 1] : config->hidden;
 }
 
-static bool add_point(table *t, const gs_quantity_stats *stats, const gs_config *config,
-                      int64_t index, double *norms, gs_error *error) {
+static bool add_point(table *t, const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                      const gs_config *config, int64_t index, double *norms, gs_error *error) {
   const point p = point_of(stats, config, index);
   return gs_json_append(t->index, gs_json_number((double)(index + 1))) &&
          add_norms(t, &p, norms, error) && add_counts(t, &p, units_at(config, index)) &&
-         (!p.histogram || (add_kept(t, &p) && add_histogram(t, &p)));
+         (!p.histogram || (add_kept(t, kept->at[index]) && add_histogram(t, &p)));
 }
 
-gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_config *config,
-                         gs_quantity quantity, int64_t max_points, cJSON **json, gs_error *error) {
-  const int64_t kept = gs_thin_count(stats->points, max_points);
+gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                         const gs_config *config, gs_quantity quantity, int64_t max_points,
+                         cJSON **json, gs_error *error) {
+  const int64_t points = gs_thin_count(stats->points, max_points);
   double *norms = malloc((size_t)config->replicas * sizeof *norms);
   *json = cJSON_CreateObject();
   table t = open_table(*json, config, quantity, stats->histogram != NULL);
   bool added = norms && *json && t.complete;
-  for (int64_t i = 0; added && i < kept; i++) {
-    const int64_t index = gs_thin_at(i, kept, stats->points);
-    added = add_point(&t, stats, config, index, norms, error);
+  for (int64_t i = 0; added && i < points; i++) {
+    const int64_t index = gs_thin_at(i, points, stats->points);
+    added = add_point(&t, stats, kept, config, index, norms, error);
   }
   free(norms);
   if (added) return GS_OK;

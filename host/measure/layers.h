@@ -4,8 +4,7 @@
 #define GS_MEASURE_LAYERS_H
 
 #include "base/json.h"
-#include "measure/formats.h"
-#include "net/network.h"
+#include "measure/lost.h"
 
 /* log10 of the norm whose square is given: -inf for zero. */
 double gs_log10_norm(gs_scaled sum_sq);
@@ -13,14 +12,10 @@ double gs_log10_norm(gs_scaled sum_sq);
 double gs_stats_log10_norm(const gs_stats *stats);
 
 /* The object of one quantity; longest axis max_points, thinned evenly with both
- * ends kept. Errors: GS_ERR_MEMORY. */
-gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_config *config,
-                         gs_quantity quantity, int64_t max_points, cJSON **json, gs_error *error);
-
-/* The first point, walking forward or backward, where more than half of the
- * finite non-zero elements of all replicas would be stored as zero or infinity;
- * 0 if there is none. Needs histograms. */
-int64_t gs_first_lost(const gs_quantity_stats *stats, const gs_config *config, gs_format format,
-                      bool backward);
+ * ends kept. kept: of the same quantity, where there are histograms. Errors:
+ * GS_ERR_MEMORY. */
+gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                         const gs_config *config, gs_quantity quantity, int64_t max_points,
+                         cJSON **json, gs_error *error);
 
 #endif

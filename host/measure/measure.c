@@ -90,13 +90,13 @@ static gs_status add_loss(cJSON *summary, gs_network *network, gs_error *error) 
   return status;
 }
 
-static gs_status add_layers(cJSON *record, const gs_quantity_stats *stats, const gs_config *config,
-                            int64_t max_points, gs_error *error) {
+static gs_status add_layers(cJSON *record, const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                            const gs_config *config, int64_t max_points, gs_error *error) {
   cJSON *layers = cJSON_AddObjectToObject(record, "layers");
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     cJSON *json;
     if (stats[q].points == 0) continue;
-    GS_TRY(gs_layers_json(&stats[q], config, (gs_quantity)q, max_points, &json, error));
+    GS_TRY(gs_layers_json(&stats[q], &kept[q], config, (gs_quantity)q, max_points, &json, error));
     if (!gs_json_add(layers, gs_quantity_name((gs_quantity)q), json)) return out_of_memory(error);
   }
   return layers ? GS_OK : out_of_memory(error);
@@ -104,18 +104,25 @@ static gs_status add_layers(cJSON *record, const gs_quantity_stats *stats, const
 
 /* ---- the measurement ---- */
 
+/* kept: filled here but in native range. */
 static gs_status add_statistics(cJSON *record, gs_network *network,
-                                const gs_measure_options *options, gs_error *error) {
+                                const gs_measure_options *options,
+                                gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
   const gs_config *config = gs_network_config(network);
   gs_quantity_stats stats[GS_QUANTITY_COUNT] = {0};
   cJSON *summary = NULL;
   gs_status status = GS_OK;
   for (int q = 0; status == GS_OK && q < GS_QUANTITY_COUNT; q++) {
     status = gs_network_view_stats(network, (gs_quantity)q, &stats[q], error);
+    if (status == GS_OK && config->range == GS_RANGE_EXTENDED) {
+      status = gs_kept_axis_of(&stats[q], config, &kept[q], error);
+    }
   }
-  if (status == GS_OK) status = add_layers(record, stats, config, options->max_points, error);
   if (status == GS_OK) {
-    status = gs_summary_json(stats, config, options->threshold_decades, &summary, error);
+    status = add_layers(record, stats, kept, config, options->max_points, error);
+  }
+  if (status == GS_OK) {
+    status = gs_summary_json(stats, kept, config, options->threshold_decades, &summary, error);
   }
   if (status == GS_OK && !gs_json_add(record, "summary", summary)) status = out_of_memory(error);
   if (status == GS_OK) status = add_loss(summary, network, error);
@@ -154,11 +161,11 @@ static gs_status add_timing(cJSON *record, gs_network *network, const gs_measure
 
 static gs_status measure_network(cJSON *record, gs_network *network,
                                  const gs_measure_options *options, const gs_floor *floor,
-                                 gs_error *error) {
+                                 gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
   GS_TRY(add_hash(record, network, error));
   GS_TRY(gs_network_step(network, true, error));
   if (gs_network_config(network)->stats != GS_STATS_OFF) {
-    GS_TRY(add_statistics(record, network, options, error));
+    GS_TRY(add_statistics(record, network, options, kept, error));
   }
   if (gs_network_config(network)->jacobian) {
     GS_TRY(add_jacobian(record, network, options, error));
@@ -186,14 +193,20 @@ static gs_status measure_into(cJSON *record, gs_device *device, const gs_config 
                               const gs_measure_options *options, const gs_floor *floor,
                               gs_error *error) {
   gs_network_memory memory;
-  gs_network *network;
+  gs_network *network = NULL;
+  gs_kept_axis kept[GS_QUANTITY_COUNT] = {0};
+  gs_status status = GS_OK;
   GS_TRY(gs_network_predict(device, config, NULL, &memory, error));
   GS_TRY(add_memory(record, &memory, error));
   GS_TRY(add_cost(record, config, error));
   GS_TRY(check_memory(device, &memory, error));
-  GS_TRY(gs_network_create(device, config, NULL, &network, error));
-  const gs_status status = measure_network(record, network, options, floor, error);
+  if (config->range == GS_RANGE_NATIVE && config->stats == GS_STATS_FULL) {
+    status = gs_kept_axes_measure(device, config, kept, error);
+  }
+  if (status == GS_OK) status = gs_network_create(device, config, NULL, &network, error);
+  if (status == GS_OK) status = measure_network(record, network, options, floor, kept, error);
   gs_network_destroy(network);
+  gs_kept_axes_clear(kept);
   return status;
 }
 

@@ -77,18 +77,18 @@ static bool add_decades(cJSON *json, const double *decades, const gs_config *con
          add_sample(per_layer, sample, points > 1 ? 1 / (double)(points - 1) : 0);
 }
 
-static bool add_first_lost(cJSON *json, const gs_quantity_stats *stats, const gs_config *config) {
+static bool add_first_lost(cJSON *json, const gs_kept_axis *kept) {
   static const struct {
     gs_quantity quantity;
     bool backward; /* the direction in which it is computed */
   } walks[] = {{GS_ACTIVATION_H, false}, {GS_DELTA, true}, {GS_GRAD_WEIGHT, true}};
   cJSON *all = cJSON_AddObjectToObject(json, "first_layer_lost");
   for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
-    const gs_quantity_stats *own = &stats[walks[i].quantity];
-    if (!own->histogram) continue;
+    const gs_kept_axis *own = &kept[walks[i].quantity];
+    if (own->points == 0) continue;
     cJSON *formats = cJSON_AddObjectToObject(all, gs_quantity_name(walks[i].quantity));
     for (int f = 0; f < GS_FORMAT_COUNT; f++) {
-      const int64_t lost = gs_first_lost(own, config, (gs_format)f, walks[i].backward);
+      const int64_t lost = gs_first_lost(own, (gs_format)f, walks[i].backward);
       const double value = lost ? (double)lost : NAN;
       if (!gs_json_add_number(formats, gs_format_name((gs_format)f), value)) return false;
     }
@@ -96,8 +96,9 @@ static bool add_first_lost(cJSON *json, const gs_quantity_stats *stats, const gs
   return all != NULL;
 }
 
-static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const gs_config *config,
-                              double threshold, double *decades, gs_error *error) {
+static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                              const gs_config *config, double threshold, double *decades,
+                              gs_error *error) {
   const gs_quantity_stats *delta = &stats[GS_DELTA];
   gs_sample sample;
   gs_verdict verdict;
@@ -107,19 +108,20 @@ static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const
   if (!add_decades(json, decades, config, delta->points, &sample) ||
       !gs_json_add_string(json, "verdict", gs_verdict_name(verdict)) ||
       !gs_json_add_number(json, "threshold_decades", threshold) ||
-      !add_first_lost(json, stats, config)) {
+      !add_first_lost(json, kept)) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
   }
   return GS_OK;
 }
 
-gs_status gs_summary_json(const gs_quantity_stats stats[GS_QUANTITY_COUNT], const gs_config *config,
+gs_status gs_summary_json(const gs_quantity_stats stats[GS_QUANTITY_COUNT],
+                          const gs_kept_axis kept[GS_QUANTITY_COUNT], const gs_config *config,
                           double threshold, cJSON **json, gs_error *error) {
   double *decades = calloc((size_t)config->replicas, sizeof *decades);
   *json = cJSON_CreateObject();
   gs_status status = GS_OK;
   if (!decades || !*json) status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
-  if (status == GS_OK) status = fill_summary(*json, stats, config, threshold, decades, error);
+  if (status == GS_OK) status = fill_summary(*json, stats, kept, config, threshold, decades, error);
   free(decades);
   if (status != GS_OK) {
     cJSON_Delete(*json);

@@ -18,8 +18,10 @@ void gs_decades_of(const gs_quantity_stats *delta, int64_t replicas, double *dec
 gs_status gs_verdict_of(const double *decades, int64_t replicas, double threshold,
                         gs_verdict *verdict, gs_error *error);
 
-/* stats: every quantity's, points 0 where absent. Errors: GS_ERR_MEMORY. */
-gs_status gs_summary_json(const gs_quantity_stats stats[GS_QUANTITY_COUNT], const gs_config *config,
+/* stats: every quantity's, points 0 where absent; kept: beside them. Errors:
+ * GS_ERR_MEMORY. */
+gs_status gs_summary_json(const gs_quantity_stats stats[GS_QUANTITY_COUNT],
+                          const gs_kept_axis kept[GS_QUANTITY_COUNT], const gs_config *config,
                           double threshold, cJSON **json, gs_error *error);
 
 #endif
