@@ -98,7 +98,21 @@ class Pictures(PlotTest):
         self.assertNotIn("here", " ".join(h.get_label() for p in whole.values() for h in p.keys))
         path = self.changed(lambda d: d["cells"][0]["summary"]["decades"].update(dead=1))
         texts = [t.get_text() for _, p in self.drawn(heatmap, path) for axes in p.flat for t in axes.texts]
-        self.assertIn("of 4: 1 zero", texts)
+        self.assertIn("of 4: 1 dead", texts)
+
+    def test_dead_median(self):
+        def kill(d):
+            summary = d["cells"][0]["summary"]
+            summary["decades"].update(p05=None, p50=None, dead=3, finite=1)
+            summary["decades"]["class"].update(p05="dead", p50="dead")
+            summary["verdict"] = "vanishing"
+        path = self.changed(kill)
+        (cell, *_) = document.read(path).cells
+        self.assertEqual(cell.decades().p50, -math.inf)
+        texts = [t.get_text() for _, p in self.drawn(heatmap, path) for axes in p.flat for t in axes.texts]
+        self.assertIn("▼ dead", texts)
+        self.assertIn("of 4: 3 dead", texts)
+        self.assertTrue(self.drawn(width, path))
 
     def test_width(self):
         (_, picture) = next((n, s) for n, s in self.drawn(width) if "L40" in n or "40" in n)
@@ -117,7 +131,7 @@ class Pictures(PlotTest):
         for cell in self.results["cells"]:
             if "/n24/" in cell["name"]:
                 p50, verdict = cell["summary"]["decades"]["p50"], cell["summary"]["verdict"]
-                self.assertIn(f"{heatmap.SIGNS[verdict]} {heatmap._decimal(p50)}", texts)
+                self.assertIn(f"{heatmap.SIGNS[verdict]} {heatmap._decimal(p50)}".strip(), texts)
         self.assertEqual(heatmap._decimal(-0.001), "0.00")
         self.assertEqual(heatmap._decimal(-12.34), "\N{MINUS SIGN}12.3")
         skipped = [t.get_text() for _, p in self.drawn(heatmap, self.changed(

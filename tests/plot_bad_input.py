@@ -88,6 +88,8 @@ BAD_FIELDS = (
     ((*NORM, "finite", 0), 5, "$.cells[0].layers.delta.log10_norm.finite[0]"),
     ((*NORM, "finite", 0), -1, "$.cells[0].layers.delta.log10_norm.finite[0]"),
     ((*NORM, "finite", 0), None, "$.cells[0].layers.delta.log10_norm.finite[0]"),
+    ((*NORM, "zero", 0), 5, "$.cells[0].layers.delta.log10_norm.zero[0]"),
+    ((*NORM, "not_finite"), ..., "$.cells[0].layers.delta.log10_norm"),
     ((*DELTA, "nan", 0), 10**30, "$.cells[0].layers.delta.nan[0]"),
     ((*DELTA, "zero_share", 0), 1.5, "$.cells[0].layers.delta.zero_share[0]"),
     ((*DELTA, "histogram"), ..., "$.cells[0].layers.delta"),
@@ -99,6 +101,9 @@ BAD_FIELDS = (
     ((*CELL, "summary", "decades", "p50"), None, "$.cells[0].summary.decades.p50"),
     ((*CELL, "summary", "decades", "p50"), "NaN", "$.cells[0].summary.decades.p50"),
     ((*CELL, "summary", "decades", "dead"), 99, "$.cells[0].summary.decades.dead"),
+    ((*CELL, "summary", "decades", "class"), ..., "$.cells[0].summary.decades"),
+    ((*CELL, "summary", "decades", "class", "p50"), "gone", "$.cells[0].summary.decades.class.p50"),
+    ((*CELL, "summary", "decades", "class", "p50"), "dead", "$.cells[0].summary.decades.p50"),
     ((*CELL, "summary", "verdict"), "fine", "$.cells[0].summary.verdict"),
     ((*CELL, "summary", "first_layer_lost", "delta", "f16"), 99, "$.cells[0].summary.first_layer_lost.delta.f16"),
     ((*CELL, "theory", "decades", "rms"), "x", "$.cells[0].theory.decades.rms"),
@@ -201,7 +206,8 @@ class BadInput(PlotTest):
         cell["summary"]["first_layer_lost"] = {}
         cell["layers"] = {"delta": {
             "index": list(range(1, million + 1)), "nan": flat, "inf": flat, "zero_share": flat,
-            "log10_norm": {"p05": layer, "p50": layer, "p95": layer, "finite": [4] * million}}}
+            "log10_norm": {"p05": layer, "p50": layer, "p95": layer, "finite": [4] * million,
+                           "zero": flat, "not_finite": flat}}}
         file = self.scratch / "million.json"
         file.write_text(json.dumps(dict(self.results, cells=[cell])))
         def limited():

@@ -63,6 +63,35 @@ static void test_sample_of_few(void **state) {
   assert_close(finite.p50, 4);
 }
 
+/* Infinities have their places; there is nothing between one and its neighbour. */
+static void test_sample_of_all(void **state) {
+  (void)state;
+  gs_sample s;
+  gs_error error = {0};
+  const double mixed[] = {NAN, 5, INFINITY, 3, -INFINITY, 4};
+  gs_support_ok(gs_sample_of_all(mixed, 6, &s, &error), &error);
+  assert_int_equal(s.count, 3);
+  assert_int_equal(s.low, 1);
+  assert_int_equal(s.high, 2);
+  assert_close(s.mean, 4);
+  assert_close(s.sd, 1);
+  assert_true(s.p05 == -INFINITY); /* place 0.25 */
+  assert_close(s.p25, 3.25);
+  assert_close(s.p50, 4.5);
+  assert_true(s.p75 == INFINITY && s.p95 == INFINITY); /* 3.75 and 4.75 */
+  double dead[101];
+  for (int i = 0; i <= 100; i++) dead[i] = i < 90 ? -(double)INFINITY : (double)i;
+  gs_support_ok(gs_sample_of_all(dead, 101, &s, &error), &error);
+  assert_true(s.p50 == -INFINITY && s.p75 == -INFINITY);
+  assert_close(s.p95, 95);
+  const double half[] = {2, -INFINITY}; /* as far from either: the lower */
+  gs_support_ok(gs_sample_of_all(half, 2, &s, &error), &error);
+  assert_true(s.p50 == -INFINITY);
+  assert_close(s.p75, 2);
+  gs_support_ok(gs_sample_of_all(half, 0, &s, &error), &error);
+  assert_true(isnan(s.p50) && isnan(s.mean) && s.count == 0);
+}
+
 /* A large offset must not eat the deviation. */
 static void test_sample_is_stable(void **state) {
   (void)state;
@@ -215,7 +244,14 @@ static void test_first_lost_needs_majority(void **state) {
   m.stats.histogram[3 * bins + 149]++; /* point 2, replica 2: one more that is lost */
   assert_int_equal(first_lost(&m, GS_FORMAT_F16, false), 2);
   memset(m.stats.histogram, 0, 4 * bins * sizeof *m.stats.histogram);
+  m.stats.stats[1].zero = 10; /* of the activation */
   assert_int_equal(first_lost(&m, GS_FORMAT_F16, false), 0);
+  m.stats.stats[1].nan = 1; /* what is not finite is lost in every format */
+  assert_int_equal(first_lost(&m, GS_FORMAT_BF16, false), 1);
+  m.stats.histogram[149] = 2;
+  assert_int_equal(first_lost(&m, GS_FORMAT_BF16, false), 0);
+  m.stats.stats[0].inf = 2;
+  assert_int_equal(first_lost(&m, GS_FORMAT_BF16, false), 1);
   gs_quantity_stats_clear(&m.stats);
 }
 
@@ -235,13 +271,10 @@ static void test_log10_norm(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sample),
-      cmocka_unit_test(test_sample_of_few),
-      cmocka_unit_test(test_sample_is_stable),
-      cmocka_unit_test(test_format_limits),
-      cmocka_unit_test(test_format_sums),
-      cmocka_unit_test(test_first_lost),
-      cmocka_unit_test(test_first_lost_needs_majority),
+      cmocka_unit_test(test_sample),        cmocka_unit_test(test_sample_of_few),
+      cmocka_unit_test(test_sample_of_all), cmocka_unit_test(test_sample_is_stable),
+      cmocka_unit_test(test_format_limits), cmocka_unit_test(test_format_sums),
+      cmocka_unit_test(test_first_lost),    cmocka_unit_test(test_first_lost_needs_majority),
       cmocka_unit_test(test_log10_norm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,18 +65,16 @@ static void test_decades(void **state) {
   assert_true(decades[2] == INFINITY);
   assert_true(fabs(decades[3] - 2) < 1e-12);
   assert_true(decades[4] == INFINITY); /* lost on the way or before: overflowed */
-  assert_true(isnan(decades[5]));      /* nothing to compare with */
+  assert_true(decades[5] == INFINITY); /* nothing to compare with */
   stats.stats[3].inf = 1;
   gs_decades_of(&stats, 6, decades);
   assert_true(decades[3] == INFINITY);
   gs_quantity_stats_clear(&stats);
-}
-
-static gs_verdict verdict_of(const double *decades, int64_t count, double threshold) {
-  gs_verdict verdict;
-  gs_error error = {0};
-  gs_support_ok(gs_verdict_of(decades, count, threshold, &verdict, &error), &error);
-  return verdict;
+  const double last_zero[] = {0, -INFINITY, -INFINITY, -INFINITY}; /* 2 points, 2 replicas */
+  stats = make_stats(2, 2, last_zero, false);
+  gs_decades_of(&stats, 2, decades);
+  assert_true(decades[0] == INFINITY && decades[1] == -INFINITY);
+  gs_quantity_stats_clear(&stats);
 }
 
 static void test_verdicts(void **state) {
@@ -104,14 +102,13 @@ static void test_verdicts(void **state) {
       {{-inf, -inf, -3}, 3, 1, "vanishing"},
       {{inf, inf, 3}, 3, 1, "exploding"},
       {{inf, -inf}, 2, 1, "mixed"},
-      {{NAN, -5, NAN}, 3, 1, "vanishing"},
-      {{NAN, 0.1, 0.2}, 3, 1, "stable"},
-      {{NAN, NAN}, 2, 1, "exploding"}, /* nothing finite ever came */
+      {{NAN, NAN}, 2, 1, "exploding"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    const gs_verdict got = verdict_of(cases[i].decades, cases[i].count, cases[i].threshold);
-    if (strcmp(gs_verdict_name(got), cases[i].want) != 0)
-      fail_msg("case %d: %s, not %s", (int)i, gs_verdict_name(got), cases[i].want);
+    const gs_law law = gs_law_of(cases[i].decades, cases[i].count, cases[i].threshold);
+    if (strcmp(gs_verdict_name(law.verdict), cases[i].want) != 0)
+      fail_msg("case %d: %s, not %s", (int)i, gs_verdict_name(law.verdict), cases[i].want);
+    assert_true(law.open[law.verdict]);
   }
 }
 
@@ -208,10 +205,16 @@ static void test_layers(void **state) {
   assert_true(fabs(number_at(item(norm, "mean"), 0) + 4) < 1e-9);
   assert_true(fabs(number_at(item(norm, "sd"), 0) - sqrt(2)) < 1e-9);
   assert_true(number_at(item(norm, "finite"), 0) == 2);
-  assert_true(fabs(number_at(item(norm, "p50"), 1) - 2) < 1e-9); /* the other is zero */
+  /* one of two is zero: half of the networks is the lower of them, 95 % the other */
+  assert_true(null_at(item(norm, "p05"), 1) && null_at(item(norm, "p50"), 1));
+  assert_true(fabs(number_at(item(norm, "p95"), 1) - 2) < 1e-9);
+  assert_true(fabs(number_at(item(norm, "mean"), 1) - 2) < 1e-9);
+  assert_true(number_at(item(norm, "zero"), 1) == 1);
+  assert_true(number_at(item(norm, "not_finite"), 1) == 0);
   assert_true(number_at(item(norm, "finite"), 1) == 1);
   assert_true(null_at(item(norm, "mean"), 2) && null_at(item(norm, "p95"), 2));
   assert_true(number_at(item(norm, "finite"), 2) == 0);
+  assert_true(number_at(item(norm, "not_finite"), 2) == 2);
   assert_true(number_at(item(json, "zero_share"), 1) == 0.5);
   assert_true(fabs(number_at(item(json, "subnormal_share"), 0) - 0.035) < 1e-12);
   assert_true(number_at(item(json, "nan"), 2) == 2 && number_at(item(json, "inf"), 2) == 3);
@@ -294,7 +297,25 @@ static void test_summary(void **state) {
   assert_true(fabs(number_at(values, 1) + 8) < 1e-9);
   assert_true(null_at(values, 2) && null_at(values, 3));
   assert_true(fabs(item(item(json, "decades_per_layer"), "p50")->valuedouble + 3.5) < 1e-9);
+  /* the quantiles have all four: dead, -8, -6, not finite */
+  assert_true(item(decades, "finite")->valuedouble == 2);
+  assert_true(cJSON_IsNull(item(decades, "p05")) && cJSON_IsNull(item(decades, "p95")));
+  assert_true(fabs(item(decades, "p50")->valuedouble + 7) < 1e-9);
+  const cJSON *classes = item(decades, "class");
+  assert_string_equal(item(classes, "p05")->valuestring, "dead");
+  assert_string_equal(item(classes, "p50")->valuestring, "finite");
+  assert_string_equal(item(classes, "p95")->valuestring, "not_finite");
+  const cJSON *each = item(classes, "values");
+  assert_int_equal(cJSON_GetArraySize(each), 4);
+  assert_string_equal(cJSON_GetArrayItem(each, 1)->valuestring, "finite");
+  assert_string_equal(cJSON_GetArrayItem(each, 2)->valuestring, "dead");
+  assert_string_equal(cJSON_GetArrayItem(each, 3)->valuestring, "not_finite");
   assert_string_equal(item(json, "verdict")->valuestring, "mixed");
+  const cJSON *law = item(json, "law");
+  assert_true(item(item(law, "below"), "count")->valuedouble == 3);
+  assert_true(item(item(law, "above"), "share")->valuedouble == 0.25);
+  assert_true(item(item(law, "dead"), "count")->valuedouble == 1);
+  assert_true(item(item(law, "not_finite"), "count")->valuedouble == 1);
   assert_true(item(json, "threshold_decades")->valuedouble == 1);
   const cJSON *lost = item(json, "first_layer_lost");
   /* backward from point 3: point 2 holds exponents -12, -14, -67, 3 */
@@ -314,13 +335,18 @@ static void test_summary_of_one_layer(void **state) {
   cJSON *json = summary_of(1, 2, norms, true);
   assert_true(item(item(json, "decades"), "mean")->valuedouble == 0);
   assert_true(item(item(json, "decades_per_layer"), "mean")->valuedouble == 0);
-  assert_string_equal(item(json, "verdict")->valuestring, "stable");
+  assert_false(cJSON_HasObjectItem(item(item(json, "decades"), "class"), "values"));
+  assert_true(cJSON_IsNull(item(json, "verdict"))); /* there is no way to vanish on */
   cJSON_Delete(json);
-  const double nothing[] = {NAN, NAN};
-  json = summary_of(1, 2, nothing, true);
+  const double lost[] = {NAN, -INFINITY};
+  json = summary_of(1, 2, lost, true);
+  assert_true(cJSON_IsNull(item(json, "verdict")));
   assert_true(cJSON_IsNull(item(item(json, "decades"), "mean")));
   assert_true(cJSON_IsNull(item(item(json, "decades_per_layer"), "p95")));
-  assert_true(item(item(json, "decades"), "not_finite")->valuedouble == 2);
+  assert_true(item(item(json, "decades"), "not_finite")->valuedouble == 1);
+  const cJSON *law = item(json, "law");
+  assert_true(item(item(law, "dead"), "share")->valuedouble == 0.5);
+  assert_false(cJSON_HasObjectItem(law, "below") || cJSON_HasObjectItem(law, "verdicts"));
   cJSON_Delete(json);
 }
 

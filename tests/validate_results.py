@@ -62,8 +62,12 @@ def jacobian_problems(jacobian, params, path, max_points):
             if len(array) != len(index):
                 yield f"{where}: {len(array)} entries, not {len(index)}"
     for key, sample in (*jacobian["layers"].items(), *jacobian["lyapunov"].items()):
-        if key != "index" and any(n > params["replicas"] for n in sample["finite"]):
-            yield f"{path}: {key}.finite is more than {params['replicas']} replicas"
+        if key != "index" and any(sum(n) != params["replicas"] for n in zip(
+                sample["finite"], sample["not_finite"], sample.get("zero", [0] * len(sample["finite"])))):
+            yield f"{path}.{key}: counts are not {params['replicas']} replicas"
+    for key, sample in jacobian["end_to_end"].items():
+        if sample["finite"] + sample["zero"] + sample["not_finite"] != params["replicas"]:
+            yield f"{path}.end_to_end.{key}: counts are not {params['replicas']} replicas"
     for small, large in (("smallest", "mean"), ("mean", "rms"), ("rms", "largest")):
         pairs = zip(jacobian["layers"][small]["p50"], jacobian["layers"][large]["p50"])
         if any(a > b * (1 + 1e-9) for a, b in pairs):
@@ -72,6 +76,37 @@ def jacobian_problems(jacobian, params, path, max_points):
     exponents = [x for x, n in zip(whole["p50"], whole["finite"]) if n == params["replicas"]]
     if exponents != sorted(exponents, reverse=True):
         yield f"{path}.lyapunov: exponents rise"
+
+
+def decades_problems(summary, params, path):
+    """Every null has its class, and shares are those of the networks listed."""
+    decades, law, replicas = summary["decades"], summary["law"], params["replicas"]
+    values, classes = decades["values"], decades["class"].get("values", ["finite"] * replicas)
+    counts = {key: classes.count(key) for key in ("finite", "dead", "not_finite")}
+    if len(classes) != replicas or any(decades[key] != n for key, n in counts.items()):
+        yield f"{path}.decades: classes and counts disagree"
+    if any((x is None) != (c != "finite") for x, c in zip(values, classes)):
+        yield f"{path}.decades: null values and classes disagree"
+    if ("values" in decades["class"]) != (counts["finite"] < replicas):
+        yield f"{path}.decades.class.values: there although all are finite, or missing"
+    if any((decades[key] is None) != (decades["class"][key] != "finite") for key in ("p05", "p50", "p95")):
+        yield f"{path}.decades: null quantiles and classes disagree"
+    if (summary["verdict"] is None) != (axis_of(params, "delta") == 1):
+        yield f"{path}.verdict: null, or not, with {axis_of(params, 'delta')} layers or steps"
+    threshold = summary["threshold_decades"]
+    order = {"dead": -math.inf, "not_finite": math.inf}
+    x = [order.get(c, math.nan if v is None else v) for v, c in zip(values, classes)]
+    wanted = {"dead": counts["dead"], "not_finite": counts["not_finite"]}
+    if summary["verdict"] is not None:
+        wanted |= {"below": sum(v < -threshold for v in x), "above": sum(v > threshold for v in x)}
+        if summary["verdict"] not in law["verdicts"]:
+            yield f"{path}.law.verdicts: the verdict is not among them"
+    for key, count in wanted.items():
+        share = law[key]
+        if share["count"] != count or abs(share["share"] - count / replicas) > 1e-12:
+            yield f"{path}.law.{key}: not {count} of {replicas}"
+        if not share["low"] <= share["share"] <= share["high"]:
+            yield f"{path}.law.{key}: outside its interval"
 
 
 def cell_problems(cell, path, max_points):
@@ -88,8 +123,9 @@ def cell_problems(cell, path, max_points):
         for where, array in arrays_in(layers, at):
             if len(array) != len(index):
                 yield f"{where}: {len(array)} entries for {len(index)} layers or steps"
-        if any(n > replicas for n in layers["log10_norm"]["finite"]):
-            yield f"{at}.log10_norm.finite: more than {replicas} replicas"
+        norm = layers["log10_norm"]
+        if any(sum(n) != replicas for n in zip(norm["finite"], norm["zero"], norm["not_finite"])):
+            yield f"{at}.log10_norm: finite, zero and not finite are not {replicas} replicas"
     if "jacobian" in cell:
         yield from jacobian_problems(cell["jacobian"], params, f"{path}.jacobian", max_points)
     summary = cell.get("summary")
@@ -98,9 +134,7 @@ def cell_problems(cell, path, max_points):
         for what in (decades["values"], summary["loss"]["sign"], summary["loss"]["log10_abs"]):
             if len(what) != replicas:
                 yield f"{path}.summary: {len(what)} values for {replicas} replicas"
-        lost = decades["dead"] + decades["not_finite"]
-        if decades["values"].count(None) != lost:
-            yield f"{path}.summary.decades: null values and counts disagree"
+        yield from decades_problems(summary, params, f"{path}.summary")
     timing = cell.get("timing")
     if timing and not (min(timing["samples_ns"]) <= timing["median_ns"] <= max(timing["samples_ns"])):
         yield f"{path}.timing: the median is outside the samples"
@@ -195,6 +229,18 @@ def damaged_copies(document):
     yield copy_with("a replica too few",
                     lambda d: d["cells"][ok]["summary"]["decades"]["values"].pop())
     yield copy_with("an unknown verdict", lambda d: d["cells"][ok]["summary"].update(verdict="fine"))
+    yield copy_with("a verdict that is not open", lambda d: d["cells"][ok]["summary"].update(
+        verdict=next(v for v in ("mixed", "stable", "exploding", "vanishing")
+                     if v not in d["cells"][ok]["summary"]["law"]["verdicts"])))
+    yield copy_with("no verdict", lambda d: d["cells"][ok]["summary"].update(verdict=None))
+    yield copy_with("a dead network that nobody counted",
+                    lambda d: d["cells"][ok]["summary"]["decades"].update(dead=1))
+    yield copy_with("a null without its class",
+                    lambda d: d["cells"][ok]["summary"]["decades"].update(p50=None))
+    yield copy_with("a share of other networks",
+                    lambda d: d["cells"][ok]["summary"]["law"]["below"].update(count=99))
+    yield copy_with("a zero norm too many",
+                    lambda d: d["cells"][ok]["layers"]["delta"]["log10_norm"]["zero"].__setitem__(0, 1))
     yield copy_with("no Jacobians", lambda d: d["cells"][ok].pop("jacobian"))
     yield copy_with("Jacobians nobody asked for",
                     lambda d: d["cells"][ok]["params"].update(jacobian=False))

@@ -13,24 +13,27 @@ static bool add_field(cJSON *object, const char *key, bool axis, double value) {
   return gs_json_append(array, number);
 }
 
-static bool add_sample(cJSON *object, bool axis, const double *values, int64_t replicas,
-                       gs_error *error) {
+/* A logarithm may be that of a zero, -infinity. */
+static bool add_sample(cJSON *object, bool axis, bool logarithms, const double *values,
+                       int64_t replicas, gs_error *error) {
   gs_sample sample;
-  return object && gs_sample_of(values, (size_t)replicas, &sample, error) == GS_OK &&
+  return object && gs_sample_of_all(values, (size_t)replicas, &sample, error) == GS_OK &&
          add_field(object, "mean", axis, sample.mean) && add_field(object, "sd", axis, sample.sd) &&
          add_field(object, "p05", axis, sample.p05) && add_field(object, "p50", axis, sample.p50) &&
          add_field(object, "p95", axis, sample.p95) &&
-         add_field(object, "finite", axis, (double)sample.count);
+         add_field(object, "finite", axis, (double)sample.count) &&
+         (!logarithms || add_field(object, "zero", axis, (double)sample.low)) &&
+         add_field(object, "not_finite", axis, (double)sample.high);
 }
 
 /* One quantity along the kept points of its axis. */
-static bool add_axis(cJSON *parent, const char *key, const double *values, int64_t count,
-                     int64_t kept, int64_t replicas, gs_error *error) {
+static bool add_axis(cJSON *parent, const char *key, bool logarithms, const double *values,
+                     int64_t count, int64_t kept, int64_t replicas, gs_error *error) {
   cJSON *object = cJSON_AddObjectToObject(parent, key);
   bool added = object != NULL;
   for (int64_t i = 0; added && i < kept; i++) {
     const int64_t at = gs_thin_at(i, kept, count);
-    added = add_sample(object, true, values + at * replicas, replicas, error);
+    added = add_sample(object, true, logarithms, values + at * replicas, replicas, error);
   }
   return added;
 }
@@ -51,8 +54,8 @@ static bool add_layers(cJSON *json, const gs_jacobian *jacobian, gs_error *error
     added = gs_json_append(index, gs_json_number((double)jacobian->index[i]));
   }
   for (size_t i = 0; added && i < sizeof parts / sizeof *parts; i++) {
-    added =
-        add_axis(layers, parts[i].key, parts[i].values, points, points, jacobian->replicas, error);
+    added = add_axis(layers, parts[i].key, false, parts[i].values, points, points,
+                     jacobian->replicas, error);
   }
   return added;
 }
@@ -68,7 +71,7 @@ static bool add_end_to_end(cJSON *json, const gs_jacobian *jacobian, gs_error *e
   cJSON *object = cJSON_AddObjectToObject(json, "end_to_end");
   bool added = object != NULL;
   for (size_t i = 0; added && i < sizeof parts / sizeof *parts; i++) {
-    added = add_sample(cJSON_AddObjectToObject(object, parts[i].key), false, parts[i].values,
+    added = add_sample(cJSON_AddObjectToObject(object, parts[i].key), false, true, parts[i].values,
                        jacobian->replicas, error);
   }
   return added;
@@ -84,8 +87,8 @@ static bool add_lyapunov(cJSON *json, const gs_jacobian *jacobian, int64_t max_p
   for (int64_t i = 0; added && i < kept; i++) {
     added = gs_json_append(index, gs_json_number((double)(gs_thin_at(i, kept, count) + 1)));
   }
-  return added &&
-         add_axis(object, "exponent", jacobian->lyapunov, count, kept, jacobian->replicas, error);
+  return added && add_axis(object, "exponent", true, jacobian->lyapunov, count, kept,
+                           jacobian->replicas, error);
 }
 
 gs_status gs_jacobian_json(const gs_jacobian *jacobian, int64_t max_points, cJSON **json,

@@ -75,7 +75,7 @@ static totals totals_of(const point *p) {
 }
 
 typedef struct table {
-  cJSON *index, *mean, *sd, *p05, *p50, *p95, *finite;
+  cJSON *index, *mean, *sd, *p05, *p50, *p95, *finite, *norm_zero, *not_finite;
   cJSON *log10_max, *log10_min, *zero, *subnormal, *nan, *inf, *saturated, *dead;
   cJSON *kept[GS_FORMAT_COUNT][3];
   cJSON *first_exponent, *counts;
@@ -102,6 +102,8 @@ static table open_table(cJSON *json, const gs_config *config, gs_quantity quanti
   t.p50 = add_array(norm, "p50");
   t.p95 = add_array(norm, "p95");
   t.finite = add_array(norm, "finite");
+  t.norm_zero = add_array(norm, "zero");
+  t.not_finite = add_array(norm, "not_finite");
   t.log10_max = add_array(json, "log10_max");
   t.log10_min = add_array(json, "log10_min");
   t.zero = add_array(json, "zero_share");
@@ -133,13 +135,15 @@ static table open_table(cJSON *json, const gs_config *config, gs_quantity quanti
 static bool add_norms(table *t, const point *p, double *norms, gs_error *error) {
   gs_sample sample;
   for (int64_t r = 0; r < p->replicas; r++) norms[r] = gs_stats_log10_norm(&p->stats[r]);
-  return gs_sample_of(norms, (size_t)p->replicas, &sample, error) == GS_OK &&
+  return gs_sample_of_all(norms, (size_t)p->replicas, &sample, error) == GS_OK &&
          gs_json_append(t->mean, gs_json_number(sample.mean)) &&
          gs_json_append(t->sd, gs_json_number(sample.sd)) &&
          gs_json_append(t->p05, gs_json_number(sample.p05)) &&
          gs_json_append(t->p50, gs_json_number(sample.p50)) &&
          gs_json_append(t->p95, gs_json_number(sample.p95)) &&
-         gs_json_append(t->finite, gs_json_number((double)sample.count));
+         gs_json_append(t->finite, gs_json_number((double)sample.count)) &&
+         gs_json_append(t->norm_zero, gs_json_number((double)sample.low)) &&
+         gs_json_append(t->not_finite, gs_json_number((double)sample.high));
 }
 
 static bool add_counts(table *t, const point *p, int64_t columns) {

@@ -81,7 +81,8 @@ static gs_status add_loss(cJSON *summary, gs_network *network, gs_error *error) 
   for (size_t r = 0; status == GS_OK && r < replicas; r++) {
     const double value = loss[r].value;
     const double magnitude = log10(fabs(value)) + (double)loss[r].exponent * log10(2);
-    if (!gs_json_append(sign, gs_json_number((value > 0) - (value < 0))) ||
+    const double signum = isnan(value) ? (double)NAN : (double)((value > 0) - (value < 0));
+    if (!gs_json_append(sign, gs_json_number(signum)) ||
         !gs_json_append(log10_abs, gs_json_number(magnitude))) {
       status = out_of_memory(error);
     }

@@ -1,4 +1,4 @@
-/* Decades, verdict, first layer lost. */
+/* Decades, the verdict and what it stands on, first layer lost. */
 #include "measure/summary.h"
 
 #include <math.h>
@@ -6,50 +6,20 @@
 
 #include "measure/sample.h"
 
-const char *gs_verdict_name(gs_verdict verdict) {
-  static const char *const names[] = {"vanishing", "stable", "exploding", "mixed"};
-  return names[verdict];
-}
-
 void gs_decades_of(const gs_quantity_stats *delta, int64_t replicas, double *decades) {
   const gs_stats *first = delta->stats;
   const gs_stats *last = delta->stats + (delta->points - 1) * replicas;
   for (int64_t r = 0; r < replicas; r++) {
     const double from = gs_stats_log10_norm(&last[r]);
     const double to = gs_stats_log10_norm(&first[r]);
-    decades[r] = isnan(to) ? INFINITY : to == -INFINITY ? -INFINITY : to - from;
-    if (isnan(from) && !isnan(to)) decades[r] = NAN; /* nothing to compare with */
+    decades[r] = to == -INFINITY ? -INFINITY : isnan(to) || isnan(from) ? INFINITY : to - from;
   }
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
+/* ---- decades ---- */
 
-gs_status gs_verdict_of(const double *decades, int64_t replicas, double threshold,
-                        gs_verdict *verdict, gs_error *error) {
-  double *sorted = malloc((size_t)replicas * sizeof *sorted);
-  if (!sorted) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the verdict");
-  size_t count = 0;
-  bool grown = false;
-  bool shrunk = false;
-  for (int64_t r = 0; r < replicas; r++) {
-    if (isnan(decades[r])) continue;
-    sorted[count++] = decades[r];
-    grown = grown || decades[r] > threshold;
-    shrunk = shrunk || decades[r] < -threshold;
-  }
-  qsort(sorted, count, sizeof *sorted, ascending);
-  /* infinities have a place in the order but no midpoint: take the lower middle */
-  const double median = count ? sorted[(count - 1) / 2] : INFINITY;
-  *verdict = grown && shrunk       ? GS_MIXED
-             : median > threshold  ? GS_EXPLODING
-             : median < -threshold ? GS_VANISHING
-                                   : GS_STABLE;
-  free(sorted);
-  return GS_OK;
+static const char *class_of(double decades) {
+  return decades == -INFINITY ? "dead" : isfinite(decades) ? "finite" : "not_finite";
 }
 
 static bool add_sample(cJSON *object, const gs_sample *sample, double scale) {
@@ -60,22 +30,68 @@ static bool add_sample(cJSON *object, const gs_sample *sample, double scale) {
          gs_json_add_number(object, "p95", sample->p95 * scale);
 }
 
-static bool add_decades(cJSON *json, const double *decades, const gs_config *config, int64_t points,
+/* What stands behind each null; the list of all networks only where some has one. */
+static bool add_classes(cJSON *json, const double *decades, int64_t replicas,
                         const gs_sample *sample) {
-  const size_t replicas = (size_t)config->replicas;
-  int64_t dead = 0;
-  int64_t not_finite = 0;
+  cJSON *classes = cJSON_AddObjectToObject(json, "class");
+  bool added = gs_json_add_string(classes, "p05", class_of(sample->p05)) &&
+               gs_json_add_string(classes, "p50", class_of(sample->p50)) &&
+               gs_json_add_string(classes, "p95", class_of(sample->p95));
+  if (!added || sample->count == replicas) return added;
+  cJSON *values = cJSON_AddArrayToObject(classes, "values");
+  for (int64_t r = 0; added && r < replicas; r++) {
+    added = gs_json_append(values, cJSON_CreateString(class_of(decades[r])));
+  }
+  return added;
+}
+
+static bool add_decades(cJSON *json, const double *decades, int64_t replicas, int64_t points,
+                        const gs_sample *sample) {
   cJSON *whole = cJSON_AddObjectToObject(json, "decades");
   cJSON *per_layer = cJSON_AddObjectToObject(json, "decades_per_layer");
-  for (size_t r = 0; r < replicas; r++) {
-    if (decades[r] == -INFINITY) dead++;
-    if (isnan(decades[r]) || decades[r] == INFINITY) not_finite++;
-  }
-  return add_sample(whole, sample, 1) && gs_json_add_int(whole, "dead", dead) &&
-         gs_json_add_int(whole, "not_finite", not_finite) &&
-         gs_json_add(whole, "values", gs_json_numbers(decades, replicas)) &&
+  return add_sample(whole, sample, 1) && gs_json_add_int(whole, "finite", sample->count) &&
+         gs_json_add_int(whole, "dead", sample->low) &&
+         gs_json_add_int(whole, "not_finite", sample->high) &&
+         add_classes(whole, decades, replicas, sample) &&
+         gs_json_add(whole, "values", gs_json_numbers(decades, (size_t)replicas)) &&
          add_sample(per_layer, sample, points > 1 ? 1 / (double)(points - 1) : 0);
 }
+
+/* ---- the verdict ---- */
+
+static bool add_share(cJSON *json, const char *key, const gs_share *share) {
+  cJSON *object = cJSON_AddObjectToObject(json, key);
+  return gs_json_add_int(object, "count", share->count) &&
+         gs_json_add_number(object, "share", share->share) &&
+         gs_json_add_number(object, "low", share->low) &&
+         gs_json_add_number(object, "high", share->high);
+}
+
+/* From one point to itself there is no way to vanish: no verdict, no sides. */
+static bool add_verdict(cJSON *json, const gs_law *law, bool asked, double threshold) {
+  cJSON *verdict = asked ? cJSON_CreateString(gs_verdict_name(law->verdict)) : cJSON_CreateNull();
+  if (!gs_json_add(json, "verdict", verdict)) return false;
+  cJSON *object = cJSON_AddObjectToObject(json, "law");
+  if (!gs_json_add_number(json, "threshold_decades", threshold) ||
+      !gs_json_add_number(object, "confidence", GS_LAW_CONFIDENCE) ||
+      !add_share(object, "dead", &law->dead) ||
+      !add_share(object, "not_finite", &law->not_finite)) {
+    return false;
+  }
+  if (!asked) return true;
+  if (!add_share(object, "below", &law->below) || !add_share(object, "above", &law->above)) {
+    return false;
+  }
+  cJSON *open = cJSON_AddArrayToObject(object, "verdicts");
+  for (int v = 0; v < GS_VERDICT_COUNT; v++) {
+    if (law->open[v] && !gs_json_append(open, cJSON_CreateString(gs_verdict_name((gs_verdict)v)))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* ---- the summary ---- */
 
 static bool add_first_lost(cJSON *json, const gs_kept_axis *kept) {
   static const struct {
@@ -100,15 +116,13 @@ static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const
                               const gs_config *config, double threshold, double *decades,
                               gs_error *error) {
   const gs_quantity_stats *delta = &stats[GS_DELTA];
+  const int64_t replicas = config->replicas;
   gs_sample sample;
-  gs_verdict verdict;
-  gs_decades_of(delta, config->replicas, decades);
-  GS_TRY(gs_sample_of(decades, (size_t)config->replicas, &sample, error));
-  GS_TRY(gs_verdict_of(decades, config->replicas, threshold, &verdict, error));
-  if (!add_decades(json, decades, config, delta->points, &sample) ||
-      !gs_json_add_string(json, "verdict", gs_verdict_name(verdict)) ||
-      !gs_json_add_number(json, "threshold_decades", threshold) ||
-      !add_first_lost(json, kept)) {
+  gs_decades_of(delta, replicas, decades);
+  GS_TRY(gs_sample_of_all(decades, (size_t)replicas, &sample, error));
+  const gs_law law = gs_law_of(decades, replicas, threshold);
+  if (!add_decades(json, decades, replicas, delta->points, &sample) ||
+      !add_verdict(json, &law, delta->points > 1, threshold) || !add_first_lost(json, kept)) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
   }
   return GS_OK;

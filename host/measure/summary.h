@@ -5,18 +5,13 @@
 
 #include "base/json.h"
 #include "measure/layers.h"
+#include "measure/verdict.h"
 
-typedef enum gs_verdict { GS_VANISHING, GS_STABLE, GS_EXPLODING, GS_MIXED } gs_verdict;
-const char *gs_verdict_name(gs_verdict verdict);
-
-/* decades[r] = log10(||delta at the first point|| / ||delta at the last||); -inf
- * when the first is zero, +inf when it is not finite. */
+/* decades[r] = log10(||delta at the first point|| / ||delta at the last||). A dead
+ * network's, whose first delta is zero, are -INFINITY; +INFINITY where they are not
+ * finite otherwise (a norm on either end is infinite or NaN: it overflowed on the
+ * way there; or only the last delta is zero). Never NaN. */
 void gs_decades_of(const gs_quantity_stats *delta, int64_t replicas, double *decades);
-
-/* By the median over replicas against the threshold; mixed when replicas pass it
- * with both signs. Errors: GS_ERR_MEMORY. */
-gs_status gs_verdict_of(const double *decades, int64_t replicas, double threshold,
-                        gs_verdict *verdict, gs_error *error);
 
 /* stats: every quantity's, points 0 where absent; kept: beside them. Errors:
  * GS_ERR_MEMORY. */

@@ -22,6 +22,8 @@ gs_outcome gs_outcome_pending(void) {
                               .decades_p50 = NAN,
                               .decades_p95 = NAN,
                               .decades_per_layer = NAN,
+                              .dead = NAN,
+                              .not_finite = NAN,
                               .theory_z = NAN,
                               .lost_f16 = NAN,
                               .lost_f32 = NAN,
@@ -40,6 +42,14 @@ static const cJSON *get(const cJSON *object, const char *key) {
 static double number(const cJSON *object, const char *key) {
   const cJSON *item = get(object, key);
   return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+}
+
+/* A quantile of decades; what is null has its class beside it. */
+static double quantile(const cJSON *decades, const char *key) {
+  const char *class = cJSON_GetStringValue(get(get(decades, "class"), key));
+  if (class && strcmp(class, "dead") == 0) return -INFINITY;
+  if (class && strcmp(class, "not_finite") == 0) return INFINITY;
+  return number(decades, key);
 }
 
 static void copy_text(char *into, size_t capacity, const cJSON *item) {
@@ -71,10 +81,12 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   copy_text(outcome->reason, sizeof outcome->reason, get(record, "error"));
   const cJSON *summary = get(record, "summary");
   const cJSON *decades = get(summary, "decades");
-  outcome->decades_p05 = number(decades, "p05");
-  outcome->decades_p50 = number(decades, "p50");
-  outcome->decades_p95 = number(decades, "p95");
+  outcome->decades_p05 = quantile(decades, "p05");
+  outcome->decades_p50 = quantile(decades, "p50");
+  outcome->decades_p95 = quantile(decades, "p95");
   outcome->decades_per_layer = number(get(summary, "decades_per_layer"), "p50");
+  outcome->dead = number(get(get(summary, "law"), "dead"), "share");
+  outcome->not_finite = number(get(get(summary, "law"), "not_finite"), "share");
   copy_text(outcome->verdict, sizeof outcome->verdict, get(summary, "verdict"));
   const cJSON *agreement = get(record, "agreement");
   outcome->agreement = find_agreement(cJSON_GetStringValue(get(agreement, "verdict")));

@@ -32,11 +32,13 @@ enum { GS_REASON_BYTES = 160 };
 typedef struct gs_outcome {
   gs_cell_status status;
   char reason[GS_REASON_BYTES]; /* the error, cut; when ok, what is not as predicted */
-  double decades_p05;
+  double decades_p05; /* -INFINITY: a dead network's, INFINITY: one's that is not finite */
   double decades_p50;
   double decades_p95;
-  double decades_per_layer;       /* median */
-  char verdict[12];               /* empty without statistics */
+  double decades_per_layer; /* median */
+  double dead;              /* share of the networks */
+  double not_finite;
+  char verdict[12];               /* empty where there is none */
   gs_agreement_verdict agreement; /* with the theory; GS_AGREEMENT_VERDICT_COUNT: none */
   double theory_z;                /* standard errors between decades and the prediction */
   bool has_jacobian;              /* of the whole network, means over replicas: */

@@ -14,6 +14,7 @@ typedef struct table_page {
   FILE *stream;
   bool colour;
   const gs_table_params *params;
+  bool dead, not_finite; /* some cell has such networks: a column for their share */
 } table_page;
 
 /* ---- headings ---- */
@@ -51,15 +52,16 @@ static int params_width(const table_page *page) {
 static void print_headings(const table_page *page) {
   const int width = params_width(page);
   const bool mlp = page->params->model == GS_MLP;
-  (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s  %5s  %12s  %7s  %5s\n", width, "",
-                "decades", "decades", "decades", "", "theory", mlp ? "layer lost" : "step lost",
+  (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s%s%s  %5s  %12s  %7s  %5s\n", width, "",
+                "decades", "decades", "decades", "", page->dead ? "       " : "",
+                page->not_finite ? "  inf or" : "", "theory", mlp ? "layer lost" : "step lost",
                 "samples", "% of");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
   }
-  (void)fprintf(page->stream, "  %7s  %16s  %8s  %-9s  %5s  %5s  %5s  %7s  %5s\n", "median",
-                "p05..p95", mlp ? "a layer" : "a step", "verdict", "z", "f16", "f32", "per s",
-                "floor");
+  (void)fprintf(page->stream, "  %7s  %16s  %8s  %-9s%s%s  %5s  %5s  %5s  %7s  %5s\n", "median",
+                "p05..p95", mlp ? "a layer" : "a step", "verdict", page->dead ? "   dead" : "",
+                page->not_finite ? "     NaN" : "", "z", "f16", "f32", "per s", "floor");
 }
 
 /* ---- rows ---- */
@@ -76,12 +78,19 @@ static const char *verdict_colour(const table_page *page, const char *verdict) {
   return "\033[33m";
 }
 
+/* decades, or what has taken their place. */
+static const char *decades_text(double decades, char text[GS_NUMBER_BYTES]) {
+  if (decades == -INFINITY) return strcpy(text, "dead");
+  if (decades == INFINITY) return strcpy(text, "inf");
+  return gs_text_fixed(decades, 2, text);
+}
+
 static const char *range_text(const gs_outcome *outcome, char text[2 * GS_NUMBER_BYTES + 4]) {
   char low[GS_NUMBER_BYTES];
   char high[GS_NUMBER_BYTES];
-  if (!isfinite(outcome->decades_p05) || !isfinite(outcome->decades_p95)) return strcpy(text, "-");
-  snprintf(text, 2 * GS_NUMBER_BYTES + 4, "%s..%s", gs_text_fixed(outcome->decades_p05, 2, low),
-           gs_text_fixed(outcome->decades_p95, 2, high));
+  if (isnan(outcome->decades_p05) || isnan(outcome->decades_p95)) return strcpy(text, "-");
+  snprintf(text, 2 * GS_NUMBER_BYTES + 4, "%s..%s", decades_text(outcome->decades_p05, low),
+           decades_text(outcome->decades_p95, high));
   return text;
 }
 
@@ -89,6 +98,16 @@ static const char *share_text(double share, char text[GS_NUMBER_BYTES]) {
   if (!isfinite(share)) return strcpy(text, "-");
   snprintf(text, GS_NUMBER_BYTES, share < 0.0995 ? "%.1f%%" : "%.0f%%", share * 100);
   return text;
+}
+
+/* The share of a cell's networks in its column, never rounded to none or all. */
+static void print_networks(const table_page *page, bool column, double share, int width) {
+  char text[GS_NUMBER_BYTES];
+  if (!column) return;
+  share_text(share > 0 ? share : NAN, text);
+  if (share > 0 && share < 0.0005) strcpy(text, "<0.1%");
+  if (share < 1 && share >= 0.995) strcpy(text, ">99%");
+  (void)fprintf(page->stream, "  %*s", width, text);
 }
 
 /* The z of a cell that is as predicted; outside the theory's reach there is none. */
@@ -106,11 +125,14 @@ static void print_measured(const table_page *page, const gs_outcome *outcome) {
   char texts[7][GS_NUMBER_BYTES];
   char range[2 * GS_NUMBER_BYTES + 4];
   const char *verdict = outcome->verdict[0] ? outcome->verdict : "-";
-  (void)fprintf(page->stream, "  %7s  %16s  %8s  %s%-9s%s  %5s  %5s  %5s  %7s  %5s\n",
-                gs_text_fixed(outcome->decades_p50, 2, texts[0]), range_text(outcome, range),
+  (void)fprintf(page->stream, "  %7s  %16s  %8s  %s%-9s%s",
+                decades_text(outcome->decades_p50, texts[0]), range_text(outcome, range),
                 gs_text_fixed(outcome->decades_per_layer, 4, texts[1]),
-                verdict_colour(page, verdict), verdict, page->colour ? "\033[0m" : "",
-                theory_text(outcome, texts[6]), gs_text_fixed(outcome->lost_f16, 0, texts[2]),
+                verdict_colour(page, verdict), verdict, page->colour ? "\033[0m" : "");
+  print_networks(page, page->dead, outcome->dead, 5);
+  print_networks(page, page->not_finite, outcome->not_finite, 6);
+  (void)fprintf(page->stream, "  %5s  %5s  %5s  %7s  %5s\n", theory_text(outcome, texts[6]),
+                gs_text_fixed(outcome->lost_f16, 0, texts[2]),
                 gs_text_fixed(outcome->lost_f32, 0, texts[3]),
                 gs_text_short(outcome->samples_per_s, texts[4]),
                 share_text(outcome->fraction_of_floor, texts[5]));
@@ -193,23 +215,41 @@ static void print_agreement(FILE *stream, const gs_sweep *sweep, const gs_outcom
   }
 }
 
-static void print_legend(FILE *stream) {
+static void print_legend(FILE *stream, bool networks) {
   (void)fputs("\ndecades: log10 of the norm of delta, first layer or step over last, over replicas;"
               " z: standard errors\nfrom the predicted mean; lost: where, going back, over half of"
               " delta would be zero or infinite in f16, f32;\nfloor: the least time a step can"
               " take here\n",
               stream);
+  if (networks) {
+    (void)fputs(
+        "dead: networks whose first delta is zero; inf or NaN: whose delta is not finite; both"
+        " have their place\nat the ends of median and p05..p95\n",
+        stream);
+  }
+}
+
+/* Which shares a model's cells have. */
+static void find_networks(table_page *page, const gs_sweep *sweep, const gs_outcome *outcomes) {
+  for (int64_t i = 0; i < sweep->count; i++) {
+    if (sweep->cells[i].config.model != page->params->model) continue;
+    page->dead = page->dead || outcomes[i].dead > 0;
+    page->not_finite = page->not_finite || outcomes[i].not_finite > 0;
+  }
 }
 
 gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
                          bool colour, gs_error *error) {
   static const gs_model models[] = {GS_MLP, GS_RNN};
   bool printed = false;
+  bool networks = false;
   for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
     gs_table_params params;
-    const table_page page = {stream, colour, &params};
+    table_page page = {.stream = stream, .colour = colour, .params = &params};
     GS_TRY(gs_table_params_find(sweep, outcomes, models[m], &params, error));
     if (params.rows == 0) continue;
+    find_networks(&page, sweep, outcomes);
+    networks = networks || page.dead || page.not_finite;
     print_shared(&page);
     print_headings(&page);
     printed = true;
@@ -221,7 +261,7 @@ gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *
     GS_TRY(print_jacobians(&page, sweep, outcomes, error));
   }
   if (printed) {
-    print_legend(stream);
+    print_legend(stream, networks);
     print_agreement(stream, sweep, outcomes);
   }
   return GS_OK;

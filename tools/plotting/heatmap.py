@@ -17,7 +17,7 @@ ABOUT = "decades by depth and initialisation"
 
 BOX = (1.02, 0.46)  # inches
 MOST_ROWS, MOST_COLUMNS = 14, 9
-SIGNS = {"vanishing": "▼", "stable": "●", "exploding": "▲", "mixed": "◆"}
+SIGNS = {"vanishing": "▼", "stable": "●", "exploding": "▲", "mixed": "◆", None: ""}
 MARKERS = {"vanishing": "v", "stable": "o", "exploding": "^", "mixed": "D"}
 COLOURS = colormaps["PuOr_r"]  # light in the middle; safe for the colour-blind
 
@@ -89,7 +89,7 @@ def _draw(document, group, decades):
     sheet.flat[0].set_ylabel("time steps T" if steps else "depth L  [layers]")
     used = {d.verdict for d in decades.values()}
     sheet.keys = [Line2D([], [], linestyle="none", marker=MARKERS[v], color="black", markersize=6, label=v)
-                  for v in SIGNS if v in used]
+                  for v in MARKERS if v in used]
     what = "step 1 over step T" if steps else "layer 1 over layer L"
     sheet.notes.append(f"Numbers and colours: decades, log10 of ‖delta‖, {what}; median of the replicas. Negative "
                        f"(violet): vanished; positive (orange): exploded. Verdict: beyond ± {threshold:g}.")
@@ -104,14 +104,15 @@ def _box(axes, place, cell, decades, scale):
         face = COLOURS(scale(decades.p50))
         text = f"{SIGNS[decades.verdict]} {_decimal(decades.p50)}"
     else:
-        face, text = "#E4E4E4", f"{SIGNS[decades.verdict]} no norm"
+        face, text = "#E4E4E4", f"{SIGNS[decades.verdict]} {'dead' if decades.p50 < 0 else 'not finite'}"
+    text = text.strip()  # without a verdict there is no sign
     lost = decades.dead + decades.not_finite if decades else 0
     axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=face, edgecolor="none"))
     light = numpy.dot(colors.to_rgb(face), (0.299, 0.587, 0.114)) < 0.5
     ink = "white" if light else "black"
     axes.text(x, y - (0.14 if lost else 0), text, ha="center", va="center", fontsize=8.5, color=ink)
     if lost:
-        words = [f"{n} {what}" for n, what in ((decades.dead, "zero"), (decades.not_finite, "∞ or NaN")) if n]
+        words = [f"{n} {what}" for n, what in ((decades.dead, "dead"), (decades.not_finite, "∞ or NaN")) if n]
         axes.text(x, y + 0.24, f"of {cell.params['replicas']}: {', '.join(words)}", ha="center", va="center",
                   fontsize=6, color=ink)
 

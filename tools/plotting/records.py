@@ -13,6 +13,7 @@ from .params import checked_params
 
 STATUSES = ("ok", "skipped", "failed", "timeout", "crashed")
 VERDICTS = ("vanishing", "stable", "exploding", "mixed")
+LOST = {"dead": -math.inf, "not_finite": math.inf}  # what quantiles of decades may be besides numbers
 QUANTITIES = ("delta", "activation", "grad_weight", "grad_bias", "grad_input_weight")
 REACHES = ("exact", "wide limit", "outside reach")
 MOST_POINTS = 2000  # of a line; more than a picture is wide
@@ -44,12 +45,14 @@ class Prediction:
 
 @dataclasses.dataclass
 class Decades:
+    """Quantiles over all networks: -inf is a dead one's, inf one's that is not finite.
+    verdict: None where nothing can vanish (one layer or step)."""
     p05: float
     p50: float
     p95: float
     dead: int
     not_finite: int
-    verdict: str
+    verdict: str | None
     threshold: float
 
 
@@ -147,12 +150,12 @@ class Cell:
         norm, at = checks.table(record, "log10_norm", path), f"{path}.log10_norm"
         p05, p50, p95 = (checks.numbers(norm, key, at, len(index)) for key in ("p05", "p50", "p95"))
         finite = checks.integers(norm, "finite", at, len(index), 0, self.params["replicas"])
-        for i in numpy.flatnonzero(numpy.isnan(p50) & (finite > 0))[:1]:
+        zero, not_finite = (checks.integers(norm, key, at, len(index), 0, self.params["replicas"])
+                            for key in ("zero", "not_finite"))
+        for i in numpy.flatnonzero(numpy.isnan(p50) & (finite == self.params["replicas"]))[:1]:
             raise Refused(f"{at}.p50[{i}]", f"null for {finite[i]} finite replicas")
-        bad = sum(checks.integers(record, key, path, len(index)) for key in ("nan", "inf"))
-        lost = finite < self.params["replicas"]
         keep = thinned(len(index), MOST_POINTS)
-        low, high = (numpy.logical_or.reduceat(x, keep) for x in (lost & (bad == 0), lost & (bad > 0)))
+        low, high = (numpy.logical_or.reduceat(x > 0, keep) for x in (zero, not_finite))
         return Series(index[keep], p05[keep], p50[keep], p95[keep], low, high)
 
     def elements(self, quantity, index):
@@ -178,19 +181,28 @@ class Cell:
         return {checks.name(key, path): checks.integer(value, f"{path}.{checks.shown(key, 40)}", 1, self.length)
                 for key, value in formats.items() if value is not None}
 
+    @staticmethod
+    def _quantile(decades, key, path):
+        """A number, or what its class says in its place."""
+        value = checks.number_or_null(checks.member(decades, key, path), f"{path}.{key}")
+        found = checks.member(checks.table(decades, "class", path), key, f"{path}.class")
+        checks.one_of(found, ("finite", *LOST), f"{path}.class.{key}")
+        if math.isnan(value) != (found in LOST):
+            raise Refused(f"{path}.{key}", f"{'null' if math.isnan(value) else 'a number'} of class {found}")
+        return LOST.get(found, value)
+
     def decades(self):
         path = f"{self.path}.summary"
         summary = checks.table(self.record, "summary", self.path)
         decades = checks.table(summary, "decades", path)
-        p05, p50, p95 = (checks.number_or_null(checks.member(decades, key, f"{path}.decades"),
-                                               f"{path}.decades.{key}") for key in ("p05", "p50", "p95"))
+        p05, p50, p95 = (self._quantile(decades, key, f"{path}.decades") for key in ("p05", "p50", "p95"))
         dead, not_finite = (checks.integer(checks.member(decades, key, f"{path}.decades"),
                                            f"{path}.decades.{key}", 0, self.params["replicas"])
                             for key in ("dead", "not_finite"))
-        if math.isnan(p50) and dead + not_finite < self.params["replicas"]:
-            raise Refused(f"{path}.decades.p50", "null although replicas are finite")
-        return Decades(p05, p50, p95, dead, not_finite,
-                       checks.one_of(checks.member(summary, "verdict", path), VERDICTS, f"{path}.verdict"),
+        verdict = checks.member(summary, "verdict", path)
+        if verdict is not None:
+            checks.one_of(verdict, VERDICTS, f"{path}.verdict")
+        return Decades(p05, p50, p95, dead, not_finite, verdict,
                        checks.number(checks.member(summary, "threshold_decades", path),
                                      f"{path}.threshold_decades", 0))
 

@@ -32,13 +32,19 @@ class Curve:
         self.widths = numpy.array(sorted(by_width))
         self.cells = [by_width[w] for w in self.widths]
         decades = [cell.decades() for cell in self.cells]
-        self.p05, self.p50, self.p95 = (numpy.array([getattr(d, key) for d in decades])
+        self.p05, self.p50, self.p95 = (_finite([getattr(d, key) for d in decades])
                                         for key in ("p05", "p50", "p95"))
         self.dead = numpy.array([d.dead for d in decades])
         self.not_finite = numpy.array([d.not_finite for d in decades])
         predicted = [cell.predicted_decades() or (numpy.nan,) * 3 for cell in self.cells]
         self.rms, self.typical, self.sd = numpy.array(predicted, dtype=float).T
         self.outside = numpy.array([cell.reach() == "outside reach" for cell in self.cells])
+
+
+def _finite(values):
+    """The values as an array, with gaps where they are infinite."""
+    values = numpy.array(values)
+    return numpy.where(numpy.isfinite(values), values, numpy.nan)
 
 
 def crossing(widths, values):

@@ -1,0 +1,58 @@
+/* The verdict on a cell: a statement about the law that its networks are drawn
+ * from, not about the networks drawn. Decades beyond the threshold on one side are
+ * a share of the law, known from R networks up to Wilson's interval.
+ *
+ *   vanishing  more than half of the law lies below -threshold
+ *   exploding  more than half lies above +threshold
+ *   stable     neither
+ *   mixed      either side holds at least GS_SIDE_SHARE of the networks, and by its
+ *              interval at least GS_SIDE_LEAST of the law: one network of sixteen
+ *              says nothing about one in twenty
+ *
+ * A dead network lies below every threshold, one that is not finite above. */
+#ifndef GS_MEASURE_VERDICT_H
+#define GS_MEASURE_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GS_VERDICT_LIST(X)                                                                         \
+  X(GS_VANISHING, "vanishing")                                                                     \
+  X(GS_STABLE, "stable")                                                                           \
+  X(GS_EXPLODING, "exploding")                                                                     \
+  X(GS_MIXED, "mixed")
+
+typedef enum gs_verdict {
+#define GS_VERDICT_ENUM(constant, name) constant,
+  GS_VERDICT_LIST(GS_VERDICT_ENUM)
+#undef GS_VERDICT_ENUM
+      GS_VERDICT_COUNT
+} gs_verdict;
+
+const char *gs_verdict_name(gs_verdict verdict);
+
+#define GS_SIDE_SHARE 0.05
+#define GS_SIDE_LEAST 0.02
+#define GS_LAW_CONFIDENCE 0.95
+
+/* A share of the law: count of `of` networks, and Wilson's score interval for it at
+ * GS_LAW_CONFIDENCE (E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209). of > 0. */
+typedef struct gs_share {
+  int64_t count;
+  double share;
+  double low, high;
+} gs_share;
+gs_share gs_share_of(int64_t count, int64_t of);
+
+typedef struct gs_law {
+  gs_share below, above;     /* beyond the threshold on either side */
+  gs_share dead, not_finite; /* parts of them */
+  gs_verdict verdict;
+  bool open[GS_VERDICT_COUNT]; /* verdicts that shares within the intervals would give */
+} gs_law;
+
+/* decades: -INFINITY of a dead network, +INFINITY (or NaN) of one that is not
+ * finite; replicas > 0. */
+gs_law gs_law_of(const double *decades, int64_t replicas, double threshold);
+
+#endif
