@@ -126,6 +126,23 @@ class Words(ProgramTest):
         self.assertAlmostEqual(float(number) * {"KiB": 1 << 10, "MiB": 1 << 20}[unit] / predicted,
                                1, delta=0.06)
 
+    def test_dry_run_says_how_many_replicas_fit(self):
+        """As many as a run with the same limit takes, and no more."""
+        for model in (["mlp", "--depth=7", "--width=30"], ["rnn", "--seq-len=7", "--hidden=30", "--tied=false"]):
+            cell = ["run", *model, "--batch=3", "--memory-limit=3M"]
+            done = self.program(*cell, "--replicas=1000", "--dry-run")
+            self.assert_code(done, 0)
+            (fitting,) = map(int, re.findall(r"(?m) skipped  .*: too large, (\d+) of 1000 replicas would fit$", done.stdout))
+            self.assertTrue(1 < fitting < 999)
+            self.assert_code(self.program(*cell, f"--replicas={fitting},{fitting + 1}",
+                                          "--time-limit=0", "--out", self.out, "--overwrite"), 0)
+            self.assertEqual(self.statuses(), ["ok", "skipped"])
+            done = self.program(*cell, f"--replicas={fitting},{fitting + 1}", "--dry-run")
+            self.assertIn(f"too large, {fitting} of {fitting + 1} replicas would fit", done.stdout)
+            self.assertEqual(done.stdout.count("would fit"), 1)
+        done = self.program("run", "mlp", "--replicas=1,9", "--memory-limit=10k", "--dry-run")
+        self.assertEqual(re.findall(r"too large, (\d+ of \d+) replicas", done.stdout), ["0 of 1", "0 of 9"])
+
     def test_shipped_sweeps_can_be_read(self):
         sweeps = sorted((SOURCE / "bench" / "sweeps").glob("*.json"))
         self.assertTrue(sweeps)
@@ -307,6 +324,26 @@ class Output(ProgramTest):
         self.assertNotIn("\x1b", done.stdout + done.stderr)
         self.assertEqual(self.run_small("--quiet", "--overwrite").stderr, "")
 
+    def test_a_reason_is_apart_from_the_name(self):
+        """Whatever the status: a name ends where a colon and a blank begin."""
+        done = self.run_small("--timeout=1", fault="crash:0,hang:1,garbage:2,lost:3")
+        self.assert_code(done, 2)
+        seen = {}
+        for arguments in (["--depth=2", "--width=4", "--stats=norms,off"], ["--width=64"], ["--dtype=bf16"]):
+            done.stderr += self.program("run", "mlp", "--time-limit=0", *arguments, "--out", self.out,
+                                        "--overwrite").stderr
+        for line in done.stderr.splitlines():
+            if not line.startswith("["):
+                continue
+            status, name, reason = re.fullmatch(r"\[\d+/\d+\] (\w+) +[0-9.]+ s  ([^: ]+)(?:: (.*\S))?", line).groups()
+            self.assertRegex(name, r"^mlp/\w+/xavier_normal/L\d+/n\d+/B\d+/R\d+(/\w+=\w+)*$")
+            seen.setdefault(status, set()).add(reason)
+        self.assertEqual(set(seen), {"ok", "crashed", "timeout", "failed", "skipped"})
+        self.assertIn(None, seen["ok"])
+        self.assertTrue(any((reason or "").startswith("outside reach: ") for reason in seen["ok"]))
+        for status in set(seen) - {"ok"}:
+            self.assertTrue(all(seen[status]), status)
+
     def on_terminal(self, **variables):
         """Everything a terminal gets, from both streams."""
         ours, theirs = pty.openpty()
@@ -358,6 +395,13 @@ class Output(ProgramTest):
         self.assert_one_line(done, 74, "standard output")
         self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
 
+    def test_nothing_but_skipped_cells(self):
+        done = self.run_small("--dtype=bf16")
+        self.assert_error_line(done, 2, "every cell was skipped")
+        self.assertIn(f"{SMALL_COUNT} skipped", done.stdout)
+        self.assert_error_line(self.run_small("--dtype=bf16", "--resume", "--quiet"), 2, "every cell was skipped")
+        self.assert_code(self.run_small("--dtype=bf16,f32", "--overwrite"), 0)
+
     def test_sweep_file_and_options_agree(self):
         sweep = {"name": "same", "blocks": [
             {"model": "mlp", "depth": [1, 2, 3], "width": 8, "batch": 4, "replicas": 2,
@@ -382,6 +426,87 @@ class Output(ProgramTest):
         for a, b, row in ((0, 1, r" +[+-]\d+\.\d{4} +[+-]\d+\.\d{4} "), (0, 0, r" +\+0\.0000 +\+0\.0000 ")):
             for cell in self.results(paths[a].parent)["cells"]:
                 self.assertRegex(compared(paths[a], paths[b]), re.escape(cell["name"]) + row)
+
+
+class Requirements(ProgramTest):
+    """--require: the exit code is 3, and a line says what is not met."""
+    WIDE = ["mlp", "--depth=2,3", "--width=64", "--batch=4", "--replicas=2"]
+
+    def unmet(self, done):
+        return [line.removeprefix("gradsweep: error: not met: --require ")
+                for line in done.stderr.splitlines() if "not met" in line]
+
+    def assert_unmet(self, done, *fragments):
+        self.assert_code(done, 3)
+        lines = self.unmet(done)
+        self.assertEqual(len(lines), len(fragments), done.stderr)
+        for line, fragment in zip(lines, fragments):
+            self.assertIn(fragment, line)
+
+    def test_met(self):
+        everything = ["--require", "backend=cpu,cells>=2", "--require", "predicted,timed", "--require=no-skips"]
+        for more in ([], ["--resume"], ["--resume", "--quiet"]):
+            done = self.program("run", *self.WIDE, "--time-limit=0.001", *everything, *more, "--out", self.out)
+            self.assert_code(done, 0)
+            self.assertEqual(self.unmet(done), [])
+        name = self.results()["context"]["device"]["name"]
+        done = self.program("run", *self.WIDE, "--time-limit=0", "--require", f"device={name[2:6].swapcase()}",
+                            "--out", self.out, "--overwrite")
+        self.assert_code(done, 0)
+
+    def test_known_beforehand(self):
+        """Nothing is measured, and nothing written; also in a dry run."""
+        for more in (["--out", self.out], ["--out", self.out, "--resume"], ["--dry-run"]):
+            done = self.program("run", *self.WIDE, "--time-limit=0", *more,
+                                "--require=backend=cuda,device=abacus,cells>=3,timed")
+            self.assert_unmet(done, "backend=cuda: the run's backend is cpu", "device=abacus: ",
+                              "cells>=3: the sweep has 2", "timed: ")
+            self.assertEqual(done.stdout, "")
+            self.assert_unmet(self.program("run", *self.WIDE, "--stats=off", *more, "--require=predicted"),
+                              "no cell has statistics")
+        self.assert_nothing_written()
+
+    def test_known_in_the_end(self):
+        """After everything has been measured and written."""
+        cells = ["mlp", "--depth=2,3", "--width=64", "--dtype=f32,bf16", "--time-limit=0", "--out", self.out]
+        for more in ([], ["--resume"]):
+            done = self.program("run", *cells, *more, "--require=cells>=3,no-skips,cells>=2,predicted")
+            self.assert_unmet(done, "cells>=3: 2 of 4 are ok", "no-skips: 2 of 4 cells are skipped, the first is mlp/")
+            self.assertIn("2 ok, 2 skipped", done.stdout)
+            self.assertEqual(self.statuses(), ["ok", "skipped"] * 2)
+        self.assert_code(self.program("run", *cells, "--resume"), 0)
+
+    def test_more_than_one_reason(self):
+        done = self.run_small("--require=cells>=6", fault="crash:2")
+        self.assert_unmet(done, "cells>=6: 5 of 6 are ok")
+        self.assert_code(self.run_small("--require=cells>=5", "--overwrite", fault="crash:2"), 2)
+        self.assert_unmet(self.run_small("--dtype=bf16", "--require=cells>=1", "--overwrite"), "0 of 6 are ok")
+
+    def test_predicted(self):
+        """Also what is off in an older run's record."""
+        run = ["run", *self.WIDE, "--time-limit=0", "--out", self.out]
+        self.assert_code(self.program(*run, "--require=predicted"), 0)
+        path = self.out / "journal.jsonl"
+        lines = path.read_text().splitlines()
+        record = json.loads(lines[2])
+        record["agreement"].update(verdict="off", words="planted")
+        path.write_text("\n".join([*lines[:2], json.dumps(record)]) + "\n")
+        done = self.program(*run, "--resume", "--require=predicted")
+        self.assert_unmet(done, f"predicted: 1 of 2 cells are off, the first is {record['name']}")
+        self.assert_code(self.program(*run, "--resume"), 0)
+        self.assert_unmet(self.program("run", "mlp", "--width=2", "--time-limit=0", "--out", self.scratch / "narrow",
+                                       "--require=predicted"), "no cell is as predicted; outside theory's reach: 1")
+
+    def test_dry_run(self):
+        cells = ["run", "mlp", "--depth=2", "--width=8", "--dtype=f32,bf16", "--dry-run"]
+        self.assert_code(self.program(*cells, "--require=cells>=1,predicted,timed"), 0)
+        self.assert_unmet(self.program(*cells, "--require=cells>=2,no-skips"), "1 of 2 are ok", "1 of 2 cells")
+
+    def test_help_has_every_word(self):
+        text = self.program("run", "--help").stdout
+        for word in ("backend=NAME", "device=TEXT", "cells>=N", "no-skips", "predicted", "timed"):
+            self.assertRegex(text, rf"(?m)^ +{word} +\S")
+        self.assertIn("3 what --require asks for", self.program("--help").stdout)
 
 
 if __name__ == "__main__":

@@ -215,6 +215,5 @@ int main(void) {
       cmocka_unit_test(test_what_is_left_out_shows),
       cmocka_unit_test(test_deep_relu),
   };
-  return cmocka_run_group_tests(tests, gs_support_open_device_alone,
-                                gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device_alone, gs_support_close_device);
 }

@@ -10,7 +10,8 @@
 
 enum {
   GS_EXIT_GATE = 1,    /* a claim was not reproduced */
-  GS_EXIT_CELLS = 2,   /* some cells failed, timed out or crashed */
+  GS_EXIT_CELLS = 2,   /* some cells failed, timed out or crashed, or all were skipped */
+  GS_EXIT_REQUIRE = 3, /* what --require asks for is not met */
   GS_EXIT_OUTPUT = 74, /* as GS_ERR_OUTPUT */
   GS_EXIT_SIGNAL = 128 /* plus the signal's number */
 };

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "sweep/build.h"
 #include "sweep/param.h"
+#include "sweep/require.h"
 
 void gs_version_print(FILE *stream) {
   (void)fprintf(stream, "gradsweep %s (%s)\n", gs_build_version(), gs_build_flags());
@@ -23,10 +24,10 @@ void gs_help_print(FILE *stream) {
       "how fast. gradsweep run --help lists every option and parameter, gradsweep theory\n"
       "--help what a prediction takes.\n"
       "\n"
-      "Exit codes: 0 all cells ok or skipped, all claims reproduced; 1 a claim was not;\n"
-      "2 some cells failed, timed out or crashed; 64 wrong usage; 65 bad input data; 69 the\n"
-      "asked-for device is not there; 70, 71 internal or device error; 74 output error;\n"
-      "128+n signal n.\n",
+      "Exit codes: 0 all cells ok or some skipped, all claims reproduced; 1 a claim was not;\n"
+      "2 cells failed, timed out or crashed, or all were skipped; 3 what --require asks for is\n"
+      "not met; 64 wrong usage; 65 bad input data; 69 the asked-for device is not there; 70, 71\n"
+      "internal or device error; 74 output error; 128+n signal n.\n",
       stream);
 }
 
@@ -135,14 +136,17 @@ void gs_help_run_print(FILE *stream) {
       "  --threads N          of the cpu backend; 0: one per processor (0)\n"
       "  --max-points N       longer layer axes are thinned in the record (1024)\n"
       "  --threshold DECADES  what counts as vanishing or exploding (1)\n"
-      "  --quiet              no progress on the standard error\n"
-      "  --help\n"
-      "\n"
-      "Parameters of a cell, in a sweep file and, with run mlp and run rnn, as options;\n"
-      "several values with commas between them are an axis (defaults in brackets). In\n"
-      "options - and _ are the same. --backend and --device go with a sweep file, too.\n"
-      "\n",
+      "  --require WHAT       otherwise the exit code is 3; commas between several, or again:\n",
       stream);
+  gs_requirements_print_help(stream);
+  (void)fputs("  --quiet              no progress on the standard error\n"
+              "  --help\n"
+              "\n"
+              "Parameters of a cell, in a sweep file and, with run mlp and run rnn, as options;\n"
+              "several values with commas between them are an axis (defaults in brackets). In\n"
+              "options - and _ are the same. --backend and --device go with a sweep file, too.\n"
+              "\n",
+              stream);
   print_parameters(stream);
 }
 

@@ -84,6 +84,6 @@ int main(int argc, char **argv) {
     code = gs_status_exit_code(status);
   }
   const int output = finish_output();
-  const bool ended = code == 0 || code == GS_EXIT_GATE || code == GS_EXIT_CELLS;
+  const bool ended = code >= 0 && code <= GS_EXIT_REQUIRE;
   return ended && output ? output : code;
 }

@@ -163,63 +163,98 @@ static gs_run_options make_options(const gs_run_arguments *arguments, const gs_s
   return options;
 }
 
+/* What the requirements are judged by. */
+typedef struct judging {
+  const gs_run_arguments *arguments;
+  gs_require_facts facts;
+  cJSON *device; /* the run's, owned */
+  int unmet;
+} judging;
+
+/* options.accept: what can be known of the run before it measures anything. */
+static bool accept_device(void *user, const cJSON *device) {
+  judging *judge = user;
+  judge->device = cJSON_Duplicate(device, true);
+  judge->facts.device = judge->device;
+  judge->unmet = gs_requirements_judge(&judge->arguments->require, &judge->facts, stderr);
+  return judge->unmet == 0;
+}
+
+/* The exit code of a run that came to its end. */
+static int judge_end(judging *judge, const gs_run_report *report) {
+  const int64_t lost = report->counts[GS_CELL_FAILED] + report->counts[GS_CELL_TIMEOUT] +
+                       report->counts[GS_CELL_CRASHED];
+  const int64_t skipped = report->counts[GS_CELL_SKIPPED];
+  if (report->signal_number) return GS_EXIT_SIGNAL + report->signal_number;
+  if (report->refused) return GS_EXIT_REQUIRE;
+  (void)fflush(stdout); /* the table comes first */
+  judge->facts.outcomes = report->outcomes;
+  judge->unmet = gs_requirements_judge(&judge->arguments->require, &judge->facts, stderr);
+  if (skipped == judge->facts.sweep->count && !judge->facts.only_statuses) {
+    (void)fprintf(stderr, "gradsweep: error: every cell was skipped\n");
+  }
+  if (judge->unmet > 0) return GS_EXIT_REQUIRE;
+  if (judge->facts.only_statuses) return 0; /* a dry run has lost nothing */
+  return lost > 0 || skipped == judge->facts.sweep->count ? GS_EXIT_CELLS : 0;
+}
+
 static gs_status measure(const gs_run_arguments *arguments, const gs_sweep *sweep,
-                         const gs_run_options *options, int *code, gs_error *error) {
+                         const gs_run_options *options, gs_run_report *report, gs_error *error) {
   gs_progress progress = gs_progress_on(arguments->quiet ? NULL : stderr);
-  gs_run_report report;
-  gs_status status = gs_run(sweep, options, &progress, &report, error);
+  gs_status status = gs_run(sweep, options, &progress, report, error);
   gs_progress_end(&progress);
   /* what was measured is shown, though it could not be kept */
-  const bool begun = report.outcomes && report.counts[GS_CELL_PENDING] < sweep->count;
-  if (status == GS_OK ? report.results_there || !report.signal_number : begun) {
+  const bool begun = report->outcomes && report->counts[GS_CELL_PENDING] < sweep->count;
+  const bool ended = !report->signal_number && !report->refused;
+  if (status == GS_OK ? report->results_there || ended : begun) {
     gs_error ignored;
     const gs_status printed =
-        print_report(sweep, &report, options->folder, status == GS_OK ? error : &ignored);
+        print_report(sweep, report, options->folder, status == GS_OK ? error : &ignored);
     if (status == GS_OK) status = printed;
   }
-  const bool lost = report.counts[GS_CELL_FAILED] + report.counts[GS_CELL_TIMEOUT] +
-                        report.counts[GS_CELL_CRASHED] >
-                    0;
-  *code = report.signal_number ? GS_EXIT_SIGNAL + report.signal_number : lost ? GS_EXIT_CELLS : 0;
-  if (report.signal_number) {
+  if (report->signal_number) {
     gs_progress_say(&progress, "ended by a signal (%s); --resume --out %s continues",
-                    strsignal(report.signal_number), options->folder);
+                    strsignal(report->signal_number), options->folder);
   }
-  gs_run_report_clear(&report);
   return status;
 }
 
-/* Measures in the folder that was asked for, or in a new one. */
+static gs_status run_or_try(const gs_run_arguments *arguments, const gs_sweep *sweep,
+                            gs_run_options *options, int *code, gs_error *error) {
+  gs_run_report report;
+  judging judge = {.arguments = arguments,
+                   .facts = {.sweep = sweep,
+                             .timed = options->measure.time_limit_s > 0,
+                             .only_statuses = arguments->dry_run}};
+  options->accept = accept_device;
+  options->user = &judge;
+  const gs_status status = arguments->dry_run ? gs_dry_run(stdout, sweep, options, &report, error)
+                                              : measure(arguments, sweep, options, &report, error);
+  if (status == GS_OK) *code = judge_end(&judge, &report);
+  gs_run_report_clear(&report);
+  cJSON_Delete(judge.device);
+  return status;
+}
+
+/* Measures in the folder that was asked for, or in a new one; a dry run needs none. */
 static gs_status run_in_folder(const gs_run_arguments *arguments, const gs_sweep *sweep, int *code,
                                gs_error *error) {
   char folder[GS_PATH_BYTES];
   char made[GS_PATH_BYTES];
-  if (!arguments->folder) GS_TRY(make_folder(sweep, folder, made, error));
-  const gs_run_options options =
-      make_options(arguments, sweep, arguments->folder ? arguments->folder : folder);
-  const gs_status status = measure(arguments, sweep, &options, code, error);
-  if (!arguments->folder) gs_folder_unmake(folder, made);
-  return status;
-}
-
-static gs_status dry_run(const gs_run_arguments *arguments, const gs_sweep *sweep, int *code,
-                         gs_error *error) {
-  const gs_run_options options = make_options(arguments, sweep, NULL);
-  int signal_number = 0;
-  const gs_status status = gs_dry_run(stdout, sweep, &options, &signal_number, error);
-  if (signal_number) *code = GS_EXIT_SIGNAL + signal_number;
+  const bool new_folder = !arguments->folder && !arguments->dry_run;
+  if (new_folder) GS_TRY(make_folder(sweep, folder, made, error));
+  gs_run_options options = make_options(arguments, sweep, new_folder ? folder : arguments->folder);
+  const gs_status status = run_or_try(arguments, sweep, &options, code, error);
+  if (new_folder) gs_folder_unmake(folder, made);
   return status;
 }
 
 static gs_status run_sweep(const gs_run_arguments *arguments, gs_sweep *sweep, int *code,
                            gs_error *error) {
   GS_TRY(read_sweep(arguments, sweep, error));
-  if (arguments->list) {
-    print_list(sweep);
-    return GS_OK;
-  }
-  return arguments->dry_run ? dry_run(arguments, sweep, code, error)
-                            : run_in_folder(arguments, sweep, code, error);
+  if (!arguments->list) return run_in_folder(arguments, sweep, code, error);
+  print_list(sweep);
+  return GS_OK;
 }
 
 gs_status gs_command_run(int argc, char **argv, int *code, gs_error *error) {

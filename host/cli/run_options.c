@@ -21,6 +21,7 @@ typedef enum option_id {
   OPTION_OUT,
   OPTION_OVERWRITE,
   OPTION_QUIET,
+  OPTION_REQUIRE,
   OPTION_RESUME,
   OPTION_THREADS,
   OPTION_THRESHOLD,
@@ -41,6 +42,7 @@ static const struct option run_options[] = {
     {"out", required_argument, NULL, OPTION_OUT},
     {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
     {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"require", required_argument, NULL, OPTION_REQUIRE},
     {"resume", no_argument, NULL, OPTION_RESUME},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"threshold", required_argument, NULL, OPTION_THRESHOLD},
@@ -146,6 +148,7 @@ static gs_status set_option(gs_run_arguments *arguments, int id, const char *val
   case OPTION_OUT: arguments->folder = value; return GS_OK;
   case OPTION_OVERWRITE: arguments->overwrite = true; return GS_OK;
   case OPTION_QUIET: arguments->quiet = true; return GS_OK;
+  case OPTION_REQUIRE: return gs_requirements_add(&arguments->require, value, error);
   case OPTION_RESUME: arguments->resume = true; return GS_OK;
   case OPTION_MAX_POINTS:
     return parse_whole("max-points", value, 2, GS_MAX_DEPTH, &arguments->max_points, error);
@@ -218,6 +221,10 @@ static gs_status check_together(const gs_run_arguments *arguments, gs_error *err
   }
   if (arguments->list && arguments->dry_run) {
     return GS_FAIL(error, GS_ERR_USAGE, "--list and --dry-run exclude each other");
+  }
+  if (arguments->list && arguments->require.count > 0) {
+    return GS_FAIL(error, GS_ERR_USAGE,
+                   "--list and --require exclude each other: a list runs nothing");
   }
   if (arguments->resume && !arguments->folder) {
     return GS_FAIL(error, GS_ERR_USAGE, "--resume needs --out: the folder of the run to continue");

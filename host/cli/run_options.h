@@ -3,6 +3,7 @@
 #define GS_CLI_RUN_OPTIONS_H
 
 #include "sweep/param.h"
+#include "sweep/require.h"
 #include "sweep/runner.h"
 
 typedef struct gs_run_arguments {
@@ -12,6 +13,7 @@ typedef struct gs_run_arguments {
   int parameter_count;
   const char *folder; /* NULL: not given */
   const char *filter; /* NULL: every cell */
+  gs_requirements require;
   const char *backend;
   const char *device;
   double time_limit_s; /* negative: not given */

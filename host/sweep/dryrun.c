@@ -20,7 +20,7 @@ typedef struct dry_run {
   double limit_bytes; /* of one cell */
   double most_bytes;
   double seconds;
-  int64_t too_large;
+  gs_run_report *report;
   uint32_t dtypes; /* of the cells that can run, bit per gs_dtype */
 } dry_run;
 
@@ -29,34 +29,80 @@ static double device_bytes(const cJSON *device) {
   return cJSON_IsNumber(bytes) && bytes->valuedouble > 0 ? bytes->valuedouble : INFINITY;
 }
 
-static void print_cell(dry_run *dry, const gs_cell *cell, double bytes, const char *refusal) {
+/* Asks for the memory of the network of a cell. INFINITY: more than any machine has.
+ * Errors: what stands against the cell, or, when the worker is gone, the run. */
+static gs_status predict(dry_run *dry, const gs_config *config, double *bytes, gs_error *error) {
+  const gs_status status = gs_session_predict(&dry->session, config, bytes, error);
+  if (status != GS_ERR_MEMORY || !dry->session.process) return status;
+  *bytes = INFINITY;
+  return GS_OK;
+}
+
+/* The most replicas that fit where one more does not. */
+static gs_status count_fitting(dry_run *dry, const gs_config *config, int64_t *fitting,
+                               gs_error *error) {
+  gs_config fewer;
+  int64_t most = config->replicas; /* which do not fit */
+  *fitting = 0;
+  GS_TRY(gs_config_copy(config, &fewer, error));
+  gs_status status = GS_OK;
+  while (status == GS_OK && !dry->session.interrupted && most - *fitting > 1) {
+    double bytes = NAN;
+    fewer.replicas = *fitting + (most - *fitting) / 2;
+    status = predict(dry, &fewer, &bytes, error);
+    if (bytes <= dry->limit_bytes) {
+      *fitting = fewer.replicas;
+    } else {
+      most = fewer.replicas;
+    }
+  }
+  gs_config_clear(&fewer);
+  return status;
+}
+
+/* words: why the cell is skipped; empty when it is not. */
+static void print_cell(dry_run *dry, int64_t index, double bytes, const char *words) {
   char texts[4][GS_NUMBER_BYTES];
-  const bool fits = !refusal && bytes <= dry->limit_bytes;
+  const gs_cell *cell = &dry->sweep->cells[index];
+  const bool fits = !words[0];
   const double flops = gs_cost_of(&cell->config).flops;
   const double seconds = gs_estimate_seconds(&cell->config, &dry->options->measure, &dry->floor);
+  dry->report->outcomes[index].status = fits ? GS_CELL_OK : GS_CELL_SKIPPED;
   if (fits) {
     dry->seconds += seconds;
     dry->most_bytes = fmax(dry->most_bytes, bytes);
     dry->dtypes |= 1u << cell->config.dtype;
-  } else {
-    dry->too_large++;
   }
-  (void)fprintf(dry->stream, "%10s  %10s  %9s  %s%s%s\n",
-                refusal ? "-" : gs_text_bytes(bytes, texts[0]), gs_text_short(flops, texts[1]),
-                fits ? gs_text_seconds(seconds, texts[2]) : "skipped", cell->name,
-                refusal ? ": " : "", refusal ? refusal : "");
+  (void)fprintf(
+      dry->stream, "%10s  %10s  %9s  %s%s%s\n",
+      isfinite(bytes) ? gs_text_bytes(bytes, texts[0]) : "-", gs_text_short(flops, texts[1]),
+      fits ? gs_text_seconds(seconds, texts[2]) : "skipped", cell->name, fits ? "" : ": ", words);
+}
+
+static gs_status try_cell(dry_run *dry, int64_t index, gs_error *error) {
+  const gs_config *config = &dry->sweep->cells[index].config;
+  char words[GS_ERROR_MESSAGE_BYTES] = "";
+  double bytes = NAN;
+  gs_status status = predict(dry, config, &bytes, error);
+  if (status == GS_OK && bytes > dry->limit_bytes) {
+    int64_t fitting = 0;
+    status = count_fitting(dry, config, &fitting, error);
+    snprintf(words, sizeof words, "too large, %lld of %lld replicas would fit", (long long)fitting,
+             (long long)config->replicas);
+  }
+  if (dry->session.interrupted) return GS_OK;
+  if (status != GS_OK && !dry->session.process) return status;
+  /* a worker that is still there has refused this cell alone */
+  if (status != GS_OK) snprintf(words, sizeof words, "%s", error->message);
+  print_cell(dry, index, bytes, words);
+  return GS_OK;
 }
 
 static gs_status print_cells(dry_run *dry, gs_error *error) {
   (void)fprintf(dry->stream, "%10s  %10s  %9s  %s\n", "memory", "flops/step", "time", "cell");
   for (int64_t i = 0; i < dry->sweep->count && !ferror(dry->stream); i++) {
-    const gs_cell *cell = &dry->sweep->cells[i];
-    double bytes = NAN;
-    const gs_status status = gs_session_predict(&dry->session, &cell->config, &bytes, error);
+    GS_TRY(try_cell(dry, i, error));
     if (dry->session.interrupted) return GS_OK;
-    /* a worker that is still there has refused this cell alone */
-    if (status != GS_OK && !dry->session.process) return status;
-    print_cell(dry, cell, bytes, status == GS_OK ? NULL : error->message);
   }
   return GS_OK;
 }
@@ -80,10 +126,12 @@ static void print_limits(const dry_run *dry) {
 
 static void print_totals(const dry_run *dry) {
   char texts[3][GS_NUMBER_BYTES];
-  (void)fprintf(dry->stream, "%lld cells", (long long)dry->sweep->count);
-  if (dry->too_large) {
-    (void)fprintf(dry->stream, ", %lld of them skipped", (long long)dry->too_large);
+  int64_t skipped = 0;
+  for (int64_t i = 0; i < dry->sweep->count; i++) {
+    skipped += dry->report->outcomes[i].status == GS_CELL_SKIPPED;
   }
+  (void)fprintf(dry->stream, "%lld cells", (long long)dry->sweep->count);
+  if (skipped) (void)fprintf(dry->stream, ", %lld of them skipped", (long long)skipped);
   (void)fprintf(dry->stream, "; at most %s of %s; about %s\n",
                 gs_text_bytes(dry->most_bytes, texts[0]), gs_text_bytes(dry->limit_bytes, texts[1]),
                 gs_text_seconds(dry->seconds, texts[2]));
@@ -97,6 +145,8 @@ static gs_status run(dry_run *dry, gs_error *error) {
   GS_TRY(gs_sweep_device(dry->sweep, &process.backend, &process.device, error));
   GS_TRY(gs_session_open(&dry->session, &process, error));
   if (dry->session.interrupted) return GS_OK;
+  dry->report->refused = !gs_run_accepts(dry->options, dry->session.device);
+  if (dry->report->refused) return GS_OK;
   GS_TRY(gs_session_floor(&dry->session, &floor, error));
   if (dry->session.interrupted) return GS_OK;
   (void)gs_floor_from_json(floor, &dry->floor); /* has been checked */
@@ -111,10 +161,13 @@ static gs_status run(dry_run *dry, gs_error *error) {
 }
 
 gs_status gs_dry_run(FILE *stream, const gs_sweep *sweep, const gs_run_options *options,
-                     int *signal_number, gs_error *error) {
-  dry_run dry = {.stream = stream, .sweep = sweep, .options = options};
+                     gs_run_report *report, gs_error *error) {
+  dry_run dry = {.stream = stream, .sweep = sweep, .options = options, .report = report};
+  memset(report, 0, sizeof *report);
+  report->outcomes = gs_outcomes_pending(sweep->count);
+  if (!report->outcomes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cells");
   const gs_status status = run(&dry, error);
-  *signal_number = dry.session.interrupted ? gs_interrupt_take(options->interrupt) : 0;
+  if (dry.session.interrupted) report->signal_number = gs_interrupt_take(options->interrupt);
   gs_session_close(&dry.session);
   return status;
 }

@@ -12,7 +12,7 @@
 #include "base/printable.h"
 #include "sweep/text.h"
 
-enum { BAR_CELLS = 24, LINE_BYTES = 512 };
+enum { BAR_CELLS = 24, LINE_BYTES = 512, REMARK_BYTES = GS_REASON_BYTES + 32 };
 
 static double now_s(void) {
   struct timespec now;
@@ -122,20 +122,31 @@ static const char *status_colour(const gs_progress *progress, gs_cell_status sta
   return status == GS_CELL_OK ? "\033[32m" : status == GS_CELL_SKIPPED ? "\033[33m" : "\033[31m";
 }
 
+/* ": why", or nothing to say. The reason of a cell that is ok is about theory. */
+static const char *remark_of(const gs_outcome *outcome, char remark[REMARK_BYTES]) {
+  char reason[GS_REASON_BYTES];
+  const bool ok = outcome->status == GS_CELL_OK;
+  const bool judged = ok && outcome->agreement != GS_AGREEMENT_VERDICT_COUNT;
+  gs_printable(outcome->reason, reason, sizeof reason);
+  snprintf(remark, REMARK_BYTES, "%s%s%s%s", reason[0] ? ": " : "",
+           judged && reason[0] ? gs_agreement_name(outcome->agreement) : "",
+           judged && reason[0] ? ": " : "", reason);
+  return remark;
+}
+
 void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, double work) {
   progress->done++;
   progress->work_done += work;
   if (!progress->stream) return;
-  const bool ok = outcome->status == GS_CELL_OK;
-  if (!progress->terminal || !ok) { /* on a terminal only what needs attention stays */
-    char reason[GS_REASON_BYTES];
-    gs_printable(outcome->reason, reason, sizeof reason);
+  const bool fine = outcome->status == GS_CELL_OK && outcome->agreement != GS_OFF;
+  if (!progress->terminal || !fine) { /* on a terminal only what needs attention stays */
+    char remark[REMARK_BYTES];
     clear_bar(progress);
-    (void)fprintf(progress->stream, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s%s\n",
+    (void)fprintf(progress->stream, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s\n",
                   (long long)progress->done, (long long)progress->total,
                   status_colour(progress, outcome->status), gs_cell_status_name(outcome->status),
                   progress->colour ? "\033[0m" : "", now_s() - progress->cell_start_s,
-                  progress->name, ok ? "" : ": ", reason);
+                  progress->name, remark_of(outcome, remark));
     (void)fflush(progress->stream);
   }
   gs_progress_wait(progress);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *gs_cell_status_name(gs_cell_status status) {
@@ -32,6 +33,12 @@ gs_outcome gs_outcome_pending(void) {
                               .median_ns = NAN,
                               .timed_steps = NAN};
   return outcome;
+}
+
+gs_outcome *gs_outcomes_pending(int64_t count) {
+  gs_outcome *outcomes = malloc((size_t)count * sizeof *outcomes);
+  for (int64_t i = 0; outcomes && i < count; i++) outcomes[i] = gs_outcome_pending();
+  return outcomes;
 }
 
 /* cJSON's getters accept NULL, so chains of them need no checks. */

@@ -58,6 +58,8 @@ typedef struct gs_outcome {
 
 /* An outcome that has not happened yet. */
 gs_outcome gs_outcome_pending(void);
+/* So many of them (malloc'd, the caller's), or NULL when out of memory. */
+gs_outcome *gs_outcomes_pending(int64_t count);
 
 /* Reads a record. offset and length are left alone. Errors: GS_ERR_DATA when it
  * is not a cell's record. */

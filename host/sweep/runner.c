@@ -50,6 +50,10 @@ gs_status gs_sweep_device(const gs_sweep *sweep, gs_backend *backend, const char
   return sweep->count > 0 ? GS_OK : GS_FAIL(error, GS_ERR_DATA, "the sweep has no cells");
 }
 
+bool gs_run_accepts(const gs_run_options *options, const cJSON *device) {
+  return !options->accept || options->accept(options->user, device);
+}
+
 /* ---- what the run is ---- */
 
 static cJSON *make_options(const gs_run_options *options) {
@@ -252,12 +256,6 @@ static gs_status run_cells(run_state *run, gs_error *error) {
 static void say_words(void *user, const char *line) { gs_progress_say(user, "worker: %s", line); }
 static void keep_waiting(void *user) { gs_progress_wait(user); }
 
-static gs_outcome *pending_outcomes(int64_t count) {
-  gs_outcome *outcomes = malloc((size_t)count * sizeof *outcomes);
-  for (int64_t i = 0; outcomes && i < count; i++) outcomes[i] = gs_outcome_pending();
-  return outcomes;
-}
-
 /* Everything before the run begins. */
 static gs_status prepare(run_state *run, gs_error *error) {
   const gs_run_options *options = run->options;
@@ -268,15 +266,17 @@ static gs_status prepare(run_state *run, gs_error *error) {
                                 .user = run->progress};
   GS_TRY(gs_sweep_device(run->sweep, &process.backend, &process.device, error));
   run->options_tree = make_options(options);
-  run->report->outcomes = run->options_tree ? pending_outcomes(run->sweep->count) : NULL;
+  run->report->outcomes = run->options_tree ? gs_outcomes_pending(run->sweep->count) : NULL;
   if (!run->report->outcomes) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for %" PRId64 " cells", run->sweep->count);
   }
   GS_TRY(gs_journal_open(options->folder, options->mode, &run->journal, error));
   GS_TRY(gs_journal_take(run->journal, error));
   GS_TRY(gs_session_open(&run->session, &process, error));
+  if (must_stop(run)) return GS_OK;
+  run->report->refused = !gs_run_accepts(options, run->session.device);
   const bool timed = options->measure.time_limit_s > 0 && !gs_journal_header(run->journal);
-  if (must_stop(run) || !timed) return GS_OK;
+  if (run->report->refused || !timed) return GS_OK;
   return gs_session_floor(&run->session, &run->floor, error);
 }
 
@@ -300,7 +300,7 @@ static gs_status write_results(const run_state *run, gs_error *error) {
 
 static gs_status run_all(run_state *run, gs_error *error) {
   GS_TRY(prepare(run, error));
-  if (must_stop(run)) return GS_OK; /* before anything began: nothing to write */
+  if (must_stop(run) || run->report->refused) return GS_OK; /* nothing began, nothing to write */
   GS_TRY(begin(run, error));
   gs_status status = run_cells(run, error);
   gs_progress_end(run->progress);

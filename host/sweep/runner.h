@@ -17,15 +17,23 @@ typedef struct gs_run_options {
   double memory_limit_bytes; /* per cell; 0: what the device has */
   int threads;               /* 0: one per processor */
   int interrupt;             /* gs_interrupt_open; -1: none */
+  /* Asked once the device is open, before anything is measured or written; false ends
+   * the run. NULL: every device is welcome. */
+  bool (*accept)(void *user, const cJSON *device);
+  void *user;
 } gs_run_options;
 
 typedef struct gs_run_report {
   gs_outcome *outcomes; /* one per cell of the sweep, owned */
   int64_t counts[GS_CELL_STATUS_COUNT];
   int signal_number;  /* the signal that ended the run, or 0 */
+  bool refused;       /* by options.accept: nothing was done */
   bool results_there; /* results.json has been written */
   double seconds;
 } gs_run_report;
+
+/* Asks options.accept, if there is one, about the device of an open session. */
+bool gs_run_accepts(const gs_run_options *options, const cJSON *device);
 
 /* The one backend and device that all cells of a sweep ask for. Errors:
  * GS_ERR_DATA when they ask for several. */

@@ -96,8 +96,10 @@ static gs_status ask_plainly(gs_session *session, cJSON *request, cJSON **tree, 
   }
   GS_TRY(gs_json_parse(answer.line, answer.length, "the worker's answer", tree, error));
   const char *words = cJSON_GetStringValue(get(*tree, "error"));
+  const char *name = cJSON_GetStringValue(get(*tree, "status"));
   if (!words) return GS_OK;
-  const gs_status status = GS_FAIL(error, GS_ERR_DEVICE, "%s", words);
+  const bool memory = name && strcmp(name, gs_status_name(GS_ERR_MEMORY)) == 0;
+  const gs_status status = GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE, "%s", words);
   cJSON_Delete(*tree);
   *tree = NULL;
   return status;

@@ -26,7 +26,8 @@ void gs_session_close(gs_session *session);
  * caller's. Errors: GS_ERR_DEVICE. */
 gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error);
 
-/* What the network of a cell will take. Errors: whatever stands against it. */
+/* What the network of a cell will take. Errors: whatever stands against it;
+ * GS_ERR_MEMORY when no machine could hold it. */
 gs_status gs_session_predict(gs_session *session, const gs_config *config, double *bytes,
                              gs_error *error);
 
