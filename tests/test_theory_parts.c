@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "device/activation_f64.h"
+#include "net/init.h"
 #include "support_network.h"
 #include "theory/batch.h"
+#include "theory/chain.h"
 #include "theory/critical.h"
 #include "theory/pair.h"
 #include "theory/ratio.h"
@@ -286,6 +288,60 @@ static void test_steepest(void **state) {
   }
 }
 
+/* ---- biases that are not normal ---- */
+
+/* ln E f^2 of z = s x + a u, f phi or phi', x ~ N(0,1), u ~ U(-1, 1) or the sum of two:
+ * midpoints, both ways. */
+static double mixed(gs_activation phi, bool slope, bool two, double s, double a) {
+  enum { HALF = 150 };
+  double sum = 0, mass = 0;
+  for (int i = -HALF; i <= HALF; i++) {
+    const double x = 7.0 * i / HALF;
+    for (int j = -HALF; j < HALF; j++) {
+      const double u = (two ? 2 : 1) * (j + 0.5) / HALF;
+      const double density = exp(-0.5 * x * x) * (two ? 2 - fabs(u) : 1);
+      const gs_f64_slope at = gs_f64_activation(phi, s * x + a * u);
+      const double f = slope ? at.slope : at.h;
+      sum += density * f * f;
+      mass += density;
+    }
+  }
+  return log(sum / mass);
+}
+
+/* At the settled end of a network of PyTorch's defaults: V and m1 of the chain against
+ * integrals, to a half of what normal biases of the same variance would be off, or 1e-4. */
+static void test_uniform_biases(void **state) {
+  (void)state;
+  double most = 0; /* off, for normal biases */
+  for (int k = 0; k < GS_ACTIVATION_COUNT * 2; k++) {
+    gs_error error = {0};
+    gs_chain chain;
+    const bool two = k % 2 == 1;
+    const double n = 40;
+    gs_config config =
+        two ? gs_support_rnn(30, 40, (gs_activation_kind)(k / 2), GS_INIT_TORCH_DEFAULT)
+            : gs_support_mlp(30, 40, (gs_activation_kind)(k / 2), GS_INIT_TORCH_DEFAULT);
+    config.bias = gs_init_bias(config.init.kind, config.model);
+    config.input = 1;
+    config.input_init = gs_init_default(GS_INIT_SCALED);
+    config.input_init.sigma_w2 = 1 / (3 * n);
+    gs_support_ok(gs_chain_make(&config, &chain, &error), &error);
+    const gs_link *deep = &chain.links[20];
+    const double q = exp(deep->log_q);
+    const double s = sqrt(q - (two ? 2 : 1) / (3 * n));
+    const gs_moments normal = gs_moments_at(config.activation, deep->log_q);
+    const double V = mixed(config.activation, false, two, s, 1 / sqrt(n));
+    const double m1 = mixed(config.activation, true, two, s, 1 / sqrt(n));
+    assert_true(near(deep->m.log_V, V, fabs(normal.log_V - V) / 2 + 1e-4));
+    assert_true(near(deep->m.log_m1, m1, fabs(normal.log_m1 - m1) / 2 + 1e-4));
+    most = fmax(most, fabs(normal.log_m1 - m1));
+    gs_chain_clear(&chain);
+    gs_config_clear(&config);
+  }
+  assert_true(most > 5e-3);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_digamma),        cmocka_unit_test(test_exact_ratios),
@@ -293,6 +349,7 @@ int main(void) {
       cmocka_unit_test(test_batches),        cmocka_unit_test(test_critical),
       cmocka_unit_test(test_folklore_table), cmocka_unit_test(test_spectra),
       cmocka_unit_test(test_realised),       cmocka_unit_test(test_steepest),
+      cmocka_unit_test(test_uniform_biases),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,11 @@ double gs_bias_log_variance(const gs_config *config, int64_t l) {
   return -INFINITY;
 }
 
+double gs_bias_excess_kurtosis(const gs_config *config) {
+  if (config->bias == GS_BIAS_UNIFORM) return -6.0 / 5;
+  return config->bias == GS_BIAS_TWO_UNIFORMS ? -3.0 / 5 : 0;
+}
+
 gs_fill gs_bias_fill(const gs_config *config, int64_t l) {
   const int64_t index = config->model == GS_MLP ? l : 0;
   gs_fill fill = {GS_FILL_NORMAL, config->bias_std, config->seed,

@@ -47,8 +47,9 @@ gs_bias gs_init_bias(gs_init_kind kind, gs_model model);
 gs_config gs_config_plain(const gs_config *config);
 
 /* Of the biases of layer l of an mlp (an rnn has one b, whatever l): ln of the variance,
- * -INFINITY where there are none or they are 0; and the fill. */
+ * -INFINITY where there are none or they are 0; how far they are from normal; the fill. */
 double gs_bias_log_variance(const gs_config *config, int64_t l);
+double gs_bias_excess_kurtosis(const gs_config *config); /* E b^4/(E b^2)^2 - 3 */
 gs_fill gs_bias_fill(const gs_config *config, int64_t l);
 
 #endif

@@ -193,6 +193,22 @@ static void look_up(gs_moment_table *table, const gs_link *below, gs_link *link)
   link->m = gs_moment_table_at(table, link->log_q);
 }
 
+/* Biases that are not normal. z of excess kurtosis k has E f(z) = E f + k q^2/24 E f^(4) of a
+ * normal z (the first term of its Edgeworth series), and E f^(4) = 4 (E f)'': the curvature
+ * in q by which an orthogonal W acts (gs_chain_sphere). Fourth moments are taken to change
+ * as where phi is linear, where E z_a^2 z_b^2 has k q^2 more. */
+static void add_kurtosis(const walk *w, gs_link *link) {
+  const double share = exp(w->log_bias - link->log_q);
+  const double k = gs_bias_excess_kurtosis(w->config) * share * share;
+  const double g = link->m.gain_V;
+  const double g1 = link->m.gain_m1;
+  if (k == 0 || link->log_q == -INFINITY) return;
+  link->m.log_V += k / 6 * (link->curve_V + g * g - g);
+  link->m.log_m1 += k / 6 * (link->curve_m1 + g1 * g1 - g1);
+  link->m.h4 *= 1 + k / 3 * g * g;
+  link->pair.h2h2 *= 1 + k / (1 + 2 * link->c * link->c) * g * g;
+}
+
 static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   const int table = w->config->model == GS_MLP && i == w->config->depth - 1;
   w->log_bias = gs_bias_log_variance(w->config, i + 1);
@@ -204,6 +220,7 @@ static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   } else {
     link->pair = (gs_pair_moments){1, 1, 1, 1, 1};
   }
+  add_kurtosis(w, link);
   if (w->config->model == GS_RNN) link->steps = between_steps(w, link);
   leave(w, i, below, link);
 }
