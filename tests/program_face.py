@@ -247,6 +247,56 @@ class Output(ProgramTest):
             self.assertAlmostEqual(float(row[8].rstrip("%")) / 100, timing["fraction_of_floor"], delta=0.0051)
         self.assertEqual(lines[-1], f"results: {self.out}/results.json")
 
+    def test_lost_networks_in_the_table(self):
+        done = self.program("run", "mlp", "--depth=1,40", "--width=4", "--batch=1", "--activation=relu,tanh",
+                            "--init=he_normal", "--replicas=200", "--time-limit=0", "--out", self.out)
+        self.assert_code(done, 0)
+        self.assertRegex(done.stdout, r"verdict +dead +z ")
+        self.assertNotIn("NaN  ", done.stdout)
+        rows = {tuple(line.split()[:2]): line.split()[2:] for line in done.stdout.splitlines()
+                if re.match(r" +\d+  (relu|tanh)", line)}
+        for cell in self.results()["cells"]:
+            params, summary = cell["params"], cell["summary"]
+            row = rows[str(params["depth"]), params["activation"]]
+            dead = summary["law"]["dead"]["share"]
+            self.assertEqual(row[3], "-" if params["depth"] == 1 else summary["verdict"])
+            if params["activation"] == "tanh":
+                self.assertEqual((dead, row[4]), (0, "-"))
+                continue
+            self.assertAlmostEqual(float(row[4].rstrip("%")) / 100, dead, delta=0.0051)
+            if params["depth"] == 40:  # most are dead, and so is the median
+                self.assertGreater(dead, 0.8)
+                self.assertEqual(summary["decades"]["p50"], None)
+                self.assertEqual(summary["decades"]["class"]["p50"], "dead")
+                self.assertEqual((row[0], row[1][:6], row[3]), ("dead", "dead..", "vanishing"))
+        done = self.program("run", "mlp", "--depth=60", "--width=64", "--activation=relu", "--init=normal",
+                            "--range=native,extended", "--replicas=2", "--time-limit=0", "--out", self.out,
+                            "--overwrite")
+        self.assert_code(done, 0)
+        native, extended = (line.split()[2:] for line in done.stdout.splitlines()
+                            if re.match(r" +60  (native|extended) ", line))
+        self.assertEqual((native[0], native[1], native[3], native[4]), ("inf", "inf..inf", "exploding", "100%"))
+        self.assertEqual((extended[3], extended[4]), ("exploding", "-"))
+        self.assertEqual(native[6:8], extended[6:8])  # what formats lose
+
+    def test_verdict_is_of_the_law(self):
+        """The same law, whether 16 or 2,048 networks are drawn from it."""
+        self.assert_code(self.program(
+            "run", "mlp", "--depth=30", "--width=8,24", "--batch=1", "--activation=relu,tanh", "--init=he_normal",
+            "--replicas=16,256,2048", "--seed=3", "--stats=norms", "--time-limit=0", "--out", self.out), 0)
+        found = {}
+        for cell in self.results()["cells"]:
+            key = cell["params"]["width"], cell["params"]["activation"]
+            found.setdefault(key, []).append(cell["summary"])
+        self.assertEqual(len(found), 4)
+        for key, summaries in found.items():
+            for few in summaries:
+                for many in summaries:
+                    self.assertIn(many["verdict"], few["law"]["verdicts"], key)
+                    for side in ("below", "above", "dead"):
+                        a, b = few["law"][side], many["law"][side]
+                        self.assertTrue(a["low"] <= b["high"] and b["low"] <= a["high"], (key, side, a, b))
+
     def test_table_of_jacobians(self):
         done = self.program("run", "mlp", "--depth=20", "--width=12", "--activation=identity,relu",
                             "--init=orthogonal,xavier_normal", "--replicas=3", "--jacobian=true",

@@ -135,6 +135,8 @@ void free(void *ptr) {
 
 /* ---- cells ---- */
 
+enum { CASES = 4 };
+
 static void make_config(gs_config *config, int which) {
   gs_error error = {0};
   gs_support_ok(gs_config_default(which == 1 ? GS_RNN : GS_MLP, config, &error), &error);
@@ -147,9 +149,10 @@ static void make_config(gs_config *config, int which) {
   if (which == 0) config->activation.kind = config->output_activation.kind = GS_RELU;
   if (which == 1) config->activation.kind = config->output_activation.kind = GS_SIGMOID;
   if (which == 1) config->init = gs_init_default(GS_INIT_ORTHOGONAL);
-  if (which != 0) config->jacobian = true;
+  if (which == 1 || which == 2) config->jacobian = true;
   if (which == 2) config->dtype = GS_F64;
   if (which == 2) config->stats = GS_STATS_NORMS;
+  if (which == 3) config->range = GS_RANGE_NATIVE;
 }
 
 /* A whole record must be the one that an undisturbed measurement gives; its
@@ -236,12 +239,12 @@ static void check_cell(int which, bool and_after) {
 
 static void test_one_failure(void **state) {
   (void)state;
-  for (int which = 0; which < 3; which++) check_cell(which, false);
+  for (int which = 0; which < CASES; which++) check_cell(which, false);
 }
 
 static void test_no_memory_from_there_on(void **state) {
   (void)state;
-  for (int which = 0; which < 3; which++) check_cell(which, true);
+  for (int which = 0; which < CASES; which++) check_cell(which, true);
 }
 
 /* Creating a device can fail too, and the interposer must be at work at all. */
