@@ -50,7 +50,18 @@ class Words(ProgramTest):
     def test_version(self):
         done = self.program("--version")
         self.assert_code(done, 0)
-        self.assertRegex(done.stdout, r"^gradsweep \d+\.\d+\.\d+ \(.+\)\n$")
+        self.assertRegex(done.stdout, r"^gradsweep \d+\.\d+\.\d+ \((commit [0-9a-f]{12}(, dirty)?, )?.+\)\n$")
+
+    def test_build_of_results(self):
+        self.assert_code(self.run_small(), 0)
+        context = self.results()["context"]
+        (header, *_) = self.journal()
+        self.assertEqual(context["build_id"], header["build_id"])
+        version = self.program("--version").stdout
+        if context["commit"] is None:
+            self.assertIsNone(context["dirty"])
+        else:
+            self.assertIn(f"(commit {context['commit'][:12]}{', dirty' if context['dirty'] else ''},", version)
 
     def test_info(self):
         done = self.program("info")

@@ -88,6 +88,74 @@ static void same_devices(void **state) {
   gpu->base.ops->destroy(&gpu->base);
 }
 
+static bool has_key(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key) != NULL;
+}
+
+/* What files have says nothing of which GPU it was, unless it is wanted. */
+static void public_facts(void **state) {
+  (void)state;
+  gs_posing *gpu = gs_support_posing();
+  cJSON *facts = facts_of(&gpu->base);
+  for (int identify = 0; identify < 2; identify++) {
+    cJSON *public_ones = gs_device_facts_public(facts, identify);
+    assert_non_null(public_ones);
+    assert_int_equal(has_key(public_ones, "uuid"), identify);
+    assert_int_equal(has_key(public_ones, "pci"), identify);
+    assert_int_equal(cJSON_GetArraySize(public_ones),
+                     cJSON_GetArraySize(facts) - (identify ? 0 : 2));
+    assert_true(cJSON_Compare(facts, public_ones, true) == identify);
+    cJSON_Delete(public_ones);
+  }
+  cJSON_Delete(facts);
+  gpu->base.ops->destroy(&gpu->base);
+}
+
+static void a_device_is_known_again(void **state) {
+  gs_posing *gpu = gs_support_posing();
+  cJSON *facts = facts_of(&gpu->base);
+  cJSON *cpu = facts_of(*state);
+  cJSON *token = gs_device_token(facts);
+  cJSON *another_salt = gs_device_token(facts);
+  cJSON *of_cpu = gs_device_token(cpu);
+  assert_true(cJSON_IsNull(of_cpu));
+  assert_false(cJSON_Compare(token, another_salt, true));
+  char *line = gs_json_print_line(token);
+  assert_null(strstr(line, "0123456789ab")); /* neither the whole nor a part of it */
+  assert_null(strstr(line, "GPU"));
+  free(line);
+  for (int identify = 0; identify < 2; identify++) {
+    cJSON *recorded = gs_device_facts_public(facts, identify);
+    assert_true(gs_device_facts_again(recorded, token, facts));
+    assert_true(gs_device_facts_again(recorded, another_salt, facts));
+    assert_false(gs_device_facts_again(recorded, NULL, facts));
+    assert_false(gs_device_facts_again(recorded, of_cpu, facts));
+    assert_false(gs_device_facts_again(recorded, token, cpu));
+    gs_device_info usual = gpu->info;
+    for (int i = 0; i < 4; i++) {
+      gpu->info = usual;
+      if (i == 0) gpu->info.uuid[5]++;
+      if (i == 1) gpu->info.uuid[0] = '\0';
+      if (i == 2) strcpy(gpu->info.driver, "else");
+      if (i == 3) strcpy(gpu->info.pci, "0000:ff:00.0"); /* it may sit in another slot */
+      cJSON *other = facts_of(&gpu->base);
+      assert_int_equal(gs_device_facts_again(recorded, token, other), i == 3);
+      cJSON_Delete(other);
+    }
+    gpu->info = usual;
+    cJSON_Delete(recorded);
+  }
+  assert_true(gs_device_facts_again(cpu, of_cpu, cpu));
+  assert_true(gs_device_facts_again(cpu, NULL, cpu));
+  assert_false(gs_device_facts_again(cpu, token, cpu));
+  cJSON_Delete(token);
+  cJSON_Delete(another_salt);
+  cJSON_Delete(of_cpu);
+  cJSON_Delete(facts);
+  cJSON_Delete(cpu);
+  gpu->base.ops->destroy(&gpu->base);
+}
+
 /* ---- floors ---- */
 
 static void floors_come_back(void **state) {
@@ -193,6 +261,8 @@ int main(void) {
       cmocka_unit_test(a_cpu_has_no_facts_of_a_gpu),
       cmocka_unit_test(a_gpu_has_them_all),
       cmocka_unit_test(same_devices),
+      cmocka_unit_test(public_facts),
+      cmocka_unit_test(a_device_is_known_again),
       cmocka_unit_test(floors_come_back),
       cmocka_unit_test(what_is_no_floor),
       cmocka_unit_test(a_gpu_in_lines),

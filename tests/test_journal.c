@@ -106,7 +106,7 @@ static void lines_are_appended(void **state) {
   append(journal, "{\"a\":1}", 14);
   append(journal, "{\"b\":2}", 22);
   gs_journal_destroy(journal);
-  assert_file("{\"journal\":1}\n{\"a\":1}\n{\"b\":2}\n");
+  assert_file("{\"journal\":2}\n{\"a\":1}\n{\"b\":2}\n");
   assert_refused(GS_JOURNAL_NEW, GS_ERR_USAGE);
 }
 
@@ -147,7 +147,7 @@ static void a_full_disk_leaves_whole_lines(void **state) {
   const gs_status status = gs_journal_append(journal, "{\"b\":2}", 7, &offset, &error);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
   assert_int_equal(status, GS_ERR_OUTPUT);
-  assert_file("{\"journal\":1}\n{\"a\":1}\n");
+  assert_file("{\"journal\":2}\n{\"a\":1}\n");
   append(journal, "{\"b\":2}", 22); /* and goes on where there is room again */
   gs_journal_destroy(journal);
 }
@@ -162,7 +162,7 @@ static void overwriting_starts_anew(void **state) {
   assert_int_equal(gs_journal_begin(journal, header, &error), GS_OK);
   gs_journal_destroy(journal);
   cJSON_Delete(header);
-  assert_file("{\"journal\":1}\n");
+  assert_file("{\"journal\":2}\n");
 }
 
 /* ---- continuing ---- */
@@ -188,34 +188,34 @@ static void a_torn_line_is_dropped(void **state) {
   (void)state;
   gs_error error;
   seen all = {.count = 0};
-  write_file("{\"journal\":1}\n{\"a\":1}\n{\"b\":");
+  write_file("{\"journal\":2}\n{\"a\":1}\n{\"b\":");
   gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
   assert_non_null(gs_journal_header(journal));
   assert_int_equal(gs_journal_read(journal, remember, &all, &error), GS_OK);
   assert_int_equal(all.count, 1);
   assert_int_equal(all.offset[0], 14);
   assert_int_equal(all.length[0], 7);
-  assert_file("{\"journal\":1}\n{\"a\":1}\n{\"b\":"); /* until it begins */
+  assert_file("{\"journal\":2}\n{\"a\":1}\n{\"b\":"); /* until it begins */
   assert_int_equal(gs_journal_begin(journal, NULL, &error), GS_OK);
-  assert_file("{\"journal\":1}\n{\"a\":1}\n");
+  assert_file("{\"journal\":2}\n{\"a\":1}\n");
   append(journal, "{\"c\":3}", 22);
   gs_journal_destroy(journal);
-  assert_file("{\"journal\":1}\n{\"a\":1}\n{\"c\":3}\n");
+  assert_file("{\"journal\":2}\n{\"a\":1}\n{\"c\":3}\n");
 }
 
 static void a_journal_must_be_read_first(void **state) {
   (void)state;
   gs_error error;
-  write_file("{\"journal\":1}\n{\"a\":1}\n");
+  write_file("{\"journal\":2}\n{\"a\":1}\n");
   gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
   assert_int_equal(gs_journal_begin(journal, NULL, &error), GS_ERR_INTERNAL);
   gs_journal_destroy(journal);
-  assert_file("{\"journal\":1}\n{\"a\":1}\n");
+  assert_file("{\"journal\":2}\n{\"a\":1}\n");
 }
 
 static void a_torn_header_is_no_run(void **state) {
   (void)state;
-  static const char *const torn[] = {"", "{\"jour", "{\"journal\":1}"};
+  static const char *const torn[] = {"", "{\"jour", "{\"journal\":2}"};
   gs_error error;
   for (size_t i = 0; i < sizeof torn / sizeof *torn; i++) {
     write_file(torn[i]);
@@ -225,14 +225,19 @@ static void a_torn_header_is_no_run(void **state) {
     assert_int_equal(gs_journal_begin(journal, header, &error), GS_OK);
     gs_journal_destroy(journal);
     cJSON_Delete(header);
-    assert_file("{\"journal\":1}\n");
+    assert_file("{\"journal\":2}\n");
   }
 }
 
 static void a_foreign_header_is_refused(void **state) {
   (void)state;
-  static const char *const foreign[] = {
-      "\n", "[]\n", "{\"journal\":2}\n", "{\"journal\":\"1\"}\n", "{\"journal\":1} x\n", "hello\n"};
+  static const char *const foreign[] = {"\n",
+                                        "[]\n",
+                                        "{\"journal\":1}\n",
+                                        "{\"journal\":3}\n",
+                                        "{\"journal\":\"2\"}\n",
+                                        "{\"journal\":2} x\n",
+                                        "hello\n"};
   for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
     write_file(foreign[i]);
     assert_refused(GS_JOURNAL_RESUME, GS_ERR_DATA);
@@ -243,8 +248,8 @@ static void a_foreign_header_is_refused(void **state) {
 static void damage_is_refused(void **state) {
   (void)state;
   static const char *const damaged[] = {
-      "{\"journal\":1}\n{\"a\":1\n{\"b\":2}\n", "{\"journal\":1}\n\n{\"b\":2}\n",
-      "{\"journal\":1}\n{\"a\":1}{\"b\":2}\n", "{\"journal\":1}\n{\"bad\":1}\n{\"b\":2}\n"};
+      "{\"journal\":2}\n{\"a\":1\n{\"b\":2}\n", "{\"journal\":2}\n\n{\"b\":2}\n",
+      "{\"journal\":2}\n{\"a\":1}{\"b\":2}\n", "{\"journal\":2}\n{\"bad\":1}\n{\"b\":2}\n"};
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
     gs_error error;
     seen all = {.count = 0};

@@ -9,7 +9,12 @@
 #include "sweep/require.h"
 
 void gs_version_print(FILE *stream) {
-  (void)fprintf(stream, "gradsweep %s (%s)\n", gs_build_version(), gs_build_flags());
+  const char *commit = gs_build_commit();
+  (void)fprintf(stream, "gradsweep %s (", gs_build_version());
+  if (commit) {
+    (void)fprintf(stream, "commit %.12s%s, ", commit, gs_build_dirty() ? ", dirty" : "");
+  }
+  (void)fprintf(stream, "%s)\n", gs_build_flags());
 }
 
 void gs_help_print(FILE *stream) {
@@ -136,6 +141,7 @@ void gs_help_run_print(FILE *stream) {
       "  --threads N          of the cpu backend; 0: one per processor (0)\n"
       "  --max-points N       longer layer axes are thinned in the record (1024)\n"
       "  --threshold DECADES  what counts as vanishing or exploding (1)\n"
+      "  --identify           a GPU's UUID and PCI address go into the results, too\n"
       "  --require WHAT       otherwise the exit code is 3; commas between several, or again:\n",
       stream);
   gs_requirements_print_help(stream);

@@ -154,7 +154,8 @@ static gs_run_options make_options(const gs_run_arguments *arguments, const gs_s
                             .timeout_s = arguments->timeout_s,
                             .memory_limit_bytes = arguments->memory_limit_bytes,
                             .threads = arguments->threads,
-                            .interrupt = gs_interrupt_open()};
+                            .interrupt = gs_interrupt_open(),
+                            .identify = arguments->identify};
   options.measure.max_points = arguments->max_points;
   options.measure.threshold_decades = arguments->threshold_decades;
   if (sweep->spread >= 0) options.measure.spread = sweep->spread;

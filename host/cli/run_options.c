@@ -15,6 +15,7 @@ typedef enum option_id {
   OPTION_DRY_RUN,
   OPTION_FILTER,
   OPTION_HELP,
+  OPTION_IDENTIFY,
   OPTION_LIST,
   OPTION_MAX_POINTS,
   OPTION_MEMORY_LIMIT,
@@ -36,6 +37,7 @@ static const struct option run_options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"filter", required_argument, NULL, OPTION_FILTER},
     {"help", no_argument, NULL, OPTION_HELP},
+    {"identify", no_argument, NULL, OPTION_IDENTIFY},
     {"list", no_argument, NULL, OPTION_LIST},
     {"max-points", required_argument, NULL, OPTION_MAX_POINTS},
     {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
@@ -144,6 +146,7 @@ static gs_status set_option(gs_run_arguments *arguments, int id, const char *val
   case OPTION_DRY_RUN: arguments->dry_run = true; return GS_OK;
   case OPTION_FILTER: arguments->filter = value; return GS_OK;
   case OPTION_HELP: arguments->help = true; return GS_OK;
+  case OPTION_IDENTIFY: arguments->identify = true; return GS_OK;
   case OPTION_LIST: arguments->list = true; return GS_OK;
   case OPTION_OUT: arguments->folder = value; return GS_OK;
   case OPTION_OVERWRITE: arguments->overwrite = true; return GS_OK;

@@ -23,6 +23,7 @@ typedef struct gs_run_arguments {
   int64_t max_points;
   int threads;
   bool help;
+  bool identify;
   bool list;
   bool dry_run;
   bool resume;

@@ -8,6 +8,14 @@
 
 #include "base/hash.h"
 
+/* Made anew by every build (tools/commit.cmake). */
+#if __has_include("sweep/commit.h")
+#include "sweep/commit.h"
+#else
+#define GRADSWEEP_COMMIT ""
+#define GRADSWEEP_DIRTY false
+#endif
+
 #ifndef GRADSWEEP_VERSION
 #define GRADSWEEP_VERSION "unknown"
 #endif
@@ -17,6 +25,9 @@
 
 const char *gs_build_version(void) { return GRADSWEEP_VERSION; }
 const char *gs_build_flags(void) { return GRADSWEEP_BUILD; }
+
+const char *gs_build_commit(void) { return GRADSWEEP_COMMIT[0] ? GRADSWEEP_COMMIT : NULL; }
+bool gs_build_dirty(void) { return GRADSWEEP_DIRTY; }
 
 const char *gs_build_type(void) {
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

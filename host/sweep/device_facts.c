@@ -1,9 +1,13 @@
 /* Facts about a device. See device_facts.h. */
 #include "sweep/device_facts.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
+#include "base/hash.h"
 #include "net/config.h"
 #include "sweep/text.h"
 
@@ -57,14 +61,83 @@ cJSON *gs_device_facts(gs_device *device) {
   return NULL;
 }
 
-bool gs_device_facts_same(const cJSON *a, const cJSON *b) {
-  static const char *const keys[] = {"backend", "name", "uuid", "driver", "threads", "libraries"};
+static bool same_fact(const cJSON *a, const cJSON *b, const char *key) {
+  const cJSON *of_a = get(a, key);
+  const cJSON *of_b = get(b, key);
+  return (!of_a && !of_b) || cJSON_Compare(of_a, of_b, true);
+}
+
+/* But for which one it is. */
+static bool same_kind(const cJSON *a, const cJSON *b) {
+  static const char *const keys[] = {"backend", "name", "driver", "threads", "libraries"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    const cJSON *of_a = get(a, keys[i]);
-    const cJSON *of_b = get(b, keys[i]);
-    if ((of_a || of_b) && !cJSON_Compare(of_a, of_b, true)) return false;
+    if (!same_fact(a, b, keys[i])) return false;
   }
   return true;
+}
+
+bool gs_device_facts_same(const cJSON *a, const cJSON *b) {
+  return same_kind(a, b) && same_fact(a, b, "uuid");
+}
+
+/* ---- which one it is ---- */
+
+cJSON *gs_device_facts_public(const cJSON *facts, bool identify) {
+  cJSON *copy = cJSON_Duplicate(facts, true);
+  if (copy && !identify) {
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "uuid");
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "pci");
+  }
+  return copy;
+}
+
+enum { HASH_BYTES = 17 };
+
+static void hash_text(const char *salt, const char *uuid, char text[HASH_BYTES]) {
+  const uint64_t salted = gs_hash_bytes(GS_HASH_START, salt, strlen(salt));
+  snprintf(text, HASH_BYTES, "%016" PRIx64, gs_hash_bytes(salted, uuid, strlen(uuid)));
+}
+
+/* Different every time; nothing needs it to be secret. */
+static void draw_salt(char text[HASH_BYTES]) {
+  uint64_t number = 0;
+  struct timespec now;
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
+    clock_gettime(CLOCK_REALTIME, &now);
+    number = gs_hash_bytes(GS_HASH_START, &now, sizeof now);
+  }
+  snprintf(text, HASH_BYTES, "%016" PRIx64, number);
+}
+
+cJSON *gs_device_token(const cJSON *facts) {
+  const char *uuid = cJSON_GetStringValue(get(facts, "uuid"));
+  if (!uuid) return cJSON_CreateNull();
+  char salt[HASH_BYTES];
+  char hash[HASH_BYTES];
+  draw_salt(salt);
+  hash_text(salt, uuid, hash);
+  cJSON *token = cJSON_CreateObject();
+  if (token && gs_json_add_string(token, "salt", salt) && gs_json_add_string(token, "hash", hash)) {
+    return token;
+  }
+  cJSON_Delete(token);
+  return NULL;
+}
+
+/* Without a token the device has no UUID. */
+static bool is_token_of(const cJSON *token, const cJSON *facts) {
+  const char *uuid = cJSON_GetStringValue(get(facts, "uuid"));
+  const char *salt = cJSON_GetStringValue(get(token, "salt"));
+  const char *wanted = cJSON_GetStringValue(get(token, "hash"));
+  if (!uuid || !salt || !wanted) return !uuid && (!token || cJSON_IsNull(token));
+  char hash[HASH_BYTES];
+  hash_text(salt, uuid, hash);
+  return strcmp(hash, wanted) == 0;
+}
+
+bool gs_device_facts_again(const cJSON *recorded, const cJSON *token, const cJSON *facts) {
+  return same_kind(recorded, facts) && is_token_of(token, facts) &&
+         (!get(recorded, "uuid") || same_fact(recorded, facts, "uuid"));
 }
 
 /* ---- how fast it is ---- */

@@ -18,6 +18,19 @@ cJSON *gs_device_facts(gs_device *device);
  * libraries with as many threads. */
 bool gs_device_facts_same(const cJSON *a, const cJSON *b);
 
+/* The facts as files have them: without `uuid` and `pci`, which say which of all the
+ * world's devices it is, unless `identify`. NULL when out of memory; the caller owns it. */
+cJSON *gs_device_facts_public(const cJSON *facts, bool identify);
+
+/* What a device is known by again whose UUID no file has: a hash of the UUID and of a
+ * random number (`salt`), so that two files do not tell whether they are of one device.
+ * JSON's null for a device without UUID; NULL when out of memory. The caller owns it. */
+cJSON *gs_device_token(const cJSON *facts);
+
+/* gs_device_facts_same for what a file has of an earlier device: its public facts and
+ * its token. */
+bool gs_device_facts_again(const cJSON *recorded, const cJSON *token, const cJSON *facts);
+
 /* The floor; a rate that the device does not have is null. */
 cJSON *gs_floor_to_json(const gs_floor *floor);
 /* The way back; false when it is not such a tree: a rate is missing or no

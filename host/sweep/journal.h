@@ -12,7 +12,7 @@
 #define GS_JOURNAL_NAME "journal.jsonl"
 #define GS_RESULTS_NAME "results.json"
 
-enum { GS_JOURNAL_VERSION = 1 };
+enum { GS_JOURNAL_VERSION = 2 };
 
 typedef enum gs_journal_mode {
   GS_JOURNAL_NEW,      /* refuse a folder that holds a run */

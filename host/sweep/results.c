@@ -43,14 +43,26 @@ static cJSON *copy_or_null(const cJSON *tree) {
   return tree ? cJSON_Duplicate(tree, true) : cJSON_CreateNull();
 }
 
+/* Which program this is: null what it does not know of itself. */
+static bool add_build(cJSON *context) {
+  char build_id[GS_BUILD_ID_BYTES];
+  const char *commit = gs_build_commit();
+  const bool has_id = gs_build_id(build_id, NULL) == GS_OK;
+  return gs_json_add_string(context, "version", gs_build_version()) &&
+         gs_json_add(context, "commit", commit ? cJSON_CreateString(commit) : cJSON_CreateNull()) &&
+         gs_json_add(context, "dirty",
+                     commit ? cJSON_CreateBool(gs_build_dirty()) : cJSON_CreateNull()) &&
+         gs_json_add(context, "build_id",
+                     has_id ? cJSON_CreateString(build_id) : cJSON_CreateNull()) &&
+         gs_json_add_string(context, "build", gs_build_flags());
+}
+
 static cJSON *make_context(const gs_sweep *sweep, const gs_results_facts *facts) {
   char date[GS_DATE_BYTES];
   cJSON *context = cJSON_CreateObject();
   if (context && gs_json_add_string(context, "date", gs_results_date(date)) &&
       gs_json_add_string(context, "name", sweep->name) &&
-      gs_json_add_string(context, "executable", "gradsweep") &&
-      gs_json_add_string(context, "version", gs_build_version()) &&
-      gs_json_add_string(context, "build", gs_build_flags()) &&
+      gs_json_add_string(context, "executable", "gradsweep") && add_build(context) &&
       gs_json_add_string(context, "library_build_type", gs_build_type()) &&
       gs_json_add_int(context, "num_cpus", sysconf(_SC_NPROCESSORS_ONLN)) &&
       gs_json_add_int(context, "mhz_per_cpu", processor_mhz()) &&

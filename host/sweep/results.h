@@ -11,7 +11,7 @@ enum { GS_RESULTS_SCHEMA = 3 };
 
 /* What the context says beside what the machine and the build say of themselves. */
 typedef struct gs_results_facts {
-  const cJSON *device; /* the worker's description */
+  const cJSON *device; /* the worker's description, as files have it */
   const cJSON *floor;  /* or NULL: nothing was timed */
   const cJSON *options;
 } gs_results_facts;

@@ -23,6 +23,7 @@ typedef struct run_state {
   gs_journal *journal;
   cJSON *options_tree; /* what changes results, and the timeout */
   cJSON *floor;        /* NULL: nothing is timed */
+  cJSON *device;       /* as files have it */
   int64_t *by_id;      /* cells sorted by id, of a continued run */
 } run_state;
 
@@ -101,7 +102,8 @@ static gs_status make_header(const run_state *run, cJSON **header, gs_error *err
       gs_json_add_string(tree, "sweep", sweep_hash) &&
       gs_json_add_string(tree, "version", gs_build_version()) &&
       gs_json_add_string(tree, "build_id", build_id) &&
-      gs_json_add(tree, "device", cJSON_Duplicate(run->session.device, true)) &&
+      gs_json_add(tree, "device", cJSON_Duplicate(run->device, true)) &&
+      gs_json_add(tree, "device_token", gs_device_token(run->session.device)) &&
       gs_json_add(tree, "floor",
                   run->floor ? cJSON_Duplicate(run->floor, true) : cJSON_CreateNull())) {
     *header = tree;
@@ -128,7 +130,8 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
     if (!cJSON_Compare(a, b, true)) different = facts[i].words;
   }
   const cJSON *device = cJSON_GetObjectItemCaseSensitive(old, "device");
-  if (!different && !gs_device_facts_same(device, run->session.device)) {
+  const cJSON *token = cJSON_GetObjectItemCaseSensitive(old, "device_token");
+  if (!different && !gs_device_facts_again(device, token, run->session.device)) {
     different = "another device, driver, library or number of threads";
   }
   if (!different) return GS_OK;
@@ -225,7 +228,7 @@ static gs_status run_cell(run_state *run, int64_t index, const gs_cell_terms *te
 static gs_status run_cells(run_state *run, gs_error *error) {
   const gs_sweep *sweep = run->sweep;
   const gs_cell_terms terms = {run->options->measure, run->floor, run->options->timeout_s,
-                               run->options->memory_limit_bytes};
+                               run->options->memory_limit_bytes, run->options->identify};
   gs_floor numbers;
   const bool has_floor = run->floor && gs_floor_from_json(run->floor, &numbers);
   const gs_floor *floor = has_floor ? &numbers : NULL;
@@ -274,6 +277,8 @@ static gs_status prepare(run_state *run, gs_error *error) {
   GS_TRY(gs_journal_take(run->journal, error));
   GS_TRY(gs_session_open(&run->session, &process, error));
   if (must_stop(run)) return GS_OK;
+  run->device = gs_device_facts_public(run->session.device, options->identify);
+  if (!run->device) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the device's description");
   run->report->refused = !gs_run_accepts(options, run->session.device);
   const bool timed = options->measure.time_limit_s > 0 && !gs_journal_header(run->journal);
   if (run->report->refused || !timed) return GS_OK;
@@ -291,7 +296,7 @@ static gs_status begin(run_state *run, gs_error *error) {
 }
 
 static gs_status write_results(const run_state *run, gs_error *error) {
-  const gs_results_facts facts = {run->session.device, run->floor, run->options_tree};
+  const gs_results_facts facts = {run->device, run->floor, run->options_tree};
   const gs_status status = gs_results_write(run->options->folder, run->sweep, run->report->outcomes,
                                             &facts, run->journal, error);
   run->report->results_there = status == GS_OK;
@@ -328,6 +333,7 @@ gs_status gs_run(const gs_sweep *sweep, const gs_run_options *options, gs_progre
   gs_journal_destroy(run.journal);
   cJSON_Delete(run.options_tree);
   cJSON_Delete(run.floor);
+  cJSON_Delete(run.device);
   free(run.by_id);
   report->seconds = now_s() - started_s;
   return status;

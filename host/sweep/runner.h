@@ -17,6 +17,7 @@ typedef struct gs_run_options {
   double memory_limit_bytes; /* per cell; 0: what the device has */
   int threads;               /* 0: one per processor */
   int interrupt;             /* gs_interrupt_open; -1: none */
+  bool identify;             /* files say which one the device is: its UUID and PCI address */
   /* Asked once the device is open, before anything is measured or written; false ends
    * the run. NULL: every device is welcome. */
   bool (*accept)(void *user, const cJSON *device);

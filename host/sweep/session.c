@@ -58,6 +58,11 @@ static gs_status replace_worker(gs_session *session, gs_error *error) {
     status = gs_process_start(&session->options, &session->process, &device, error);
     if (status == GS_OK) break;
   }
+  /* words about a device that was not asked for by its UUID do not say it */
+  const char *uuid = cJSON_GetStringValue(get(session->device, "uuid"));
+  if (status != GS_OK && uuid && error && strstr(error->message, uuid)) {
+    return GS_FAIL(error, status, "the run's GPU is not there any more");
+  }
   if (status != GS_OK) return status;
   session->interrupted = !session->process;
   const bool same = session->interrupted || gs_device_facts_same(session->device, device);
@@ -218,12 +223,25 @@ static gs_status settle(gs_session *session, const gs_cell *cell, const cJSON *p
   return record_loss(session, cell, params, lost, answer->reason, line, outcome, error);
 }
 
+/* The cell's parameters for its record: what tells one device from all others only when
+ * that is wanted. */
+static cJSON *recorded_params(const gs_config *config, bool identify) {
+  cJSON *params = gs_config_to_json(config);
+  const char *device = config->device;
+  const bool plain = strcmp(device, "auto") == 0 || !device[strspn(device, "0123456789")];
+  if (!params || identify || plain) return params;
+  cJSON_DeleteItemFromObjectCaseSensitive(params, "device");
+  if (gs_json_add_string(params, "device", "named")) return params;
+  cJSON_Delete(params);
+  return NULL;
+}
+
 gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,
                           const gs_cell_terms *terms, char **line, gs_outcome *outcome,
                           gs_error *error) {
   *line = NULL;
   *outcome = gs_outcome_pending();
-  cJSON *params = gs_config_to_json(&cell->config);
+  cJSON *params = recorded_params(&cell->config, terms->identify);
   if (!params) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
   gs_answer answer;
   gs_status status =

@@ -37,6 +37,7 @@ typedef struct gs_cell_terms {
   const cJSON *floor; /* or NULL */
   double timeout_s;
   double memory_limit_bytes;
+  bool identify; /* a UUID or PCI address that was asked for is recorded */
 } gs_cell_terms;
 
 /* Has a cell measured. Whatever becomes of the worker there is a record: *line
