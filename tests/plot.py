@@ -12,7 +12,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import PROGRAM, SOURCE, environment, main  # noqa: E402
 from plotting_test import TOOL, PlotTest, quietly  # noqa: E402
 import numpy  # noqa: E402
-from plotting import document, formats, gradient, heatmap, histogram, jacobian, params, throughput, width  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from plotting import (document, formats, gradient, heatmap, histogram, jacobian, params, strokes,  # noqa: E402
+                      throughput, width)
 
 
 def has_line(axes, values, **properties):
@@ -113,6 +115,15 @@ class Pictures(PlotTest):
         self.assertIn("▼ dead", texts)
         self.assertIn("of 4: 3 dead", texts)
         self.assertTrue(self.drawn(width, path))
+
+    def test_band_of_lost_replicas(self):
+        axes = Figure().subplots()
+        axes.set_ylim(-5, 5)
+        band = numpy.array([math.nan, math.nan, -1]), numpy.array([2.0, 2.0, 2.0])
+        lost = numpy.array([True, True, False]), numpy.array([False] * 3)
+        strokes.open_band(axes, numpy.array([1, 2, 3]), band, lost, {"color": "black"})
+        extents = [path.get_extents() for drawn in axes.collections for path in drawn.get_paths()]
+        self.assertEqual([(e.x0, e.x1, e.y0, e.y1) for e in extents], [(1, 2, -5, 2)])
 
     def test_width(self):
         (_, picture) = next((n, s) for n, s in self.drawn(width) if "L40" in n or "40" in n)

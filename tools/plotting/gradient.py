@@ -82,6 +82,11 @@ def _draw(document, picture, panels, options):
     sheet.flat[0].set_ylabel(f"log10 {SYMBOLS[quantity]}  [decades]")
     one_scale, longest = style.same_scale(sheet.flat), 0
     for axes, (_, curves) in zip(sheet.flat, panels):
+        for curve in curves:
+            if curve.series is not None and curve.replicas > 1:
+                band = (curve.series.p05, curve.series.p95)
+                lost = (curve.series.lost_low, curve.series.lost_high)
+                strokes.open_band(axes, curve.series.index, band, lost, style.look(labels.index(curve.label)))
         labels_of = _limits(axes, [c for c in curves if c.series is not None])
         if labels_of:
             shows.add("limits")

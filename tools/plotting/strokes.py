@@ -58,6 +58,19 @@ def lost_replicas(axes, index, low, high, colour, row=0):
     return shows
 
 
+def open_band(axes, index, band, lost, look):
+    """The band (p05, p95) where one end of it is that of lost replicas (low, high): on to
+    the panel's edge. Call it when the panel has its limits."""
+    edges = axes.get_ylim()
+    there = [numpy.isfinite(end) for end in band]
+    ends = [numpy.where(known, end, edge) for known, end, edge in zip(there, band, edges)]
+    for end in (0, 1):
+        where = ~there[end] & there[1 - end] & lost[end]
+        if where.any():
+            axes.fill_between(index, *ends, where=where, color=look["color"], alpha=0.25, linewidth=0, zorder=1)
+    axes.set_ylim(edges)
+
+
 def margin(longest):
     """Inches that labels of so many characters take to the right of a panel."""
     return 0.2 if longest == 0 else 0.22 + 0.056 * longest

@@ -113,6 +113,9 @@ def _draw(document, group, panels):
     sheet.flat[0].set_ylabel(f"log10 of ‖delta‖, {what}  [decades]")
     style.same_scale(sheet.flat)
     for axes, (_, curves) in zip(sheet.flat, panels):
+        for curve in curves:
+            strokes.open_band(axes, curve.widths, (curve.p05, curve.p95), (curve.dead > 0, curve.not_finite > 0),
+                              style.look(labels.index(curve.label)))
         _turning_points(axes, curves)
     if len(labels) > 1:
         sheet.lines = [Line2D([], [], label=label, **style.look(i)) for i, label in enumerate(labels)]
