@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/sample.h"
 #include "measure/summary.h"
 
 /* Statistics of one quantity whose norms are 10^log10[point * R + r]; NaN there
@@ -102,10 +103,17 @@ static void test_verdicts(void **state) {
       {{-inf, -inf, -3}, 3, 1, "vanishing"},
       {{inf, inf, 3}, 3, 1, "exploding"},
       {{inf, -inf}, 2, 1, "mixed"},
+      {{-inf, 0.5}, 2, 1, "vanishing"}, /* the median is what the table shows: dead, */
+      {{-1.5, 0.9}, 2, 1, "stable"},    /* -0.3, */
+      {{-3, 0.9}, 2, 1, "vanishing"},   /* -1.05 */
       {{NAN, NAN}, 2, 1, "exploding"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    const gs_law law = gs_law_of(cases[i].decades, cases[i].count, cases[i].threshold);
+    gs_sample sample;
+    gs_error error = {0};
+    const size_t count = (size_t)cases[i].count;
+    gs_support_ok(gs_sample_of_all(cases[i].decades, count, &sample, &error), &error);
+    const gs_law law = gs_law_of(cases[i].decades, cases[i].count, sample.p50, cases[i].threshold);
     if (strcmp(gs_verdict_name(law.verdict), cases[i].want) != 0)
       fail_msg("case %d: %s, not %s", (int)i, gs_verdict_name(law.verdict), cases[i].want);
     assert_true(law.open[law.verdict]);

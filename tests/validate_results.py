@@ -101,6 +101,10 @@ def decades_problems(summary, params, path):
         wanted |= {"below": sum(v < -threshold for v in x), "above": sum(v > threshold for v in x)}
         if summary["verdict"] not in law["verdicts"]:
             yield f"{path}.law.verdicts: the verdict is not among them"
+        middle = order.get(decades["class"]["p50"], decades["p50"])
+        if summary["verdict"] != "mixed" and middle is not None and summary["verdict"] != (
+                "vanishing" if middle < -threshold else "exploding" if middle > threshold else "stable"):
+            yield f"{path}.verdict: not that of the median"
     for key, count in wanted.items():
         share = law[key]
         if share["count"] != count or abs(share["share"] - count / replicas) > 1e-12:

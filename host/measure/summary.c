@@ -120,7 +120,7 @@ static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const
   gs_sample sample;
   gs_decades_of(delta, replicas, decades);
   GS_TRY(gs_sample_of_all(decades, (size_t)replicas, &sample, error));
-  const gs_law law = gs_law_of(decades, replicas, threshold);
+  const gs_law law = gs_law_of(decades, replicas, sample.p50, threshold);
   if (!add_decades(json, decades, replicas, delta->points, &sample) ||
       !add_verdict(json, &law, delta->points > 1, threshold) || !add_first_lost(json, kept)) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");

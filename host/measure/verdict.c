@@ -30,10 +30,10 @@ static bool holds_side(const gs_share *side) {
   return side->share >= GS_SIDE_SHARE && side->low >= GS_SIDE_LEAST;
 }
 
-static gs_verdict verdict_of(const gs_law *law) {
+static gs_verdict verdict_of(const gs_law *law, double median, double threshold) {
   if (holds_side(&law->below) && holds_side(&law->above)) return GS_MIXED;
-  if (law->below.share > HALF) return GS_VANISHING;
-  return law->above.share > HALF ? GS_EXPLODING : GS_STABLE;
+  if (median < -threshold) return GS_VANISHING;
+  return median > threshold ? GS_EXPLODING : GS_STABLE;
 }
 
 /* What a law with shares somewhere in the two intervals may be. */
@@ -47,7 +47,7 @@ static void leave_open(gs_law *law) {
                          (below->low < GS_SIDE_SHARE || above->low < GS_SIDE_SHARE);
 }
 
-gs_law gs_law_of(const double *decades, int64_t replicas, double threshold) {
+gs_law gs_law_of(const double *decades, int64_t replicas, double median, double threshold) {
   int64_t below = 0;
   int64_t above = 0;
   int64_t dead = 0;
@@ -62,7 +62,7 @@ gs_law gs_law_of(const double *decades, int64_t replicas, double threshold) {
                 .above = gs_share_of(above, replicas),
                 .dead = gs_share_of(dead, replicas),
                 .not_finite = gs_share_of(not_finite, replicas)};
-  law.verdict = verdict_of(&law);
+  law.verdict = verdict_of(&law, median, threshold);
   leave_open(&law);
   return law;
 }

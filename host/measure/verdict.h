@@ -2,8 +2,8 @@
  * from, not about the networks drawn. Decades beyond the threshold on one side are
  * a share of the law, known from R networks up to Wilson's interval.
  *
- *   vanishing  more than half of the law lies below -threshold
- *   exploding  more than half lies above +threshold
+ *   vanishing  the median lies below -threshold: at least half of the law does
+ *   exploding  the median lies above +threshold
  *   stable     neither
  *   mixed      either side holds at least GS_SIDE_SHARE of the networks, and by its
  *              interval at least GS_SIDE_LEAST of the law: one network of sixteen
@@ -52,7 +52,7 @@ typedef struct gs_law {
 } gs_law;
 
 /* decades: -INFINITY of a dead network, +INFINITY (or NaN) of one that is not
- * finite; replicas > 0. */
-gs_law gs_law_of(const double *decades, int64_t replicas, double threshold);
+ * finite; median: theirs (gs_sample_of_all); replicas > 0. */
+gs_law gs_law_of(const double *decades, int64_t replicas, double median, double threshold);
 
 #endif
