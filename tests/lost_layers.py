@@ -102,6 +102,13 @@ class LostLayers(unittest.TestCase):
             self.assertTrue(1 < lost < found["params"]["depth"] // 2, lost)
             self.assertEqual(layers["log10_norm"]["finite"][0], 0)  # nothing arrived
             self.assertEqual(layers["kept"]["f32"][kind][0], 1)
+            by_run = found["summary"]["first_layer_lost_by_run"]
+            self.assertIsNotNone(by_run["delta"])
+            if kind == "inf":  # forward, an infinity makes all of the next layer NaN
+                self.assertTrue(abs(by_run["activation"] - found["summary"]["first_layer_lost"]["activation"]["f32"]) <= 1)
+            else:  # sums of what is nearly zero are zero a little before
+                self.assertTrue(abs(by_run["delta"] - lost) <= 1, (by_run, lost))
+                self.assertIsNone(by_run["activation"])
 
 
 if __name__ == "__main__":

@@ -255,6 +255,28 @@ static void test_first_lost_needs_majority(void **state) {
   gs_quantity_stats_clear(&m.stats);
 }
 
+/* What a run holds, against what there is: zeros of the activation are not lost. */
+static void test_first_lost_by_run(void **state) {
+  (void)state;
+  const int64_t walk[] = {0, 0, 0};
+  made_stats m = make_points(3, 1, walk); /* 10 elements a point that are not zero */
+  gs_kept_axis axis;
+  gs_error error = {0};
+  gs_support_ok(gs_kept_axis_of(&m.stats, &m.config, &axis, &error), &error);
+  for (int i = 0; i < 3; i++) m.stats.stats[i] = (gs_stats){.count = 15, .zero = 5};
+  assert_int_equal(gs_first_lost_by_run(&m.stats, &m.config, &axis, false), 0);
+  m.stats.stats[1].zero = 10; /* half of the ten are gone */
+  assert_int_equal(gs_first_lost_by_run(&m.stats, &m.config, &axis, false), 0);
+  m.stats.stats[1].nan = 1;
+  assert_int_equal(gs_first_lost_by_run(&m.stats, &m.config, &axis, false), 2);
+  m.stats.stats[2].inf = 6;
+  assert_int_equal(gs_first_lost_by_run(&m.stats, &m.config, &axis, true), 3);
+  m.stats.stats[0].zero = 15;
+  assert_int_equal(gs_first_lost_by_run(&m.stats, &m.config, &axis, false), 1);
+  gs_kept_axis_clear(&axis);
+  gs_quantity_stats_clear(&m.stats);
+}
+
 static void test_log10_norm(void **state) {
   (void)state;
   assert_close(gs_log10_norm((gs_scaled){1, 0}), 0);
@@ -271,10 +293,15 @@ static void test_log10_norm(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sample),        cmocka_unit_test(test_sample_of_few),
-      cmocka_unit_test(test_sample_of_all), cmocka_unit_test(test_sample_is_stable),
-      cmocka_unit_test(test_format_limits), cmocka_unit_test(test_format_sums),
-      cmocka_unit_test(test_first_lost),    cmocka_unit_test(test_first_lost_needs_majority),
+      cmocka_unit_test(test_sample),
+      cmocka_unit_test(test_sample_of_few),
+      cmocka_unit_test(test_sample_of_all),
+      cmocka_unit_test(test_sample_is_stable),
+      cmocka_unit_test(test_format_limits),
+      cmocka_unit_test(test_format_sums),
+      cmocka_unit_test(test_first_lost),
+      cmocka_unit_test(test_first_lost_needs_majority),
+      cmocka_unit_test(test_first_lost_by_run),
       cmocka_unit_test(test_log10_norm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

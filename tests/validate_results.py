@@ -139,6 +139,8 @@ def cell_problems(cell, path, max_points):
             if len(what) != replicas:
                 yield f"{path}.summary: {len(what)} values for {replicas} replicas"
         yield from decades_problems(summary, params, f"{path}.summary")
+        if ("first_layer_lost_by_run" in summary) != (params["range"] == "native" and params["stats"] == "full"):
+            yield f"{path}.summary.first_layer_lost_by_run: there, or missing"
     timing = cell.get("timing")
     if timing and not (min(timing["samples_ns"]) <= timing["median_ns"] <= max(timing["samples_ns"])):
         yield f"{path}.timing: the median is outside the samples"

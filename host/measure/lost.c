@@ -46,6 +46,26 @@ int64_t gs_first_lost(const gs_kept_axis *axis, gs_format format, bool backward)
   return 0;
 }
 
+/* Finite elements that are not zero, of all replicas at one point. */
+static int64_t held_by_run(const gs_stats *stats, int64_t replicas) {
+  int64_t held = 0;
+  for (int64_t r = 0; r < replicas; r++) {
+    held += stats[r].count - stats[r].zero - stats[r].inf - stats[r].nan;
+  }
+  return held;
+}
+
+int64_t gs_first_lost_by_run(const gs_quantity_stats *stats, const gs_config *config,
+                             const gs_kept_axis *axis, bool backward) {
+  for (int64_t i = 0; i < axis->points; i++) {
+    const int64_t index = backward ? axis->points - 1 - i : i;
+    const int64_t total = gs_kept_total(&axis->at[index][GS_FORMAT_F32]);
+    const int64_t held = held_by_run(stats->stats + index * config->replicas, config->replicas);
+    if (2 * (total - held) > total) return index + 1;
+  }
+  return 0;
+}
+
 /* ---- the pass in extended range ---- */
 
 static gs_status step_and_count(gs_network *network, gs_kept_axis axes[GS_QUANTITY_COUNT],

@@ -40,4 +40,11 @@ void gs_kept_axes_clear(gs_kept_axis axes[GS_QUANTITY_COUNT]);
  * than half of the elements; 0 if there is none. */
 int64_t gs_first_lost(const gs_kept_axis *axis, gs_format format, bool backward);
 
+/* The same of a run in native range: where more than half of the elements that are
+ * not zero by the activation, of which `axis` knows how many there are, are zero,
+ * infinite or NaN in it. Losses spread: one infinity makes the next layer NaN, and
+ * a forward pass that is lost takes the backward pass with it. */
+int64_t gs_first_lost_by_run(const gs_quantity_stats *stats, const gs_config *config,
+                             const gs_kept_axis *axis, bool backward);
+
 #endif

@@ -93,23 +93,42 @@ static bool add_verdict(cJSON *json, const gs_law *law, bool asked, double thres
 
 /* ---- the summary ---- */
 
+static const struct walk {
+  gs_quantity quantity;
+  bool backward; /* the direction in which it is computed */
+} walks[] = {{GS_ACTIVATION_H, false}, {GS_DELTA, true}, {GS_GRAD_WEIGHT, true}};
+
+enum { WALKS = sizeof walks / sizeof *walks };
+
+static bool add_layer(cJSON *json, const char *key, int64_t layer) {
+  return gs_json_add_number(json, key, layer ? (double)layer : (double)NAN);
+}
+
 static bool add_first_lost(cJSON *json, const gs_kept_axis *kept) {
-  static const struct {
-    gs_quantity quantity;
-    bool backward; /* the direction in which it is computed */
-  } walks[] = {{GS_ACTIVATION_H, false}, {GS_DELTA, true}, {GS_GRAD_WEIGHT, true}};
   cJSON *all = cJSON_AddObjectToObject(json, "first_layer_lost");
-  for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
+  for (size_t i = 0; i < WALKS; i++) {
     const gs_kept_axis *own = &kept[walks[i].quantity];
     if (own->points == 0) continue;
     cJSON *formats = cJSON_AddObjectToObject(all, gs_quantity_name(walks[i].quantity));
     for (int f = 0; f < GS_FORMAT_COUNT; f++) {
       const int64_t lost = gs_first_lost(own, (gs_format)f, walks[i].backward);
-      const double value = lost ? (double)lost : NAN;
-      if (!gs_json_add_number(formats, gs_format_name((gs_format)f), value)) return false;
+      if (!add_layer(formats, gs_format_name((gs_format)f), lost)) return false;
     }
   }
   return all != NULL;
+}
+
+/* What became of a run in native range. */
+static bool add_lost_by_run(cJSON *json, const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                            const gs_config *config) {
+  if (config->range != GS_RANGE_NATIVE || kept[GS_DELTA].points == 0) return true;
+  cJSON *all = cJSON_AddObjectToObject(json, "first_layer_lost_by_run");
+  for (size_t i = 0; i < WALKS; i++) {
+    const gs_quantity q = walks[i].quantity;
+    const int64_t lost = gs_first_lost_by_run(&stats[q], config, &kept[q], walks[i].backward);
+    if (!add_layer(all, gs_quantity_name(q), lost)) return false;
+  }
+  return true;
 }
 
 static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const gs_kept_axis *kept,
@@ -122,7 +141,8 @@ static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const
   GS_TRY(gs_sample_of_all(decades, (size_t)replicas, &sample, error));
   const gs_law law = gs_law_of(decades, replicas, sample.p50, threshold);
   if (!add_decades(json, decades, replicas, delta->points, &sample) ||
-      !add_verdict(json, &law, delta->points > 1, threshold) || !add_first_lost(json, kept)) {
+      !add_verdict(json, &law, delta->points > 1, threshold) || !add_first_lost(json, kept) ||
+      !add_lost_by_run(json, stats, kept, config)) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
   }
   return GS_OK;
