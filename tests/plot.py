@@ -10,10 +10,10 @@ import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import PROGRAM, SOURCE, environment, main  # noqa: E402
-from plotting_test import TOOL, PlotTest, quietly  # noqa: E402
+from plotting_test import TOOL, TOOLS, PlotTest, quietly  # noqa: E402
 import numpy  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from plotting import (document, formats, gradient, heatmap, histogram, jacobian, params, strokes,  # noqa: E402
+from plotting import (document, formats, gradient, heatmap, histogram, jacobian, params, strokes, style,  # noqa: E402
                       throughput, width)
 
 
@@ -30,7 +30,9 @@ class Pictures(PlotTest):
     def test_every_figure_is_written(self):
         out = self.scratch / "pictures"
         code, printed, err = quietly(self.file, "--out", out)
-        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(code, 0, err)
+        for line in err.splitlines():
+            self.assertRegex(line, r"^tools/plot: [a-z]\S*: without \d+ cells?, \S.*: (mlp|rnn)/")
         self.assertEqual(sorted(printed.split()), sorted(str(p) for p in out.iterdir()))
         words = {"gradient": ("log10 ‖delta‖  [decades]", "layer l", "theory: root mean square", "theory: typical"),
                  "width": ("width n  [units]", "layer 1 over layer L  [decades]", "theory: typical"),
@@ -57,11 +59,117 @@ class Pictures(PlotTest):
         def pictures(name):
             out = self.scratch / name
             done = subprocess.run([TOOL, self.file, "--out", out, "--cell", "sigmoid/.*L40/n24/",
-                                   "--figure", "gradient", "histogram"],
+                                   "--figure", "gradient", "histogram", "--format", "svg,png,pdf"],
                                   capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             return {p.name: p.read_bytes() for p in out.iterdir()}
         self.assertEqual(pictures("a"), pictures("b"))
+
+    def test_formats(self):
+        magic = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF-"}
+        for options, wanted in (([], ("svg", "png")), (["--format", "pdf"], ("pdf",)),
+                                (["--format", "png,pdf"], ("png", "pdf")),
+                                (["--format=svg", "--format=pdf,svg"], ("svg", "pdf"))):
+            out = self.scratch / "-".join(wanted + (str(len(options)),))
+            code, printed, err = quietly(self.file, "--figure", "width", "--out", out, *options)
+            self.assertEqual(code, 0, err)
+            self.assertEqual({p.suffix[1:] for p in out.iterdir()}, set(wanted))
+            self.assertEqual(sorted(printed.split()), sorted(str(p) for p in out.iterdir()))
+            for path in out.iterdir():
+                self.assertTrue(path.read_bytes().startswith(magic[path.suffix[1:]]), path.name)
+
+    def test_width_in_inches(self):
+        """Every picture has exactly this width, and all that it drew before."""
+        for inches in ("3", "6.5"):
+            out = self.scratch / inches
+            code, _, err = quietly(self.file, "--figure", "heatmap", "jacobian", "--width-in", inches, "--out", out)
+            self.assertEqual(code, 0, err)
+            for path in out.glob("*.png"):
+                across, _ = struct.unpack(">II", path.read_bytes()[16:24])
+                self.assertEqual(across, round(200 * float(inches)), path.name)
+            for path in out.glob("*.svg"):
+                root = xml.etree.ElementTree.parse(path).getroot()
+                self.assertEqual(root.get("width"), f"{72 * float(inches):g}pt")
+        style.set_up()
+        read = document.read(self.file)
+        for module in (gradient, width, heatmap, histogram, throughput, jacobian):
+            for plan in module.plans(read, TOOLS.Options(read.cells, False, "delta")):
+                page = plan.draw()
+                for page.width in (30, 5, 3):
+                    page.arrange()
+                    self.assert_panels_apart(page, plan.name)
+
+    def assert_panels_apart(self, page, name):
+        boxes = [axes.get_position() for axes in page.flat if axes.get_visible()]
+        for i, one in enumerate(boxes):
+            self.assertTrue(0 < one.x0 < one.x1 < 1 and 0 < one.y0 < one.y1 < 1, name)
+            self.assertGreater(one.width * page.width, 0.5, name)
+            for other in boxes[:i]:
+                apart = (one.x1 <= other.x0 or other.x1 <= one.x0
+                         or one.y1 <= other.y0 + 1e-9 or other.y1 <= one.y0 + 1e-9)
+                self.assertTrue(apart, f"{name}: panels overlap at {page.width} inches")
+
+    def test_every_cell_is_drawn_or_left_out(self):
+        """In every kind of figure; and what is left out is said, with the reason."""
+        def change(results):
+            results["cells"][3].update(status="failed", error="planted")
+            for key in ("layers", "summary", "timing", "theory", "agreement"):
+                results["cells"][3].pop(key, None)
+        for path in (self.file, self.changed(change)):
+            read = document.read(path)
+            options = TOOLS.Options(read.cells, False, "delta")
+            for name, plans, others in TOOLS.planned(TOOLS.FIGURES, read, options, False):
+                told = [c.id for plan in plans for c in plan.cells]
+                told += [c.id for plan in plans for _, cells in plan.left_out for c in cells]
+                told += [c.id for _, cells in others for c in cells]
+                self.assertEqual(sorted(told), sorted(c.id for c in read.cells), name)
+                for why, cells in [*others, *(part for plan in plans for part in plan.left_out)]:
+                    self.assertTrue(why or not cells)
+
+    def test_what_is_left_out_is_said(self):
+        out = self.scratch / "out"
+        code, _, err = quietly(self.file, "--figure", "gradient", "--out", out, "--cell", "n24/", "--cell", "bf16")
+        self.assertEqual(code, 0)
+        skipped = self.cell("dtype=bf16")["name"]
+        self.assertIn(f"tools/plot: gradient: without 1 cell, skipped: {skipped}\n", err)
+        code, _, err = quietly(self.file, "--figure", "gradient", "--out", out)
+        short = [c["name"] for c in self.results["cells"] if "/L2/n24/B3/" in c["name"]]
+        line = next(l for l in err.splitlines() if "shorter than those drawn" in l and short[0] in l)
+        for name in short:
+            self.assertIn(name, line)
+        code, listed, _ = quietly(self.file, "--figure", "gradient", "--list")
+        self.assertEqual(code, 0)
+        for cell in self.results["cells"]:
+            if cell["name"] in short:
+                self.assertIn(f"      {cell['id']}  {cell['name']}\n", listed)
+        many = [dict(c, id=f"{i:016x}", name=f"cell {i}", params=dict(c["params"], seed=str(i)), status="failed")
+                for i in range(20) for c in [self.cell("dtype=bf16")]]
+        code, _, err = quietly(self.changed(lambda d: d["cells"].extend(many)), "--figure", "gradient", "--out", out)
+        self.assertRegex(err, r"without 20 cells, failed: cell 0, .*cell 7, and 12 more, see --list")
+
+    def test_ids_are_whole(self):
+        cell = self.cell("sigmoid/normal/L40/n24/")
+        for which in (cell["id"], f"^{cell['id']}$", f"nothing|{cell['id']}"):
+            code, out, err = quietly(self.file, "--cell", which, "--list")
+            self.assertEqual(code, 0, err)
+            self.assertEqual(out.splitlines()[0], f"{cell['id']}  ok      {cell['name']}")
+            self.assertNotIn("  ok  ", out.splitlines()[1])
+        self.assertEqual(quietly(self.file, "--cell", cell["id"][:15], "--list")[0], 64)
+        cut = self.changed(lambda d: d["cells"][0].update(name=f"mlp/cut~{d['cells'][0]['id']}"))
+        first = self.results["cells"][0]["id"]
+        self.assertEqual(quietly(cut, "--cell", first[3:14], "--list")[0], 64)
+        for which in ("^mlp/cut$", f"cut~{first}"):
+            code, out, _ = quietly(cut, "--cell", which, "--list")
+            self.assertEqual((code, out.split()[0]), (0, first))
+
+    def test_where_cells_were_to_run_does_not_matter(self):
+        """Half of a run may have been asked for by another name of its device."""
+        def change(results):
+            for i, cell in enumerate(results["cells"]):
+                cell["params"].update(backend=("auto", "cpu")[i % 2], device=("auto", "0")[i // 2 % 2])
+        for module in (gradient, width, heatmap, throughput):
+            self.assertEqual([n for n, _ in self.drawn(module, self.changed(change))],
+                             [n for n, _ in self.drawn(module)])
 
     def test_gradient_shows_the_record(self):
         for quantity in ("delta", "activation", "grad_weight"):

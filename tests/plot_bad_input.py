@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -230,7 +231,10 @@ class BadInput(PlotTest):
         for arguments, words in (((), "RESULTS.json"), ((self.file, "--figure", "pie"), "pie"),
                                  ((self.file, "--figure"), "--figure"), ((self.file, "--colour"), "--colour"),
                                  ((self.file, "--cell", "("), "--cell"), ((self.file, "--cell", "gru"), "no such cell"),
-                                 ((self.file, "--quantity", "x"), "--quantity")):
+                                 ((self.file, "--quantity", "x"), "--quantity"), ((self.file, "--format", "jpg"), "jpg"),
+                                 ((self.file, "--format", "svg,"), "--format"), ((self.file, "--format="), "--format"),
+                                 *(((self.file, "--width-in", value), "--width-in")
+                                   for value in ("", "x", "nan", "inf", "0", "-3", "2.9", "41", "1e400"))):
             self.assert_refused(quietly(*arguments), 64, words)
 
     def test_nothing_to_draw(self):
@@ -247,12 +251,21 @@ class BadInput(PlotTest):
             self.assert_refused(quietly(self.file, "--figure", "width", "--out", out), 74, "cannot be written")
 
     def test_without_matplotlib(self):
-        """One line, where nothing can be installed either."""
-        (self.scratch / "matplotlib").mkdir()
-        (self.scratch / "matplotlib" / "__init__.py").write_text("raise ImportError('not here')\n")
-        done = subprocess.run([TOOL, self.file], capture_output=True, text=True, check=False,
-                              env={"PATH": str(self.scratch), "PYTHONPATH": str(self.scratch)})
-        self.assert_refused((done.returncode, done.stdout, done.stderr), 69, "matplotlib", "--plot")
+        """One line; nothing is installed, though it could be."""
+        called = self.scratch / "called"
+        for name in ("sudo", "apt-get", "apt", "dpkg-query", "pip"):
+            program = self.scratch / name
+            program.write_text(f"#!/bin/sh\necho {name} >>{called}\n")
+            program.chmod(0o755)
+        for missing in ("matplotlib", "numpy"):
+            (self.scratch / missing).mkdir()
+            (self.scratch / missing / "__init__.py").write_text("raise ImportError('not here')\n")
+            done = subprocess.run([TOOL, self.file], capture_output=True, text=True, check=False,
+                                  env={"PATH": f"{self.scratch}:/usr/bin:/bin", "PYTHONPATH": str(self.scratch)})
+            self.assert_refused((done.returncode, done.stdout, done.stderr), 69, f"python3-{missing}",
+                                "tools/install-dependencies --plot")
+            shutil.rmtree(self.scratch / missing)
+        self.assertFalse(called.exists())
 
 
 if __name__ == "__main__":

@@ -7,5 +7,6 @@ gradient, width, heatmap, histogram, throughput, jacobian   one kind of figure e
 
 A figure module has `NAME`, `ABOUT` and `plans(document, options)`, which takes
 and checks all it needs of the document and returns sheets to draw, so that a
-file that is refused leaves nothing written.
+file that is refused leaves nothing written. `why_not(cell, options)` says in words
+why a cell that no plan knows of is in none.
 """

@@ -39,11 +39,20 @@ def plans(document, options):
         if any(curve.series is not None and len(curve.series.index) > 1
                for _, curves in panels for curve in curves):
             name = selection.file_name(f"{NAME}-{options.quantity}", picture.cells, picture.apart)
-            found.append(options.Plan(name, lambda p=picture, d=panels: _draw(document, p, d, options),
-                                      picture.left_out))
+            drawn = [c for c in picture.cells if c.has(options.quantity)]
+            without = [c for c in picture.cells if c not in drawn]
+            found.append(options.Plan(name, lambda p=picture, d=panels: _draw(document, p, d, options), drawn,
+                                      picture.left_out + [(f"no {options.quantity}", without)]))
     if not found:
         raise options.Nothing(f"no cell has {options.quantity} at several layers or steps")
     return found
+
+
+def why_not(cell, options):
+    """Why a cell is in no picture of this kind."""
+    if not cell.measured:
+        return cell.not_measured()
+    return "only one layer or step" if cell.has(options.quantity) else f"no {options.quantity}"
 
 
 class Curve:

@@ -34,8 +34,9 @@ def plans(document, options):
                 continue
             decades = {c.id: c.decades() for c in group if c.measured}
             name = selection.file_name(NAME, group, apart)
-            found.append(options.Plan(name, lambda g=group, d=decades: _draw(document, g, d),
-                                      _left_out(group)))
+            left_out = _left_out(group)
+            drawn = [c for c in group if not any(c in cells for _, cells in left_out)]
+            found.append(options.Plan(name, lambda g=group, d=decades: _draw(document, g, d), drawn, left_out))
     if not found:
         raise options.Nothing("no cells with statistics that differ in depth or initialisation alone")
     return found
@@ -51,20 +52,34 @@ def _axes_of(group):
     return lengths, inits
 
 
+def _chosen(group):
+    """What finds room: (lengths, panels, initialisations of each panel)."""
+    lengths = selection.evenly(_axes_of(group)[0], MOST_ROWS)
+    panels = selection.evenly(list(selection.grouped(group, selection.key_of_panel).values()),
+                              selection.MOST_PANELS)
+    return lengths, panels, [selection.evenly(list(_axes_of(panel)[1].values()), MOST_COLUMNS) for panel in panels]
+
+
 def _left_out(group):
-    lengths, inits = _axes_of(group)
-    panels = selection.grouped(group, selection.key_of_panel)
-    most = ((len(lengths), MOST_ROWS, "depths"), (len(inits), MOST_COLUMNS, "initialisations"),
-            (len(panels), selection.MOST_PANELS, "activations"))
-    return [f"{shown} of {there} {what}" for there, shown, what in most if there > shown]
+    lengths, panels, columns = _chosen(group)
+    left_out = selection.left(list(selection.grouped(group, selection.key_of_panel).values()), panels,
+                              f"more than {selection.MOST_PANELS} activations")
+    for panel, inits in zip(panels, columns):
+        for cell in panel:
+            if cell.length not in lengths:
+                left_out.append((f"more than {MOST_ROWS} depths", [cell]))
+            elif cell.params["init"] not in inits:
+                left_out.append((f"more than {MOST_COLUMNS} initialisations", [cell]))
+    return left_out
+
+
+def why_not(cell, options):
+    """Why a cell is in no picture of this kind."""
+    return cell.not_measured() if not cell.measured else "no other depth or initialisation to compare with"
 
 
 def _draw(document, group, decades):
-    lengths, _ = _axes_of(group)
-    lengths = selection.evenly(lengths, MOST_ROWS)
-    panels = selection.evenly(list(selection.grouped(group, selection.key_of_panel).values()),
-                              selection.MOST_PANELS)
-    columns = [selection.evenly(list(_axes_of(panel)[1].values()), MOST_COLUMNS) for panel in panels]
+    lengths, panels, columns = _chosen(group)
     widest = max(len(c) for c in columns)
     sheet = Sheet(len(panels), size=(BOX[0] * widest, BOX[1] * len(lengths)), gap=(0.35, 0.4), bottom=0.62,
                   left=0.8)

@@ -30,21 +30,30 @@ def plans(document, options):
         raise options.Nothing("no cell has histograms (stats: full)")
     found = []
     for picture in selection.pictures(cells, line_parameter, selection.LENGTH, options.chosen):
-        panels = [(f"{panel.title}, {line.label}", line.cells[0].histogram(options.quantity))
+        panels = [(f"{panel.title}, {line.label}", line.cells[0].histogram(options.quantity), line.cells[0])
                   for panel in picture.panels for line in panel.lines]
-        panels = [(title, histogram) for title, histogram in panels
-                  if histogram is not None and len(histogram.index) > 1]
-        if panels:
-            left_out = list(picture.left_out)
-            drawn = selection.evenly(panels, MOST_ACROSS * MOST_ACROSS)
-            if len(drawn) < len(panels):
-                left_out.append(f"{len(drawn)} of {len(panels)} panels")
+        several = [panel for panel in panels if panel[1] is not None and len(panel[1].index) > 1]
+        if several:
+            chosen = selection.evenly(several, MOST_ACROSS * MOST_ACROSS)
+            drawn = [cell for _, _, cell in chosen]
+            left_out = picture.left_out + [(why_not(c, options), [c]) for c in picture.cells if c not in drawn]
             name = selection.file_name(f"{NAME}-{options.quantity}", picture.cells, picture.apart)
-            found.append(options.Plan(name, lambda p=picture, d=drawn: _draw(document, p, d, options.quantity),
-                                      left_out))
+            found.append(options.Plan(name, lambda p=picture, d=[panel[:2] for panel in chosen]:
+                                      _draw(document, p, d, options.quantity), drawn, left_out))
     if not found:
         raise options.Nothing(f"no cell has histograms of {options.quantity} at several layers or steps")
     return found
+
+
+def why_not(cell, options):
+    """Why a cell is in no picture of this kind."""
+    if not cell.has_histogram:
+        return cell.not_measured() if not cell.measured else "no histograms (stats: full)"
+    histogram = cell.histogram(options.quantity)
+    if histogram is None:
+        return f"no {options.quantity}"
+    return ("only one layer or step" if len(histogram.index) < 2
+            else f"more than {MOST_ACROSS * MOST_ACROSS} panels")
 
 
 def _draw(document, picture, panels, quantity):

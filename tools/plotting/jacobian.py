@@ -23,8 +23,14 @@ def plans(document, options):
         panels = [(panel.title, [(line.label, line.cells[0].jacobian()) for line in panel.lines])
                   for panel in picture.panels]
         name = selection.file_name(NAME, picture.cells, picture.apart)
-        found.append(options.Plan(name, lambda p=picture, d=panels: _draw(document, p, d), picture.left_out))
+        found.append(options.Plan(name, lambda p=picture, d=panels: _draw(document, p, d), picture.cells,
+                                  picture.left_out))
     return found
+
+
+def why_not(cell, options):
+    """Why a cell is in no picture of this kind."""
+    return cell.status if cell.status != "ok" else "no Jacobians (jacobian: true)"
 
 
 def _draw(document, picture, panels):

@@ -64,7 +64,7 @@ def value_key(value):
 
 # Values that need no words, as cells' names leave them out.
 _PLAIN = {"std": 1, "fan": "in", "slope": 0, "gain": 1}
-_QUIET = {"launch": "auto", "backend": "auto", "device": "auto", "loop": "auto", "bias_std": 0,
+_QUIET = {"launch": "auto", "loop": "auto", "bias_std": 0,
           "range": "extended", "stats": None, "jacobian": None, "tied": True, "loss": "linear", "loss_at": "last",
           "dtype": "f32"}
 

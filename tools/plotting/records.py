@@ -105,7 +105,9 @@ class Cell:
             raise Refused(f"{path}.id", "not 16 hexadecimal digits")
         self.name = checks.shown(checks.text(record, "name", path))
         self.status = checks.one_of(checks.member(record, "status", path), STATUSES, f"{path}.status")
-        self.params = checked_params(checks.table(record, "params", path), f"{path}.params")
+        params = checked_params(checks.table(record, "params", path), f"{path}.params")
+        # where a cell was to run is no part of what it is
+        self.params = {key: value for key, value in params.items() if key not in ("backend", "device")}
         if self.measured:
             checks.table(record, "layers", path)
             checks.table(record, "summary", path)
@@ -132,6 +134,13 @@ class Cell:
     @property
     def has_histogram(self):
         return self.measured and self.params["stats"] == "full"
+
+    def not_measured(self):
+        """Why there are no statistics of layers."""
+        return self.status if self.status != "ok" else "no statistics (stats: off)"
+
+    def has(self, quantity):
+        return self.measured and quantity in checks.table(self.record, "layers", self.path)
 
     def _quantity(self, quantity):
         """(record, path, index) of layers.<quantity>, or None where there is none."""

@@ -11,6 +11,7 @@ LENGTH = ("depth", "seq_len")
 MOST_LINES = 6
 MOST_PANELS = 6
 MOST_FIGURES = 12
+FEWER_REPLICAS = "fewer replicas than those drawn"
 
 
 @dataclasses.dataclass
@@ -27,8 +28,8 @@ class Panel:
 
 @dataclasses.dataclass
 class Picture:
-    """Panels; `told`: parameters that the picture shows; `left_out`: words on what
-    did not find room."""
+    """Panels; `told`: parameters that the picture shows; `left_out`: cells that are not
+    drawn, [(why, cells)]."""
     model: str
     apart: list  # parameters for its file's name
     told: tuple
@@ -66,6 +67,12 @@ def evenly(items, most):
     if len(items) <= most:
         return items
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def left(groups, drawn, why):
+    """[(why, cells)] of those groups of cells that are not among the drawn."""
+    cells = [cell for group in groups if group not in drawn for cell in group]
+    return [(why, cells)] if cells else []
 
 
 def first_varying(cells, names, without):
@@ -130,18 +137,20 @@ def pictures(cells, line, along, many_along=False):
 
 def _picture(model, group, name, apart, along, many_along):
     labels = (name, *along) if many_along else (name,)
-    left_out, panels = [], []
+    panels = []
     of_panels = list(grouped(group, key_of_panel).values())
-    for of_panel in evenly(of_panels, MOST_PANELS):
+    drawn_panels = evenly(of_panels, MOST_PANELS)
+    left_out = left(of_panels, drawn_panels, f"more than {MOST_PANELS} activations")
+    for of_panel in drawn_panels:
         lines = grouped(of_panel, lambda c: tuple(parameters.value_key(c.params.get(n)) for n in labels))
         chosen = [max(of_line, key=lambda c: (c.length, c.params["replicas"])) for of_line in lines.values()]
+        for cell, of_line in zip(chosen, lines.values()):
+            left_out += [("shorter than those drawn" if c.length < cell.length else FEWER_REPLICAS, [c])
+                         for c in of_line if c is not cell]
         title = parameters.activation_text(of_panel[0].params)
         drawn = evenly(chosen, MOST_LINES)
-        if len(drawn) < len(chosen):
-            left_out.append(f"{len(drawn)} of {len(chosen)} lines for {title}")
+        left_out += left([[c] for c in chosen], [[c] for c in drawn], f"more than {MOST_LINES} lines in a panel")
         panels.append(Panel(title, [Line(label_of(cell, labels), [cell]) for cell in drawn]))
-    if len(of_panels) > len(panels):
-        left_out.append(f"{len(panels)} of {len(of_panels)} activations")
     told = labels if len(values_of(group, name)) > 1 else labels[1:]
     if along and not many_along and len({c.length for p in panels for l in p.lines for c in l.cells}) > 1:
         told = told + LENGTH

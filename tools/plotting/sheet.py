@@ -15,6 +15,9 @@ from . import style
 CHARACTER = 0.063  # inches of an average character at 8.5 points
 LINE = 0.165
 LEGEND = 0.175  # inches of a row
+NARROWEST = 0.7  # of the width that a panel was made for
+METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
+            "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 
 
 class Sheet:
@@ -28,6 +31,7 @@ class Sheet:
         self.heights = heights or [size[1]] * rows
         self.title, self.fixed, self.notes = "", [], []
         self.lines, self.keys = [], []  # handles of the legend: of lines; of what all share
+        self.width = None  # inches of the whole picture; None: what the panels take
         self.figure = Figure()
         FigureCanvasAgg(self.figure)
         self.axes = [[self.figure.add_axes([0.1 * (c + 1), 0.1 * (r + 1), 0.05, 0.05])
@@ -41,10 +45,45 @@ class Sheet:
         most = max(20, int((width - 0.3) / (CHARACTER * points / 9)))
         return textwrap.wrap(text, most, break_on_hyphens=False)
 
+    def _across(self):
+        """(panels side by side, inches of each, inches of the picture). Where the width is
+        given, panels become narrower, down to a limit, and then stand in several rows."""
+        def each(across):
+            return (self.width - self.left - self.right - (across - 1) * self.gap[0]) / across
+        if self.width is None:
+            natural = self.left + self.columns * self.size[0] + (self.columns - 1) * self.gap[0] + self.right
+            return self.columns, self.size[0], max(natural, 4.6)
+        across = self.columns
+        while across > 1 and each(across) < min(self.size[0], max(1.4, NARROWEST * self.size[0])):
+            across -= 1
+        bands = math.ceil(self.columns / across)
+        across = math.ceil(self.columns / bands)
+        return across, each(across), self.width
+
+    def _shrink(self, factor):
+        """Words inside of panels that are narrower than they were made for."""
+        if factor >= 1:
+            return
+        for axes in self.flat:
+            for text in (*axes.texts, *axes.get_xticklabels()):
+                text.set_fontsize(text.get_fontsize() * max(factor, 0.5))
+
+    def _label_bands(self, across):
+        """The first panel of each further row has the vertical axis' words, too."""
+        for row in self.axes:
+            for c in range(across, self.columns, across):
+                row[c].set_ylabel(row[0].get_ylabel())
+                words = [label.get_text() for label in row[0].get_yticklabels()]
+                if any(words) and not any(label.get_text() for label in row[c].get_yticklabels()):
+                    row[c].set_yticks(row[0].get_yticks(), words)
+
     def arrange(self):
         """Sets places and sizes once everything is known."""
-        width = self.left + self.columns * self.size[0] + (self.columns - 1) * self.gap[0] + self.right
-        width = max(width, 4.6)
+        across, panel, width = self._across()
+        bands = math.ceil(self.columns / across)
+        if self.width is not None:
+            self._shrink(panel / (0.85 * self.size[0]))
+            self._label_bands(across)
         title = self._wrapped(self.title, width, 11.5)
         fixed = self._wrapped(" · ".join(words.replace(" ", "\N{NO-BREAK SPACE}") for words in self.fixed), width)
         notes = [line for note in self.notes for line in self._wrapped(note, width, 7.5)]
@@ -52,13 +91,15 @@ class Sheet:
         legend_rows = sum(rows for _, _, rows in legends)
         above = 0.12 + 0.21 * len(title) + LINE * len(fixed) + 0.36
         below = self.bottom + LEGEND * legend_rows + 0.14 * len(notes) + 0.1
-        height = above + sum(self.heights) + (self.rows - 1) * self.gap[1] + below
+        band = sum(self.heights) + (self.rows - 1) * self.gap[1]
+        step = band + self.bottom + 0.36  # from one row of panels to the next
+        height = above + (bands - 1) * step + band + below
         self.figure.set_size_inches(width, height)
         for r, row in enumerate(self.axes):
-            y = height - above - sum(self.heights[:r + 1]) - r * self.gap[1]
             for c, axes in enumerate(row):
-                x = self.left + c * (self.size[0] + self.gap[0])
-                axes.set_position([x / width, y / height, self.size[0] / width, self.heights[r] / height])
+                y = height - above - (c // across) * step - sum(self.heights[:r + 1]) - r * self.gap[1]
+                x = self.left + (c % across) * (panel + self.gap[0])
+                axes.set_position([x / width, y / height, panel / width, self.heights[r] / height])
         y = height - 0.12
         y = self._lines(title, y, 0.21, width, height, fontsize=11.5, fontweight="bold", color=style.INK)
         self._lines(fixed, y - 0.02, LINE, width, height, fontsize=8.5, color="#444444")
@@ -105,14 +146,14 @@ def _replace(path, data):
         raise
 
 
-def write(sheet, folder, name):
-    """Writes name.svg and name.png to the folder; their paths. Raises OSError."""
+def write(sheet, folder, name, formats):
+    """Writes name.FORMAT to the folder for each of METADATA's formats that is asked for;
+    the paths. Raises OSError."""
     sheet.arrange()
     paths = []
-    for suffix, metadata in (("svg", {"Date": None, "Creator": None, "Title": sheet.title}),
-                             ("png", {"Software": None, "Title": sheet.title})):
+    for suffix in formats:
         data = io.BytesIO()
-        sheet.figure.savefig(data, format=suffix, metadata=metadata)
+        sheet.figure.savefig(data, format=suffix, metadata=dict(METADATA[suffix], Title=sheet.title))
         paths.append(os.path.join(folder, f"{safe_name(name)}.{suffix}"))
         _replace(paths[-1], data.getvalue())
     return paths

@@ -27,6 +27,7 @@ def set_up():
         "text.parse_math": False,
         "svg.hashsalt": "gradsweep",
         "svg.fonttype": "path",
+        "pdf.fonttype": 42,  # TrueType: journals refuse type 3
         "font.family": "sans-serif",
         "font.sans-serif": ["DejaVu Sans"],
         "font.size": 8.5,

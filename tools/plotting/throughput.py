@@ -11,7 +11,7 @@ NAME = "throughput"
 ABOUT = "samples per second against depth, with the floor"
 
 # What lines and panels may differ in, the most telling first.
-TELLING = ("width", "hidden", "batch", "dtype", "launch", "loop", "replicas", "backend", "init", "activation")
+TELLING = ("width", "hidden", "batch", "dtype", "launch", "loop", "replicas", "init", "activation")
 
 
 def plans(document, options):
@@ -28,6 +28,13 @@ def plans(document, options):
     return found
 
 
+def why_not(cell, options):
+    """Why a cell is in no picture of this kind."""
+    if not cell.timed:
+        return cell.status if cell.status != "ok" else "not timed"
+    return "unequal widths" if "widths" in cell.params else "no other depth to compare with"
+
+
 def _with_several_lengths(cells):
     groups = selection.grouped(cells, lambda c: parameters.key_of(c.params, selection.LENGTH)).values()
     return [cell for group in groups if len({c.length for c in group}) > 1 for cell in group]
@@ -42,21 +49,19 @@ def _plans(document, options, cells):
     groups = selection.grouped(cells, lambda c: parameters.key_of(c.params, free))
     apart = selection.telling_apart(list(groups.values()), free)
     for group in groups.values():
-        panels, there = [], 0
-        of_panels = _by(group, panel)
-        for of_panel in selection.evenly(of_panels, selection.MOST_PANELS):
+        panels, of_panels = [], _by(group, panel)
+        drawn_panels = selection.evenly(of_panels, selection.MOST_PANELS)
+        left_out = selection.left(of_panels, drawn_panels, f"more than {selection.MOST_PANELS} panels")
+        for of_panel in drawn_panels:
             lines = _by(of_panel, line)
-            there += len(lines)
+            drawn_lines = selection.evenly(lines, selection.MOST_LINES)
+            left_out += selection.left(lines, drawn_lines, f"more than {selection.MOST_LINES} lines in a panel")
             panels.append((selection.label_of(of_panel[0], (panel,)),
-                           [Curve(selection.label_of(c[0], (line,)), c)
-                            for c in selection.evenly(lines, selection.MOST_LINES)]))
-        drawn = sum(len(curves) for _, curves in panels)
-        left_out = [f"{drawn} of {there} lines"] if drawn < there else []
-        if len(panels) < len(of_panels):
-            left_out.append(f"{len(panels)} of {len(of_panels)} panels")
+                           [Curve(selection.label_of(c[0], (line,)), c) for c in drawn_lines]))
+        drawn = [c for c in group if not any(c in cells for _, cells in left_out)]
         name = selection.file_name(NAME, group, apart)
         told = (*selection.LENGTH, line, panel)
-        yield options.Plan(name, lambda g=group, p=panels, t=told: _draw(document, g, p, t), left_out)
+        yield options.Plan(name, lambda g=group, p=panels, t=told: _draw(document, g, p, t), drawn, left_out)
 
 
 def _by(cells, name):

@@ -13,6 +13,7 @@ from .sheet import Sheet
 
 NAME = "width"
 ABOUT = "decades against width"
+NOT_ALONE = "no other width to compare with"
 
 
 def size_name(cell):
@@ -70,25 +71,38 @@ def plans(document, options):
             panels, left_out = _panels(group)
             if panels:
                 name = selection.file_name(NAME, group, apart)
-                found.append(options.Plan(name, lambda g=group, p=panels: _draw(document, g, p), left_out))
+                drawn = [cell for _, curves in panels for curve in curves for cell in curve.cells]
+                found.append(options.Plan(name, lambda g=group, p=panels: _draw(document, g, p), drawn, left_out))
     if not found:
         raise options.Nothing("no cells that differ in width alone have statistics")
     return found
 
 
+def why_not(cell, options):
+    """Why a cell is in no picture of this kind."""
+    if not cell.measured:
+        return cell.not_measured()
+    return "unequal widths" if "widths" in cell.params else NOT_ALONE
+
+
 def _panels(group):
-    """[(title, curves)] of lines with at least two widths."""
-    panels = []
+    """[(title, curves)] of lines with at least two widths; and what is left out."""
+    panels, left_out = [], []
     for of_panel in selection.grouped(group, selection.key_of_panel).values():
         lines = selection.grouped(of_panel, lambda c: parameters.value_key(c.params["init"])).values()
         curves = [Curve(selection.label_of(line[0], ("init",)), line) for line in lines]
+        for curve, line in zip(curves, lines):
+            left_out.append((selection.FEWER_REPLICAS, [c for c in line if c not in curve.cells]))
+            left_out += [(NOT_ALONE, curve.cells)] if len(curve.widths) < 2 else []
         curves = [curve for curve in curves if len(curve.widths) > 1]
         if curves:
             panels.append((parameters.activation_text(of_panel[0].params), curves))
     drawn = [(title, selection.evenly(curves, selection.MOST_LINES))
              for title, curves in selection.evenly(panels, selection.MOST_PANELS)]
-    before, after = (sum(len(curves) for _, curves in some) for some in (panels, drawn))
-    return drawn, [f"{after} of {before} lines"] if after < before else []
+    seen = [curve for _, curves in drawn for curve in curves]
+    left_out += [(f"more than {selection.MOST_PANELS} activations or {selection.MOST_LINES} lines", curve.cells)
+                 for _, curves in panels for curve in curves if curve not in seen]
+    return drawn, left_out
 
 
 def _draw(document, group, panels):
