@@ -10,17 +10,9 @@
  * dtype, copied bytes, launches that wait for each other; `floor_us` is the least
  * time that these allow. GOALS.md lists what is expected of them. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
+#include "base/threads.h"
 #include "bench.h"
-
-/* Threads spin as briefly as in the program's workers (host/sweep/process.c).
- * libgomp reads its setting when the program starts: set it and start again. */
-static void spin_briefly(char **argv) {
-  if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
-  if (setenv("GOMP_SPINCOUNT", "2000", 0) == 0) execv("/proc/self/exe", argv);
-}
 
 /* The report's head says what was measured on. */
 static void describe(void) {
@@ -35,7 +27,7 @@ static void describe(void) {
 
 int main(int argc, char **argv) {
   gs_error error = {0};
-  spin_briefly(argv);
+  gs_threads_spin_briefly(argv); /* as in the program's workers */
   const gs_status status = gs_bench_device_open(&error);
   if (status != GS_OK) {
     (void)fprintf(stderr, "benchmarks: error: %s\n", error.message);

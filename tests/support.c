@@ -28,6 +28,7 @@ gs_device *gs_support_device(int threads) {
   gs_error error = {0};
   if (!gs_support_cuda()) {
     gs_support_ok(gs_cpu_device_create(threads, &device, &error), &error);
+    gs_cpu_device_whole_teams(device); /* small networks are to show races, too */
     return device;
   }
   const gs_status status = gs_cuda_device_create("auto", &device, &error);

@@ -53,7 +53,7 @@ void gs_help_reproduce_print(FILE *stream) {
       "  --seed N             of all random numbers (1)\n"
       "  --backend B          auto, cpu, cuda (auto)\n"
       "  --device NAME        auto, or the backend's name for one (auto)\n"
-      "  --threads N          of the cpu backend; 0: one per processor (0)\n"
+      "  --threads N          of the cpu backend, at most; 0: as many as may run here (0)\n"
       "  --help\n"
       "\n"
       "Exit code 0: every check passes; 1: some do not.\n",
@@ -138,7 +138,7 @@ void gs_help_run_print(FILE *stream) {
       "  --timeout S          a cell may take so long (600)\n"
       "  --time-limit S       timing of a cell stops here; 0: no timing (the sweep's, or 1)\n"
       "  --memory-limit BYTES cells that need more are skipped; k, M, G, T may follow\n"
-      "  --threads N          of the cpu backend; 0: one per processor (0)\n"
+      "  --threads N          of the cpu backend, at most; 0: as many as may run here (0)\n"
       "  --max-points N       longer layer axes are thinned in the record (1024)\n"
       "  --threshold DECADES  what counts as vanishing or exploding (1)\n"
       "  --identify           a GPU's UUID and PCI address go into the results, too\n"

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/threads.h"
 #include "claims/claims.h"
 #include "cli/commands.h"
 #include "cli/reproduce_print.h"
@@ -202,6 +203,7 @@ static void print_list(void) {
 }
 
 gs_status gs_command_reproduce(int argc, char **argv, int *code, gs_error *error) {
+  gs_threads_spin_briefly(argv - 1); /* the program's, of which argv is the rest */
   arguments a = {.device = {GS_BACKEND_AUTO, "auto", 0}, .seed = 1};
   bool passed = true;
   GS_TRY(parse(argc, argv, &a, error));

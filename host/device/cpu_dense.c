@@ -115,18 +115,18 @@ static bool forward_task(const forward_pass *pass, gs_tile tile) {
 gs_status gs_cpu_dense_forward(gs_device *device, const gs_tensor *x, const gs_tensor *w,
                                const gs_tensor *b, gs_activation activation, const gs_tensor *saved,
                                const gs_tensor *h) {
-  const int threads = gs_cpu(device)->threads;
+  const int team = gs_cpu_product_team(device, h, w->cols);
   forward_pass pass = {x, w, b, saved, h, activation, NULL, strip_bytes(w->cols, w->dtype)};
   gs_tiling tiling = gs_cpu_tiling(GS_GEMM_NT, h->rows, h->cols, h->replicas);
   if (forward_packs(h->rows, w->cols, w->rows)) {
     gs_arena arena = gs_cpu_workspace(device);
-    pass.scratch = gs_arena_take(&arena, (size_t)threads, pass.scratch_bytes);
+    pass.scratch = gs_arena_take(&arena, (size_t)team, pass.scratch_bytes);
     if (!pass.scratch) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
     tiling = gs_cpu_fixed_tiling(h->rows, h->cols, h->replicas, STRIP_ROWS, STRIP_COLS);
   }
   bool failed = false;
   open_slots(h, x, b != NULL);
-#pragma omp parallel for num_threads(threads) schedule(dynamic) reduction(|| : failed)
+#pragma omp parallel for num_threads(team) schedule(dynamic) reduction(|| : failed)
   for (int64_t task = 0; task < tiling.tasks; task++) {
     failed = !forward_task(&pass, gs_cpu_tile(&tiling, task, h->rows, h->cols)) || failed;
   }
@@ -220,7 +220,9 @@ static gs_status backward_run(gs_device *device, backward_pass *pass) {
                       gs_dtype_bytes(delta->dtype));
     if (!pass->partial) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
   }
-#pragma omp parallel num_threads(gs_cpu(device)->threads) reduction(|| : failed)
+  const int team = pass->w ? gs_cpu_product_team(device, delta, pass->w->rows)
+                           : gs_cpu_elements_team(device, delta);
+#pragma omp parallel num_threads(team) reduction(|| : failed)
   {
 #pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < tiling.tasks; task++) {

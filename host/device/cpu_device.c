@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/blas.h"
+#include "base/threads.h"
 #include "device/cpu_internal.h"
 
 struct gs_event {
@@ -25,6 +26,7 @@ static void info(gs_device *device, gs_device_info *info) {
   snprintf(info->backend, sizeof info->backend, "cpu");
   snprintf(info->name, sizeof info->name, "%s", gs_cpu(device)->name);
   info->threads = gs_cpu(device)->threads;
+  info->largest_team = gs_cpu(device)->largest_team;
   info->memory_bytes = gs_cpu_available_bytes();
   info->dtypes = 1u << GS_F32 | 1u << GS_F64;
   snprintf(info->libraries, sizeof info->libraries, "oneDNN %d.%d.%d (f32), %s (f64)",
@@ -77,6 +79,7 @@ static size_t workspace_bytes(gs_device *device, const gs_workspace_need *need) 
 static gs_status set_workspace(gs_device *device, void *memory, const gs_workspace_need *need) {
   gs_cpu(device)->workspace = memory;
   gs_cpu(device)->workspace_bytes = memory ? workspace_bytes(device, need) : 0;
+  if (memory) gs_cpu(device)->largest_team = 0;
   return GS_OK;
 }
 
@@ -167,7 +170,7 @@ static const gs_device_ops cpu_ops = {
 };
 
 gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error) {
-  if (threads <= 0) threads = omp_get_num_procs();
+  if (threads <= 0) threads = gs_threads_default();
   GS_TRY(gs_blas_load(threads, error));
   gs_cpu_device *cpu = calloc(1, sizeof *cpu);
   if (!cpu) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cpu device");

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "device/cpu_internal.h"
 
 void gs_cpu_processor_name(char *name, size_t size) {
@@ -34,22 +35,10 @@ static int64_t kernel_available(void) {
   return bytes;
 }
 
-/* A number in a file of the control group, or INT64_MAX ("max", no such file). */
-static int64_t group_number(const char *path) {
-  long long value = 0;
-  FILE *file = fopen(path, "r");
-  const bool found = file && fscanf(file, "%lld", &value) == 1;
-  if (file) fclose(file);
-  return found ? (int64_t)value : INT64_MAX;
-}
-
 int64_t gs_cpu_available_bytes(void) {
   int64_t bytes = kernel_available();
-  const int64_t group_limit = group_number("/sys/fs/cgroup/memory.max");
-  if (group_limit != INT64_MAX) {
-    const int64_t left = group_limit - group_number("/sys/fs/cgroup/memory.current");
-    if (left < bytes) bytes = left > 0 ? left : 0;
-  }
+  const gs_cgroup_limits group = gs_cgroup_read("");
+  if (group.memory_bytes < (double)bytes) bytes = (int64_t)group.memory_bytes;
   struct rlimit limit;
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < (rlim_t)bytes) {
     bytes = (int64_t)limit.rlim_cur;

@@ -110,7 +110,10 @@ static gs_status fill_orthogonals(gs_device *device, const gs_tensor *tensor, co
                                   int64_t replicas) {
   const int64_t longest = tensor->rows > tensor->cols ? tensor->rows : tensor->cols;
   const size_t bytes = orthogonal_bytes(tensor->rows * tensor->cols, longest);
-  const int team = orthogonal_threads(gs_cpu(device)->threads, replicas);
+  /* Householder's QR and Q, on one thread for each matrix */
+  const double flops =
+      4.0 * (double)replicas * (double)(tensor->rows * tensor->cols) * (double)longest;
+  const int team = orthogonal_threads(gs_cpu_team(device, GS_F64, flops, 0), replicas);
   gs_arena arena = gs_cpu_workspace(device);
   unsigned char *scratch = gs_arena_take(&arena, (size_t)team, bytes);
   if (!scratch) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
@@ -127,7 +130,9 @@ gs_status gs_cpu_fill(gs_device *device, const gs_tensor *tensor, const gs_fill 
   const int64_t replicas = tensor->stride ? tensor->replicas : 1;
   if (fill->kind == GS_FILL_ORTHOGONAL) return fill_orthogonals(device, tensor, fill, replicas);
   const int64_t chunks = (tensor->rows * tensor->cols + CHUNK - 1) / CHUNK;
-#pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(dynamic)
+  const int team = gs_cpu_team(device, tensor->dtype, 0,
+                               (double)replicas * (double)tensor->rows * (double)tensor->cols);
+#pragma omp parallel for num_threads(team) schedule(dynamic)
   for (int64_t task = 0; task < chunks * replicas; task++) {
     fill_chunk(tensor, fill, task / chunks, task % chunks * CHUNK);
   }
@@ -138,7 +143,8 @@ gs_status gs_cpu_hash(gs_device *device, const gs_tensor *tensor, uint32_t tenso
                       uint64_t *hash) {
   const int64_t total = tensor->rows * tensor->cols;
   const int64_t chunks = (total + CHUNK - 1) / CHUNK;
-#pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(static)
+  const int team = gs_cpu_elements_team(device, tensor);
+#pragma omp parallel for num_threads(team) schedule(static)
   for (int64_t task = 0; task < chunks * tensor->replicas; task++) {
     float values[CHUNK];
     const int64_t replica = task / chunks;

@@ -112,14 +112,13 @@ gs_status gs_cpu_gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool 
       trans_a ? (trans_b ? GS_GEMM_TT : GS_GEMM_TN) : (trans_b ? GS_GEMM_NT : GS_GEMM_NN);
   const gs_tiling tiling = gs_cpu_tiling(form, c->rows, c->cols, c->replicas);
   const int64_t inner = trans_a ? a->rows : a->cols;
+  const int team = gs_cpu_product_team(device, c, inner);
   bool failed = false;
   for (int64_t r = 0; c->scale && r < c->replicas; r++) {
     c->scale[r] =
         (gs_scale){gs_cpu_scale(a, r).exponent + gs_cpu_scale(b, r).exponent, GS_PEAK_NONE};
   }
-#pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(dynamic)                    \
-    reduction(||                                                                                   \
-              : failed)
+#pragma omp parallel for num_threads(team) schedule(dynamic) reduction(|| : failed)
   for (int64_t task = 0; task < tiling.tasks; task++) {
     const gs_tile tile = gs_cpu_tile(&tiling, task, c->rows, c->cols);
     const int64_t r = tile.replica;

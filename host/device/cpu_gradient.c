@@ -116,11 +116,12 @@ static void bias_strip(const gs_tensor *delta, int64_t steps, const gs_tensor *d
   }
 }
 
-static void bias_gradient(gs_cpu_device *cpu, const gs_tensor *delta, int64_t steps,
+static void bias_gradient(gs_device *device, const gs_tensor *delta, int64_t steps,
                           const gs_tensor *db, unsigned char *scratch, size_t scratch_bytes) {
   const int64_t strips = (delta->cols + SUM_COLS - 1) / SUM_COLS;
   const int64_t tasks = strips * delta->replicas;
-#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+  const int team = gs_cpu_elements_team(device, delta);
+#pragma omp parallel for num_threads(team) schedule(static)
   for (int64_t task = 0; task < tasks; task++) {
     bias_strip(delta, steps, db, task / strips, task % strips * SUM_COLS,
                scratch + (size_t)omp_get_thread_num() * scratch_bytes);
@@ -152,8 +153,9 @@ static gs_status weight_gradient(gs_device *device, const gs_gradient_job *job) 
   unsigned char *scratch = gs_arena_take(&arena, (size_t)cpu->threads, scratch_bytes);
   if (!scratch) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
   const gs_tiling tiling = gs_cpu_tiling(GS_GEMM_TN, dW->rows, dW->cols, dW->replicas);
+  const int team = gs_cpu_product_team(device, dW, delta->rows);
   bool failed = false;
-#pragma omp parallel for num_threads(cpu->threads) schedule(dynamic) reduction(|| : failed)
+#pragma omp parallel for num_threads(team) schedule(dynamic) reduction(|| : failed)
   for (int64_t task = 0; task < tiling.tasks; task++) {
     const gs_tile tile = gs_cpu_tile(&tiling, task, dW->rows, dW->cols);
     const gs_sum_scale scale = sum_scale_of(dW, delta, x, tile.replica, job->steps);
@@ -164,7 +166,7 @@ static gs_status weight_gradient(gs_device *device, const gs_gradient_job *job) 
     failed = failed || !done;
   }
   write_slots(dW, delta, x, job->steps);
-  if (job->has_db) bias_gradient(cpu, delta, job->steps, &job->db, scratch, scratch_bytes);
+  if (job->has_db) bias_gradient(device, delta, job->steps, &job->db, scratch, scratch_bytes);
   return gs_cpu_products(device, failed);
 }
 

@@ -16,7 +16,9 @@
 typedef struct gs_cpu_device {
   gs_device base; /* first: a gs_device * is a gs_cpu_device * */
   int threads;
-  char name[128]; /* the processor's */
+  int largest_team; /* that an operation has used since set_workspace */
+  bool whole_teams; /* every operation uses all threads, however small */
+  char name[128];   /* the processor's */
   void *workspace;
   size_t workspace_bytes;
 } gs_cpu_device;
@@ -52,6 +54,16 @@ static inline void gs_cpu_raise_peak(gs_scale *slot, int32_t peak) {
                                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }
 }
+
+/* ---- teams (cpu_team.c) ---- */
+
+/* The number of threads for an operation of so many floating-point operations in
+ * products and so many elements that are passed over. */
+int gs_cpu_team(gs_device *device, gs_dtype dtype, double flops, double elements);
+/* For a product with this output, over `inner` terms. */
+int gs_cpu_product_team(gs_device *device, const gs_tensor *out, int64_t inner);
+/* For one pass over a tensor. */
+int gs_cpu_elements_team(gs_device *device, const gs_tensor *tensor);
 
 /* ---- tiles (cpu_gemm.c) ---- */
 

@@ -53,7 +53,8 @@ gs_status gs_cpu_loss(gs_device *device, gs_device_loss kind, const gs_tensor *h
                       const gs_tensor *target, int64_t steps, const gs_tensor *dh,
                       gs_scaled *value) {
   const loss_pass pass = {h, target, dh, steps};
-#pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(static)
+  const int team = gs_cpu_elements_team(device, h);
+#pragma omp parallel for num_threads(team) schedule(static)
   for (int64_t r = 0; r < h->replicas; r++) {
     gs_scaled sum = {0, 0};
     for (int64_t t = 0; t < steps; t++) {

@@ -158,13 +158,16 @@ static void empty_slots(const gs_tensor *sequence, int64_t first, int64_t blocks
 }
 
 /* Runs step for all tiles over t = first, first + by, ..., T times. */
-static void run_loop(gs_cpu_device *cpu, loop *pass, loop_step step, bool tracked, int64_t first,
+static void run_loop(gs_device *device, loop *pass, loop_step step, bool tracked, int64_t first,
                      int64_t by) {
   const gs_tensor *w = &pass->recurrence->w;
   const int64_t steps = pass->recurrence->steps;
   const gs_tiling tiling = gs_cpu_row_tiling(pass->batch, w->rows, w->replicas);
-  if (tracked && tiling.row_tiles > 1) {
-#pragma omp parallel num_threads(cpu->threads)
+  const double step_flops =
+      2.0 * (double)(w->replicas * pass->batch) * (double)w->rows * (double)w->cols;
+  if (tracked && tiling.row_tiles > 1) { /* which meet after every step */
+    const int team = gs_cpu_team(device, w->dtype, step_flops, 0);
+#pragma omp parallel num_threads(team)
     for (int64_t k = 0; k < steps; k++) {
 #pragma omp for schedule(static)
       for (int64_t task = 0; task < tiling.tasks; task++) {
@@ -172,7 +175,8 @@ static void run_loop(gs_cpu_device *cpu, loop *pass, loop_step step, bool tracke
       }
     }
   } else {
-#pragma omp parallel for num_threads(cpu->threads) schedule(dynamic)
+    const int team = gs_cpu_team(device, w->dtype, (double)steps * step_flops, 0);
+#pragma omp parallel for num_threads(team) schedule(dynamic)
     for (int64_t task = 0; task < tiling.tasks; task++) {
       const gs_tile tile = gs_cpu_tile(&tiling, task, pass->batch, w->rows);
       for (int64_t k = 0; k < steps; k++) step(pass, tile, first + k * by);
@@ -197,7 +201,8 @@ static gs_status transpose_weights(gs_device *device, loop *pass) {
   gs_arena arena = gs_cpu_workspace(device);
   unsigned char *copy = gs_arena_take(&arena, (size_t)(w->replicas * w->rows * w->cols), bytes);
   if (!copy) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
-#pragma omp parallel for num_threads(gs_cpu(device)->threads) schedule(static)
+  const int team = gs_cpu_elements_team(device, w);
+#pragma omp parallel for num_threads(team) schedule(static)
   for (int64_t r = 0; r < w->replicas; r++) {
     gs_cpu_transpose(w->dtype, gs_cpu_at(w, r, 0, 0), w->ld, w->rows, w->cols,
                      copy + (size_t)(r * w->rows * w->cols) * bytes, w->rows);
@@ -217,7 +222,7 @@ gs_status gs_cpu_recurrent_forward(gs_device *device, const gs_recurrence *recur
   GS_TRY(check_loop(device, recurrence->loop));
   if (recurrence->w_step == 0) GS_TRY(transpose_weights(device, &pass));
   empty_slots(h, 1, recurrence->steps);
-  run_loop(gs_cpu(device), &pass, forward_step, h->scale != NULL, 1, 1);
+  run_loop(device, &pass, forward_step, h->scale != NULL, 1, 1);
   return gs_cpu_products(device, pass.failed);
 }
 
@@ -233,6 +238,6 @@ gs_status gs_cpu_recurrent_backward(gs_device *device, const gs_recurrence *recu
                .batch = delta->rows / recurrence->steps};
   GS_TRY(check_loop(device, recurrence->loop));
   empty_slots(delta, 0, recurrence->steps);
-  run_loop(gs_cpu(device), &pass, backward_step, delta->scale != NULL, recurrence->steps, -1);
+  run_loop(device, &pass, backward_step, delta->scale != NULL, recurrence->steps, -1);
   return gs_cpu_products(device, pass.failed);
 }

@@ -223,14 +223,19 @@ static const work *find_work(const work *works, int64_t index, bool whole_units,
   return works;
 }
 
-static void run_works(gs_cpu_device *cpu, const work *works, int count) {
+static void run_works(gs_device *device, const work *works, int count) {
   int64_t units = 0;
   int64_t parts = 0;
+  double elements = 0;
   for (int i = 0; i < count; i++) {
+    const gs_tensor *tensor = &works[i].job->tensor;
     units += works[i].units;
     parts += works[i].units * works[i].parts;
+    elements += (double)works[i].units * (double)tensor->rows * (double)tensor->cols /
+                (double)works[i].job->steps;
   }
-#pragma omp parallel num_threads(cpu->threads)
+  const int team = gs_cpu_team(device, GS_F32, 0, elements);
+#pragma omp parallel num_threads(team)
   {
 #pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < parts; task++) {
@@ -266,7 +271,7 @@ gs_status gs_cpu_stats(gs_device *device, const gs_stats_job *jobs, int64_t coun
       done = 0;
     }
     if (taken == 0) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
-    run_works(gs_cpu(device), works, taken);
+    run_works(device, works, taken);
   }
   return GS_OK;
 }

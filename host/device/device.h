@@ -80,7 +80,8 @@ typedef struct gs_recurrence {
 typedef struct gs_device_info {
   char backend[16];
   char name[128];       /* the processor's own name */
-  int threads;          /* cpu: threads in use; cuda: 0 */
+  int threads;          /* cpu: threads that operations may use; cuda: 0 */
+  int largest_team;     /* cpu: the most that one has used since set_workspace */
   int64_t memory_bytes; /* what a cell may take at most */
   uint32_t dtypes;      /* bit per gs_dtype that the device computes with */
   char libraries[256];  /* names and versions that do the arithmetic */
@@ -221,9 +222,12 @@ struct gs_device {
   gs_error error;   /* words for the last failed operation */
 };
 
-/* Opens the CPU backend with `threads` threads (0: one per processor this
- * process may run on). The caller destroys it. */
+/* Opens the CPU backend with `threads` threads (0: gs_threads_default). An operation
+ * uses as many of them as it is worth (cpu_team.c). The caller destroys it. */
 gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error);
+/* Lets every operation of a CPU device use all its threads, however small it is: what
+ * tests of races and of equal bits want. */
+void gs_cpu_device_whole_teams(gs_device *device);
 
 /* Opens a GPU by index ("0"), UUID ("GPU-..."; an unambiguous beginning will do) or
  * PCI address ("0000:1b:00.0"); "auto" is the first. The caller destroys it.

@@ -8,6 +8,7 @@
 
 #include "base/blas.h"
 #include "base/thin.h"
+#include "base/threads.h"
 #include "measure/jacobian_lane.h"
 
 enum {
@@ -206,7 +207,7 @@ gs_status gs_jacobian_of(gs_network *network, int64_t max_points, gs_jacobian *o
   gs_device_info info;
   gs_device *device = gs_network_device(network);
   *out = (gs_jacobian){0};
-  GS_TRY(gs_blas_load(omp_get_num_procs(), error));
+  GS_TRY(gs_blas_load(gs_threads_default(), error));
   walk *w = calloc(1, sizeof *w);
   if (!w) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians");
   w->network = network;
@@ -219,7 +220,7 @@ gs_status gs_jacobian_of(gs_network *network, int64_t max_points, gs_jacobian *o
   omp_set_num_threads(1);
   gs_status status = start(w, max_points, error);
   if (status == GS_OK) {
-    status = run(w, info.threads > 0 ? info.threads : omp_get_num_procs(), error);
+    status = run(w, info.threads > 0 ? info.threads : gs_threads_default(), error);
   }
   omp_set_num_threads(before);
   for (int i = 0; i < w->lane_count; i++) gs_lane_clear(&w->lanes[i]);

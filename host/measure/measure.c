@@ -36,6 +36,15 @@ static gs_status add_backend(cJSON *record, gs_device *device, gs_error *error) 
              : out_of_memory(error);
 }
 
+/* After the measurement: the threads that really ran. A small network has one. */
+static void name_threads(const cJSON *record, gs_device *device) {
+  gs_device_info info;
+  device->ops->info(device, &info);
+  cJSON *threads = cJSON_GetObjectItemCaseSensitive(
+      cJSON_GetObjectItemCaseSensitive(record, "backend"), "threads");
+  if (threads && info.largest_team > 0) cJSON_SetNumberValue(threads, info.largest_team);
+}
+
 static gs_status add_memory(cJSON *record, const gs_network_memory *memory, gs_error *error) {
   cJSON *json = cJSON_AddObjectToObject(record, "memory");
   return gs_json_add_int(json, "predicted_bytes", (int64_t)memory->total_bytes) &&
@@ -242,6 +251,7 @@ gs_status gs_measure_cell(gs_device *device, const gs_config *config,
   }
   gs_status status = add_backend(body, device, &own);
   if (status == GS_OK) status = measure_into(body, device, config, options, floor, &own);
+  name_threads(body, device);
   if (status == GS_OK && device->lost) { /* on the way out: what was measured is in doubt */
     status = GS_ERR_DEVICE;
     own = device->error;

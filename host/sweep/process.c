@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/threads.h"
 #include "sweep/pipe.h"
 
 /* Opening a GPU on a cold machine takes many seconds. */
@@ -66,15 +67,6 @@ static bool open_pipes(pipes *all) {
          fcntl(all->words[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
-/* Threads that wait for each other spin before they sleep. libgomp's default, a
- * good part of a millisecond, ruins everything once another program wants a
- * processor: two of our threads share one, and each barrier costs a whole time
- * slice (measured: a step of 5 ms took 2.7 s, and 20 ms with this). Where the
- * machine is idle it makes no difference. The user's own settings win. */
-static void spin_briefly(void) {
-  if (!getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "2000", 0);
-}
-
 /* The child, between fork and exec: its pipes in place of the standard streams,
  * signals as a new program expects them, and a process group of its own, so
  * that Ctrl-C reaches only the parent, which decides. */
@@ -103,7 +95,7 @@ static gs_status spawn(gs_process *process, gs_error *error) {
                              "--parent",  parent,
                              NULL};
   pipes all;
-  spin_briefly();
+  gs_threads_spin_briefly(NULL);
   const bool opened = open_pipes(&all);
   process->pid = opened ? fork() : -1;
   if (process->pid < 0) {

@@ -1,0 +1,199 @@
+/* Limits of control groups. See cgroup.h; the files are those of the kernel's
+ * documentation: admin-guide/cgroup-v2.rst (cpu.max, memory.max, memory.high,
+ * memory.current, memory.stat) and cgroup-v1 (cpu.cfs_quota_us, cpu.cfs_period_us,
+ * memory.limit_in_bytes, memory.usage_in_bytes, memory.stat). */
+#include "base/cgroup.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A hierarchy as it is mounted: `top` of it is seen at `point`. */
+typedef struct mount {
+  bool unified; /* version 2 */
+  char top[PATH_MAX];
+  char point[PATH_MAX];
+} mount;
+
+/* ---- reading files ---- */
+
+static FILE *open_at(const char *root, const char *folder, const char *name) {
+  char path[2 * PATH_MAX];
+  const int length = snprintf(path, sizeof path, "%s%s%s", root, folder, name);
+  return length > 0 && (size_t)length < sizeof path ? fopen(path, "re") : NULL;
+}
+
+/* The first number of a file; `otherwise` when there is none ("max", no file). */
+static double read_number(const char *root, const char *folder, const char *name,
+                          double otherwise) {
+  double value = otherwise;
+  FILE *stream = open_at(root, folder, name);
+  if (stream && fscanf(stream, "%lf", &value) != 1) value = otherwise;
+  if (stream) fclose(stream);
+  return isfinite(value) ? value : otherwise;
+}
+
+/* The number behind a key of a file of "key value" lines; 0 when it is not there. */
+static double read_key(const char *root, const char *folder, const char *name, const char *key) {
+  char word[64];
+  double value = 0;
+  double found = 0;
+  FILE *stream = open_at(root, folder, name);
+  while (stream && fscanf(stream, "%63s %lf", word, &value) == 2) {
+    if (strcmp(word, key) == 0 && value > 0) found = value;
+  }
+  if (stream) fclose(stream);
+  return found;
+}
+
+/* ---- where the groups are ---- */
+
+/* Whether a comma-separated list has the word. */
+static bool lists(const char *list, const char *word) {
+  const size_t length = strlen(word);
+  for (const char *at = list; at; at = strchr(at, ',')) {
+    at += *at == ',';
+    if (strncmp(at, word, length) == 0 && (at[length] == ',' || at[length] == '\0')) return true;
+  }
+  return false;
+}
+
+/* The kernel writes blanks and backslashes in paths as three octal digits. */
+static void unescape(char *path) {
+  char *to = path;
+  for (const char *from = path; *from; to++) {
+    int byte = 0;
+    if (*from == '\\' && sscanf(from + 1, "%3o", (unsigned *)&byte) == 1 && byte > 0) {
+      *to = (char)byte;
+      from += 4;
+    } else {
+      *to = *from++;
+    }
+  }
+  *to = '\0';
+}
+
+/* One line of mountinfo (proc(5)): "36 35 0:32 TOP POINT rw,.. - TYPE SOURCE OPTIONS". */
+static bool read_mount(char *line, const char *controller, bool unified, mount *found) {
+  char type[32];
+  char options[PATH_MAX];
+  const char *dash = strstr(line, " - ");
+  line[strcspn(line, "\n")] = '\0';
+  if (!dash || sscanf(dash, " - %31s %*s %4095s", type, options) != 2) return false;
+  if (strcmp(type, unified ? "cgroup2" : "cgroup") != 0) return false;
+  if (!unified && !lists(options, controller)) return false;
+  if (sscanf(line, "%*s %*s %*s %4095s %4095s", found->top, found->point) != 2) return false;
+  unescape(found->top);
+  unescape(found->point);
+  found->unified = unified;
+  return true;
+}
+
+static bool find_mount(const char *root, const char *controller, bool unified, mount *found) {
+  char *line = NULL;
+  size_t capacity = 0;
+  bool there = false;
+  FILE *stream = open_at(root, "/proc/self/", "mountinfo");
+  while (stream && !there && getline(&line, &capacity, stream) > 0) {
+    there = read_mount(line, controller, unified, found);
+  }
+  free(line);
+  if (stream) fclose(stream);
+  return there;
+}
+
+/* The process's group in the hierarchy, from a line "4:memory:/path" or "0::/path". */
+static bool read_group(char *line, const char *controller, bool unified, char path[PATH_MAX]) {
+  line[strcspn(line, "\n")] = '\0';
+  char *controllers = strchr(line, ':');
+  char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+  if (!group) return false;
+  *group++ = '\0';
+  controllers++;
+  if (unified ? *controllers != '\0' : !lists(controllers, controller)) return false;
+  return snprintf(path, PATH_MAX, "%s", group) < PATH_MAX;
+}
+
+static bool find_group(const char *root, const char *controller, bool unified,
+                       char path[PATH_MAX]) {
+  char *line = NULL;
+  size_t capacity = 0;
+  bool there = false;
+  FILE *stream = open_at(root, "/proc/self/", "cgroup");
+  while (stream && !there && getline(&line, &capacity, stream) > 0) {
+    there = read_group(line, controller, unified, path);
+  }
+  free(line);
+  if (stream) fclose(stream);
+  return there;
+}
+
+/* The group's path below the mount point. A container may see only a subtree (its top
+ * leads every path), or be told of groups above what it sees ("/.."). */
+static const char *below(const mount *mounted, const char *group) {
+  const size_t top = strcmp(mounted->top, "/") == 0 ? 0 : strlen(mounted->top);
+  const bool inside = strncmp(group, mounted->top, top) == 0 && strstr(group, "/..") == NULL &&
+                      (group[top] == '/' || group[top] == '\0');
+  return inside ? group + top : "";
+}
+
+/* ---- limits ---- */
+
+static double group_cpus(const char *root, const char *folder, bool unified) {
+  double quota = -1;
+  double period = 0;
+  if (unified) {
+    FILE *stream = open_at(root, folder, "/cpu.max");
+    if (stream && fscanf(stream, "%lf %lf", &quota, &period) != 2) quota = -1;
+    if (stream) fclose(stream);
+  } else {
+    quota = read_number(root, folder, "/cpu.cfs_quota_us", -1);
+    period = read_number(root, folder, "/cpu.cfs_period_us", 0);
+  }
+  return quota > 0 && period > 0 ? quota / period : (double)INFINITY;
+}
+
+static double group_memory(const char *root, const char *folder, bool unified) {
+  const double most = (double)INFINITY;
+  const double limit = unified ? fmin(read_number(root, folder, "/memory.max", most),
+                                      read_number(root, folder, "/memory.high", most))
+                               : read_number(root, folder, "/memory.limit_in_bytes", most);
+  if (!(limit < 0x1p60)) return most; /* version 1 writes a huge number for none */
+  const double used =
+      read_number(root, folder, unified ? "/memory.current" : "/memory.usage_in_bytes", 0);
+  const double cached =
+      read_key(root, folder, "/memory.stat", unified ? "inactive_file" : "total_inactive_file");
+  return fmax(0, limit - fmax(0, used - cached));
+}
+
+/* The least of a limit over the process's group and those above it. */
+static double least(const char *root, const char *controller, bool unified,
+                    double (*limit_of)(const char *, const char *, bool)) {
+  mount mounted;
+  char group[PATH_MAX];
+  char folder[2 * PATH_MAX];
+  double limit = (double)INFINITY;
+  if (!find_mount(root, controller, unified, &mounted) ||
+      !find_group(root, controller, unified, group)) {
+    return limit;
+  }
+  const size_t point = strlen(mounted.point);
+  snprintf(folder, sizeof folder, "%s%s", mounted.point, below(&mounted, group));
+  for (;;) {
+    limit = fmin(limit, limit_of(root, folder, unified));
+    char *slash = strrchr(folder, '/');
+    if (strlen(folder) <= point || !slash) return limit;
+    *slash = '\0';
+  }
+}
+
+gs_cgroup_limits gs_cgroup_read(const char *root) {
+  /* a controller is in one of the two hierarchies; the other has no such files */
+  return (gs_cgroup_limits){
+      .cpus = fmin(least(root, "cpu", false, group_cpus), least(root, "cpu", true, group_cpus)),
+      .memory_bytes = fmin(least(root, "memory", false, group_memory),
+                           least(root, "memory", true, group_memory))};
+}
