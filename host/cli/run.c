@@ -221,16 +221,17 @@ static gs_status measure(const gs_run_arguments *arguments, const gs_sweep *swee
 }
 
 static gs_status run_or_try(const gs_run_arguments *arguments, const gs_sweep *sweep,
-                            gs_run_options *options, int *code, gs_error *error) {
+                            const gs_run_options *options, int *code, gs_error *error) {
+  gs_run_options judged = *options;
   gs_run_report report;
   judging judge = {.arguments = arguments,
                    .facts = {.sweep = sweep,
                              .timed = options->measure.time_limit_s > 0,
                              .only_statuses = arguments->dry_run}};
-  options->accept = accept_device;
-  options->user = &judge;
-  const gs_status status = arguments->dry_run ? gs_dry_run(stdout, sweep, options, &report, error)
-                                              : measure(arguments, sweep, options, &report, error);
+  judged.accept = accept_device;
+  judged.user = &judge;
+  const gs_status status = arguments->dry_run ? gs_dry_run(stdout, sweep, &judged, &report, error)
+                                              : measure(arguments, sweep, &judged, &report, error);
   if (status == GS_OK) *code = judge_end(&judge, &report);
   gs_run_report_clear(&report);
   cJSON_Delete(judge.device);
@@ -244,7 +245,8 @@ static gs_status run_in_folder(const gs_run_arguments *arguments, const gs_sweep
   char made[GS_PATH_BYTES];
   const bool new_folder = !arguments->folder && !arguments->dry_run;
   if (new_folder) GS_TRY(make_folder(sweep, folder, made, error));
-  gs_run_options options = make_options(arguments, sweep, new_folder ? folder : arguments->folder);
+  const gs_run_options options =
+      make_options(arguments, sweep, new_folder ? folder : arguments->folder);
   const gs_status status = run_or_try(arguments, sweep, &options, code, error);
   if (new_folder) gs_folder_unmake(folder, made);
   return status;

@@ -82,7 +82,7 @@ def _draw(document, group, decades):
     lengths, panels, columns = _chosen(group)
     widest = max(len(c) for c in columns)
     sheet = Sheet(len(panels), size=(BOX[0] * widest, BOX[1] * len(lengths)), gap=(0.35, 0.4), bottom=0.62,
-                  left=0.8)
+                  left=0.8, least=0.7 * BOX[0] * widest)
     steps = group[0].model == "rnn"
     sheet.title = f"How far the gradient gets, by {'time steps' if steps else 'depth'} and initialisation"
     sheet.fixed = parameters.held_fixed(group, ("init", *selection.LENGTH)) + [document.device]

@@ -15,7 +15,6 @@ from . import style
 CHARACTER = 0.063  # inches of an average character at 8.5 points
 LINE = 0.165
 LEGEND = 0.175  # inches of a row
-NARROWEST = 0.7  # of the width that a panel was made for
 METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
             "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 
@@ -25,13 +24,14 @@ class Sheet:
     `axes[row][column]`."""
 
     def __init__(self, columns, rows=1, size=(2.9, 2.6), gap=(0.62, 0.62), left=0.75, right=0.2,
-                 bottom=0.52, heights=None):
+                 bottom=0.52, heights=None, least=1.4):
         self.columns, self.rows, self.size, self.gap = columns, rows, size, gap
         self.left, self.right, self.bottom = left, right, bottom
         self.heights = heights or [size[1]] * rows
         self.title, self.fixed, self.notes = "", [], []
         self.lines, self.keys = [], []  # handles of the legend: of lines; of what all share
         self.width = None  # inches of the whole picture; None: what the panels take
+        self.least = min(least, size[0])  # inches of a panel that has others beside it
         self.figure = Figure()
         FigureCanvasAgg(self.figure)
         self.axes = [[self.figure.add_axes([0.1 * (c + 1), 0.1 * (r + 1), 0.05, 0.05])
@@ -54,7 +54,7 @@ class Sheet:
             natural = self.left + self.columns * self.size[0] + (self.columns - 1) * self.gap[0] + self.right
             return self.columns, self.size[0], max(natural, 4.6)
         across = self.columns
-        while across > 1 and each(across) < min(self.size[0], max(1.4, NARROWEST * self.size[0])):
+        while across > 1 and each(across) < self.least:
             across -= 1
         bands = math.ceil(self.columns / across)
         across = math.ceil(self.columns / bands)
