@@ -6,6 +6,7 @@ import re
 import struct
 import subprocess
 import sys
+import unittest.mock
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
@@ -13,7 +14,7 @@ from program import PROGRAM, SOURCE, environment, main  # noqa: E402
 from plotting_test import TOOL, TOOLS, PlotTest, quietly  # noqa: E402
 import numpy  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from plotting import (document, formats, gradient, heatmap, histogram, jacobian, params, strokes, style,  # noqa: E402
+from plotting import (document, formats, gradient, heatmap, histogram, jacobian, params, selection, strokes, style,  # noqa: E402
                       throughput, width)
 
 
@@ -145,7 +146,21 @@ class Pictures(PlotTest):
         many = [dict(c, id=f"{i:016x}", name=f"cell {i}", params=dict(c["params"], seed=str(i)), status="failed")
                 for i in range(20) for c in [self.cell("dtype=bf16")]]
         code, _, err = quietly(self.changed(lambda d: d["cells"].extend(many)), "--figure", "gradient", "--out", out)
-        self.assertRegex(err, r"without 20 cells, failed: cell 0, .*cell 7, and 12 more, see --list")
+        self.assertRegex(err, r"without 20 cells, failed: cell 0, .*cell 15, and 4 more, see --list")
+
+    def test_more_pictures_than_are_drawn(self):
+        """Their cells are named, too."""
+        read = document.read(self.file)
+        plans = heatmap.plans(read, TOOLS.Options(read.cells, False, "delta"))
+        self.assertGreater(len(plans), 2)
+        with unittest.mock.patch.object(selection, "MOST_FIGURES", 2):
+            code, out, err = quietly(self.file, "--figure", "heatmap", "--format=png", "--out", self.scratch / "out")
+        self.assertEqual((code, len(out.split())), (0, 2))
+        missing = [cell for plan in plans[1:-1] for cell in plan.cells]
+        line = next(l for l in err.splitlines() if "more than 2; --cell chooses" in l)
+        self.assertIn(f"without {len(missing)} cells", line)
+        for cell in missing[:16]:
+            self.assertIn(cell.name, line)
 
     def test_ids_are_whole(self):
         cell = self.cell("sigmoid/normal/L40/n24/")

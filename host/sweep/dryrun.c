@@ -38,6 +38,10 @@ static gs_status predict(dry_run *dry, const gs_config *config, double *bytes, g
   return GS_OK;
 }
 
+static bool has_room(const dry_run *dry, double bytes) {
+  return isfinite(bytes) && bytes <= dry->limit_bytes;
+}
+
 /* The most replicas that fit where one more does not. */
 static gs_status count_fitting(dry_run *dry, const gs_config *config, int64_t *fitting,
                                gs_error *error) {
@@ -50,7 +54,7 @@ static gs_status count_fitting(dry_run *dry, const gs_config *config, int64_t *f
     double bytes = NAN;
     fewer.replicas = *fitting + (most - *fitting) / 2;
     status = predict(dry, &fewer, &bytes, error);
-    if (bytes <= dry->limit_bytes) {
+    if (has_room(dry, bytes)) {
       *fitting = fewer.replicas;
     } else {
       most = fewer.replicas;
@@ -84,11 +88,11 @@ static gs_status try_cell(dry_run *dry, int64_t index, gs_error *error) {
   char words[GS_ERROR_MESSAGE_BYTES] = "";
   double bytes = NAN;
   gs_status status = predict(dry, config, &bytes, error);
-  if (status == GS_OK && bytes > dry->limit_bytes) {
+  if (status == GS_OK && !has_room(dry, bytes)) {
     int64_t fitting = 0;
     status = count_fitting(dry, config, &fitting, error);
-    snprintf(words, sizeof words, "too large, %lld of %lld replicas would fit", (long long)fitting,
-             (long long)config->replicas);
+    snprintf(words, sizeof words, "too large, %lld replica%s would fit", (long long)fitting,
+             fitting == 1 ? "" : "s");
   }
   if (dry->session.interrupted) return GS_OK;
   if (status != GS_OK && !dry->session.process) return status;

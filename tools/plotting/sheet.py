@@ -31,6 +31,7 @@ class Sheet:
         self.title, self.fixed, self.notes = "", [], []
         self.lines, self.keys = [], []  # handles of the legend: of lines; of what all share
         self.width = None  # inches of the whole picture; None: what the panels take
+        self.words_below = False  # panels have words, not numbers, on their horizontal axis
         self.least = min(least, size[0])  # inches of a panel that has others beside it
         self.figure = Figure()
         FigureCanvasAgg(self.figure)
@@ -65,7 +66,7 @@ class Sheet:
         if factor >= 1:
             return
         for axes in self.flat:
-            for text in (*axes.texts, *axes.get_xticklabels()):
+            for text in (*axes.texts, *(axes.get_xticklabels() if self.words_below else ())):
                 text.set_fontsize(text.get_fontsize() * max(factor, 0.5))
 
     def _label_bands(self, across):
