@@ -183,6 +183,7 @@ static gs_cost cost_of(const op_case *which) {
   return (gs_cost){.flops = 2.0 * op->multiply_adds *
                             (double)(s->batch * s->n_in * s->n_out * s->replicas),
                    .bytes = elements * (double)gs_dtype_bytes(s->dtype),
+                   .dependent = 1,
                    .launches = 1};
 }
 

@@ -141,19 +141,17 @@ bool gs_bench_loop(gs_bench *bench, const gs_bench_work *work, double *seconds) 
 
 void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const gs_floor *floor,
                      double seconds_per_call) {
-  const double peak = floor->flops_per_s[dtype];
-  const double arithmetic_s = cost->flops > 0 && peak > 0 ? cost->flops / peak : 0;
-  const double traffic_s = cost->bytes / floor->copy_bytes_per_s;
-  const double launches_s = cost->launches * floor->launch_ns * 1e-9;
+  const gs_least_time least = gs_cost_least_time(cost, dtype, floor);
   const struct {
     const char *name;
-    double seconds;
-  } parts[] = {{"of_peak", arithmetic_s}, {"of_copy", traffic_s}, {"of_launches", launches_s}};
-  double least_s = 0;
+    double ns;
+  } parts[] = {{"of_peak", least.arithmetic_ns},
+               {"of_copy", least.traffic_ns},
+               {"of_meetings", least.meetings_ns},
+               {"of_launches", least.launches_ns}};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    if (!(parts[i].seconds > 0)) continue;
-    gs_bench_counter(bench, parts[i].name, parts[i].seconds / seconds_per_call);
-    least_s = fmax(least_s, parts[i].seconds);
+    if (!(parts[i].ns > 0)) continue;
+    gs_bench_counter(bench, parts[i].name, 1e-9 * parts[i].ns / seconds_per_call);
   }
-  if (least_s > 0) gs_bench_counter(bench, "floor_us", 1e6 * least_s);
+  if (least.floor_ns > 0) gs_bench_counter(bench, "floor_us", 1e-3 * least.floor_ns);
 }

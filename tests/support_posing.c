@@ -299,7 +299,11 @@ gs_posing *gs_support_posing(void) {
       .flops_per_s =
           {[GS_F64] = 1e12, [GS_F32] = 2e12, [GS_TF32] = 4e12, [GS_BF16] = 8e12, [GS_F16] = 16e12},
       .copy_bytes_per_s = 1e12,
-      .launch_ns = 1300};
+      .launch_ns = 1300,
+      .block_barrier_ns = 12.5,
+      .cluster_hop_ns = 110,
+      .cluster_barrier_ns = 190,
+      .grid_barrier_ns = 1100};
   made->operation_ns = 10e3;
   made->replayed_ns = 2e3;
   return made;

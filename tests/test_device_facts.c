@@ -162,22 +162,30 @@ static void floors_come_back(void **state) {
   (void)state;
   gs_floor floor = {.flops_per_s = {[GS_F32] = 3.3e13, [GS_BF16] = 7e14 / 3},
                     .copy_bytes_per_s = 3.1e12,
-                    .launch_ns = 1234.5};
+                    .launch_ns = 1234.5,
+                    .block_barrier_ns = 12.5,
+                    .grid_barrier_ns = 1100};
   for (int i = 0; i < 3; i++) {
     gs_floor back;
     memset(&back, 0xff, sizeof back);
     if (i == 1) floor.flops_per_s[GS_F64] = 6e13;
     if (i == 2) floor.launch_ns = 0;
+    if (i == 2) floor.cluster_hop_ns = 110, floor.cluster_barrier_ns = 190;
     cJSON *tree = gs_floor_to_json(&floor);
-    assert_int_equal(cJSON_GetArraySize(tree), 7);
+    assert_int_equal(cJSON_GetArraySize(tree), 11);
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(tree, "flops_per_s_tf32")));
     assert_int_equal(cJSON_IsNull(cJSON_GetObjectItem(tree, "flops_per_s_f64")), i == 0);
+    assert_int_equal(cJSON_IsNull(cJSON_GetObjectItem(tree, "cluster_hop_ns")), i < 2);
     assert_true(gs_floor_from_json(tree, &back));
     for (int d = 0; d < GS_DTYPE_COUNT; d++) {
       assert_true(back.flops_per_s[d] == floor.flops_per_s[d]);
     }
     assert_true(back.copy_bytes_per_s == floor.copy_bytes_per_s);
     assert_true(back.launch_ns == floor.launch_ns);
+    assert_true(back.block_barrier_ns == floor.block_barrier_ns);
+    assert_true(back.cluster_hop_ns == floor.cluster_hop_ns);
+    assert_true(back.cluster_barrier_ns == floor.cluster_barrier_ns);
+    assert_true(back.grid_barrier_ns == floor.grid_barrier_ns);
     cJSON_Delete(tree);
   }
 }
@@ -190,7 +198,9 @@ static void what_is_no_floor(void **state) {
   } changes[] = {{"flops_per_s_f32", (double)NAN}, {"copy_bytes_per_s", (double)NAN},
                  {"launch_ns", (double)NAN},       {"flops_per_s_f32", 0},
                  {"flops_per_s_bf16", 0},          {"flops_per_s_f64", -1},
-                 {"copy_bytes_per_s", 0},          {"launch_ns", -1}};
+                 {"copy_bytes_per_s", 0},          {"launch_ns", -1},
+                 {"block_barrier_ns", 0},          {"cluster_hop_ns", -1},
+                 {"cluster_barrier_ns", 0},        {"grid_barrier_ns", -1}};
   const gs_floor floor = {.flops_per_s = {[GS_F32] = 1}, .copy_bytes_per_s = 1};
   gs_floor back;
   for (size_t i = 0; i < 2 * sizeof changes / sizeof *changes; i++) {
@@ -237,7 +247,15 @@ static void a_gpu_in_lines(void **state) {
                       "memory     1.00 GiB for a cell\n"
                       "libraries  none 1.2.3\n"
                       "limits     2.00 TFLOP/s (f32), 1.00 TFLOP/s (f64), 4.00 TFLOP/s (tf32), "
-                      "8.00 TFLOP/s (bf16), 1.00 TB/s (copy), 1.30 us (launch), measured now\n");
+                      "8.00 TFLOP/s (bf16), 1.00 TB/s (copy), measured now\n"
+                      "latencies  12.5 ns (block barrier), 110.0 ns (cluster hop), "
+                      "190.0 ns (cluster barrier), 1100.0 ns (grid barrier), "
+                      "1300.0 ns (graph node), measured now\n");
+  free(words);
+  gpu->floor.cluster_hop_ns = gpu->floor.cluster_barrier_ns = 0; /* before capability 9.0 */
+  words = printed(&gpu->base, &gpu->floor);
+  assert_non_null(strstr(words, "\nlatencies  12.5 ns (block barrier), 1100.0 ns (grid barrier), "
+                                "1300.0 ns (graph node), measured now\n"));
   free(words);
   gpu->base.ops->destroy(&gpu->base);
 }

@@ -148,7 +148,7 @@ static void test_rnn(void **state) {
 
 static void test_levels_and_timing(void **state) {
   gs_measure_options options = gs_measure_defaults();
-  const gs_floor floor = {{5e10, 1e11}, 1e10, 0};
+  const gs_floor floor = {.flops_per_s = {5e10, 1e11}, .copy_bytes_per_s = 1e10};
   for (int level = 0; level < 3; level++) {
     gs_config config = config_of(level % 2 ? GS_MLP : GS_RNN);
     gs_error error = {0};

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "measure/cost.h"
@@ -92,7 +93,53 @@ static void test_bytes(void **state) {
   gs_config_clear(&config);
 }
 
-/* The longest chain of products: replicas and widths do not lengthen it. */
+/* The longest chain of products, 2 L or 2 T; which of them wait for a barrier: those that
+ * read more than a warp's 32 units. Replicas and batch do not lengthen it. */
+static void test_meetings(void **state) {
+  (void)state;
+  static const int64_t lengths[] = {1, 2, 100, 10000};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    const double L = (double)lengths[i];
+    for (int64_t n = 31; n <= 34; n++) {
+      gs_config config = mlp_config(lengths[i], n, 3);
+      gs_error error = {0};
+      config.replicas = 7;
+      assert_equal(gs_cost_of(&config).dependent, 2 * L);
+      assert_equal(gs_cost_of(&config).meetings, n > 32 ? 2 * L : 0);
+      gs_config_clear(&config);
+      gs_support_ok(gs_config_default(GS_RNN, &config, &error), &error);
+      config.seq_len = lengths[i];
+      config.hidden = n;
+      config.replicas = 7;
+      for (int loop = GS_LOOP_AUTO; loop <= GS_LOOP_PERSISTENT; loop++) {
+        config.loop = (gs_loop)loop; /* however it is done */
+        config.input = 128;
+        assert_equal(gs_cost_of(&config).dependent, 2 * L);
+        assert_equal(gs_cost_of(&config).meetings, n > 32 ? 2 * L : 1);
+        config.input = 1;
+        assert_equal(gs_cost_of(&config).meetings, n > 32 ? 2 * L - 1 : 0);
+      }
+      gs_config_clear(&config);
+    }
+  }
+}
+
+/* Layers of 40, 1, 50, 2 units above 9 inputs: what reads 40 or 50 of them meets, z^2 and
+ * z^4 forward, delta^2 (of 50) backward, and dW^1 (of 40). */
+static void test_meetings_of_unequal_layers(void **state) {
+  (void)state;
+  static const int64_t widths[] = {9, 40, 1, 50, 2};
+  gs_config config = mlp_config(4, 8, 3);
+  memcpy(config.widths, widths, sizeof widths);
+  config.width = 0;
+  assert_equal(gs_cost_of(&config).dependent, 8);
+  assert_equal(gs_cost_of(&config).meetings, 4);
+  config.widths[0] = 784; /* z^1 */
+  assert_equal(gs_cost_of(&config).meetings, 5);
+  gs_config_clear(&config);
+}
+
+/* What today's implementation launches for it: replicas and widths do not lengthen it. */
 static void test_launches(void **state) {
   (void)state;
   static const int64_t lengths[] = {1, 2, 100, 10000};
@@ -322,6 +369,7 @@ static void test_record(void **state) {
     assert_equal(field(json, "fraction_of_flops"), flops_ns / 102e3);
     assert_equal(field(json, "fraction_of_copy"), copy_ns / 102e3);
     assert_true(field(json, "fraction_of_launches") == 0); /* nothing is launched */
+    assert_true(field(json, "fraction_of_meetings") == 0); /* nor met, as far as is known */
     assert_equal(field(json, "floor_ns"), fmax(flops_ns, copy_ns));
     assert_equal(field(json, "fraction_of_floor"), fmax(flops_ns, copy_ns) / 102e3);
     cJSON_Delete(json);
@@ -334,12 +382,13 @@ static void test_record(void **state) {
   gs_config_clear(&config);
 }
 
-/* Each dtype has its own peak; one without any has no fraction of it, and a floor
- * of what is left; launches make the floor of what is small. */
+/* Each dtype has its own peak; one without any has no fraction of it, and a floor of what
+ * is left; meetings make the floor of what is small. Launches are no part of it, however
+ * long they take. */
 static void test_floors(void **state) {
   (void)state;
-  gs_config config = mlp_config(3, 20, 10);
-  const gs_cost cost = gs_cost_of(&config); /* 6 launches */
+  gs_config config = mlp_config(3, 40, 10);
+  const gs_cost cost = gs_cost_of(&config); /* 6 meetings, 6 launches */
   const double copy_ns = cost.bytes;        /* at 1e9 B/s */
   gs_timing *timing = calloc(1, sizeof *timing);
   assert_non_null(timing);
@@ -347,7 +396,9 @@ static void test_floors(void **state) {
   timing->samples_ns[0] = 1e6;
   for (int d = 0; d < GS_DTYPE_COUNT; d++) {
     for (int launched = 0; launched < 2; launched++) {
-      gs_floor floor = {.copy_bytes_per_s = 1e9, .launch_ns = launched ? 1e5 : 0};
+      gs_floor floor = {.copy_bytes_per_s = 1e9,
+                        .launch_ns = launched ? 5e5 : 0,
+                        .block_barrier_ns = launched ? 1e5 : 0};
       gs_error error = {0};
       cJSON *json = NULL;
       for (int e = 0; e < GS_DTYPE_COUNT; e++) floor.flops_per_s[e] = 1e8 * (e + 1);
@@ -362,7 +413,8 @@ static void test_floors(void **state) {
       } else {
         assert_equal(field(json, "fraction_of_flops"), flops_ns / 1e6);
       }
-      assert_equal(field(json, "fraction_of_launches"), launched ? 0.6 : 0);
+      assert_equal(field(json, "fraction_of_meetings"), launched ? 0.6 : 0);
+      assert_equal(field(json, "fraction_of_launches"), launched ? 3 : 0);
       assert_equal(field(json, "floor_ns"), floor_ns);
       assert_equal(field(json, "fraction_of_floor"), floor_ns / 1e6);
       cJSON_Delete(json);
@@ -381,6 +433,8 @@ static void test_floor(void **state) {
   assert_true(floor.flops_per_s[GS_F64] > 1e8 && floor.flops_per_s[GS_F64] < 1e15);
   const gs_device *device = *state;
   assert_int_equal(floor.launch_ns > 0, !device->host_memory); /* the CPU launches nothing */
+  assert_int_equal(floor.block_barrier_ns > 0, !device->host_memory);
+  assert_int_equal(floor.grid_barrier_ns > 0, !device->host_memory);
   assert_true(floor.copy_bytes_per_s > 1e7 && floor.copy_bytes_per_s < 1e13);
 }
 
@@ -388,6 +442,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_mlp_flops),     cmocka_unit_test(test_rnn_flops),
       cmocka_unit_test(test_bytes),         cmocka_unit_test(test_launches),
+      cmocka_unit_test(test_meetings),      cmocka_unit_test(test_meetings_of_unequal_layers),
       cmocka_unit_test(test_loop_runs),     cmocka_unit_test(test_stop_rules),
       cmocka_unit_test(test_graph),         cmocka_unit_test(test_eager),
       cmocka_unit_test(test_capture_fails), cmocka_unit_test(test_record),

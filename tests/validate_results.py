@@ -217,6 +217,8 @@ def damaged_copies(document):
     yield copy_with("a host name", lambda d: d["context"].update(host_name="x"))
     yield copy_with("a device without dtypes", lambda d: d["context"]["device"].pop("dtypes"))
     yield copy_with("a rate of zero", lambda d: d["context"]["floor"].update(flops_per_s_bf16=0))
+    yield copy_with("a barrier in no time", lambda d: d["context"]["floor"].update(block_barrier_ns=0))
+    yield copy_with("no grid barrier", lambda d: d["context"]["floor"].pop("grid_barrier_ns"))
     yield copy_with("no launch time", lambda d: d["context"]["floor"].pop("launch_ns"))
     yield copy_with("no cells", lambda d: d.pop("cells"))
     yield copy_with("a number as id", lambda d: d["cells"][ok].update(id=7))

@@ -105,6 +105,12 @@ typedef struct gs_floor {
   double copy_bytes_per_s;            /* bytes read plus bytes written */
   double launch_ns; /* of one operation that waits for the one before, in a replayed graph;
                        0 where operations are not launched */
+  /* What parts of a GPU wait for each other inside one kernel; 0: the device has no such
+   * thing. */
+  double block_barrier_ns;   /* two warps of a block */
+  double cluster_hop_ns;     /* a load from another block's shared memory */
+  double cluster_barrier_ns; /* the eight blocks of a cluster */
+  double grid_barrier_ns;    /* a block on every multiprocessor, by a counter in memory */
 } gs_floor;
 
 /* The largest sizes a network's operations will have. */

@@ -9,21 +9,38 @@
  * kept); read delta above, W, phi' or h; write delta; read delta and h below,
  * write dW. With a equal widths that is at least 7 B n + 3 n^2 elements.
  *
- * Launches. Products that need the one before cannot run beside it, whatever the
- * device: each waits for the last to end and the next to begin, which on a GPU
- * takes a time of its own (gs_floor.launch_ns). The chain of an mlp is z^1 .. z^L
- * forward, delta^{L-1} .. delta^1 backward, and dW^1: 2 L products; the other dW
- * can run beside the deltas, and what is pointwise can be part of a product. The
- * chain of an rnn is U x for all steps, z_1 .. z_T, delta_{T-1} .. delta_1, and
- * dW: 2 T + 1. That is what `loop: steps` launches. In a persistent loop a step
- * waits at a barrier inside one kernel, which costs something else that is not
- * measured; and with `loop: auto` nobody above the device knows. A least time must
- * hold however the device does it, so there a loop counts as one launch each way. */
+ * Waiting. A product that needs the one before cannot run beside it, on no device. The
+ * longest chain of an mlp is z^1 .. z^L, delta^{L-1} .. delta^1, dW^1: 2 L products; the
+ * other dW can run beside the deltas, and what is pointwise can be part of a product. That
+ * of an rnn is U x_1 (h_0 is 0), z_2 .. z_T, delta_{T-1} .. delta_1, dW: 2 T.
+ * What does each have to wait for? A least time must hold however the device does it. Rows
+ * of a batch never meet on their way through the layers, so one kernel can carry them, a
+ * block of threads a few rows, and no launch and no other block is waited for. But a unit
+ * reads all units of the layer before. Where these are more than WARP_UNITS, one warp alone
+ * takes longer to multiply (a lane n_in n_out / 32 multiply-adds, or three dependent
+ * instructions of a tensor core) than two warps that share the work take to meet at their
+ * block's barrier: that is the least wait, and counts as a meeting
+ * (gs_floor.block_barrier_ns). Narrower layers may do without any. Weights that one
+ * multiprocessor cannot hold must be read again for each product, or shared with others at
+ * the barrier of a cluster or the grid; which, nobody knows, so it counts no more.
+ * The first product waits for the step before and the last perhaps for nothing, but between
+ * two steps lies a launch, which takes longer than both.
+ *
+ * Launches. What today's implementation makes of the chain, for comparison: every product
+ * is an operation of its own that waits for the one before to end (gs_floor.launch_ns), 2 L
+ * in an mlp. An rnn has U x for all steps, z_1 .. z_T, delta_{T-1} .. delta_1 and dW,
+ * 2 T + 1 with `loop: steps`; in a persistent loop, or where the device chooses, a loop
+ * counts as one each way. Pointwise kernels between products are not counted. */
 #include "measure/cost.h"
 
 #include <math.h>
 
 #include "device/device.h"
+
+/* What one warp carries without a barrier: a lane for each unit. */
+enum { WARP_UNITS = 32 };
+
+double gs_cost_meets(int64_t units_read) { return units_read > WARP_UNITS ? 1 : 0; }
 
 static double layer_elements(double B, double n_in, double n_out, bool saved) {
   const double forward = B * n_in + n_in * n_out + B * n_out * (saved ? 2 : 1);
@@ -31,6 +48,16 @@ static double layer_elements(double B, double n_in, double n_out, bool saved) {
       B * n_out /* delta above */ + n_in * n_out + B * n_in /* phi' */ + B * n_in /* delta */;
   const double gradient = B * n_out + B * n_in + n_in * n_out;
   return forward + backward + gradient;
+}
+
+/* z^l reads the units of layer l - 1, delta^l those of layer l + 1, dW^1 those of layer 1. */
+static double mlp_meetings(const gs_config *config) {
+  double count = gs_cost_meets(config->widths[1]);
+  for (int64_t l = 1; l <= config->depth; l++) {
+    count += gs_cost_meets(config->widths[l - 1]);
+    if (l < config->depth) count += gs_cost_meets(config->widths[l + 1]);
+  }
+  return count;
 }
 
 static gs_cost mlp_cost(const gs_config *config) {
@@ -44,7 +71,8 @@ static gs_cost mlp_cost(const gs_config *config) {
     cost.flops += (l > 1 ? 6 : 4) * B * n_in * n_out;
     cost.bytes += layer_elements(B, n_in, n_out, gs_activation_needs_saved(phi));
   }
-  cost.launches = 2 * (double)config->depth;
+  cost.dependent = cost.launches = 2 * (double)config->depth;
+  cost.meetings = mlp_meetings(config);
   return cost;
 }
 
@@ -62,6 +90,8 @@ static gs_cost rnn_cost(const gs_config *config) {
   gs_cost cost = {0};
   cost.flops = (6 * T - 2) * B * n * n + 4 * T * B * n * n_in;
   cost.bytes = T * (states + 2 * B * n_in) + 3 * weights;
+  cost.dependent = 2 * T;
+  cost.meetings = gs_cost_meets(config->input) + (2 * T - 1) * gs_cost_meets(config->hidden);
   const double forward = config->loop == GS_LOOP_STEPS ? T : 1;
   const double backward = config->loop == GS_LOOP_STEPS ? T - 1 : fmin(T - 1, 1);
   cost.launches = 1 + forward + backward + 1;
@@ -75,4 +105,17 @@ gs_cost gs_cost_of(const gs_config *config) {
   cost.bytes *= replicas * (double)gs_dtype_bytes(config->dtype);
   cost.samples = (double)config->batch * replicas;
   return cost;
+}
+
+gs_least_time gs_cost_least_time(const gs_cost *cost, gs_dtype dtype, const gs_floor *floor) {
+  const double peak = floor->flops_per_s[dtype];
+  gs_least_time least = {
+      .arithmetic_ns = peak > 0 ? cost->flops / peak * 1e9 : (double)NAN,
+      .traffic_ns = cost->bytes / floor->copy_bytes_per_s * 1e9,
+      .meetings_ns = cost->meetings * floor->block_barrier_ns,
+      .launches_ns = cost->launches * floor->launch_ns,
+  };
+  /* fmax passes over NaN */
+  least.floor_ns = fmax(fmax(least.arithmetic_ns, least.traffic_ns), least.meetings_ns);
+  return least;
 }

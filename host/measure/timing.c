@@ -133,17 +133,13 @@ gs_status gs_timing_measure(gs_network *network, bool with_statistics, double ti
 static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dtype dtype,
                       const gs_floor *floor) {
   if (!floor) return true;
-  const double peak = floor->flops_per_s[dtype];
-  /* a peak that was not measured says nothing: fmax passes over NaN */
-  const double arithmetic_ns = peak > 0 ? cost->flops / peak * 1e9 : (double)NAN;
-  const double traffic_ns = cost->bytes / floor->copy_bytes_per_s * 1e9;
-  const double launches_ns = cost->launches * floor->launch_ns;
-  const double floor_ns = fmax(fmax(arithmetic_ns, traffic_ns), launches_ns);
-  return gs_json_add_number(json, "fraction_of_flops", arithmetic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_copy", traffic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_launches", launches_ns / median_ns) &&
-         gs_json_add_number(json, "floor_ns", floor_ns) &&
-         gs_json_add_number(json, "fraction_of_floor", floor_ns / median_ns);
+  const gs_least_time least = gs_cost_least_time(cost, dtype, floor);
+  return gs_json_add_number(json, "fraction_of_flops", least.arithmetic_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_copy", least.traffic_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_meetings", least.meetings_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_launches", least.launches_ns / median_ns) &&
+         gs_json_add_number(json, "floor_ns", least.floor_ns) &&
+         gs_json_add_number(json, "fraction_of_floor", least.floor_ns / median_ns);
 }
 
 gs_status gs_timing_json(const gs_timing *timing, const gs_config *config, const gs_floor *floor,

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -149,18 +150,39 @@ static const char *rate_key(gs_dtype dtype, char key[KEY_BYTES]) {
   return key;
 }
 
+/* What parts of a GPU wait for each other: the key, and how people call it. */
+static const struct latency {
+  const char *key, *words;
+  size_t offset;
+} latencies[] = {
+    {"block_barrier_ns", "block barrier", offsetof(gs_floor, block_barrier_ns)},
+    {"cluster_hop_ns", "cluster hop", offsetof(gs_floor, cluster_hop_ns)},
+    {"cluster_barrier_ns", "cluster barrier", offsetof(gs_floor, cluster_barrier_ns)},
+    {"grid_barrier_ns", "grid barrier", offsetof(gs_floor, grid_barrier_ns)},
+};
+enum { LATENCIES = sizeof latencies / sizeof *latencies };
+
+static double latency_of(const gs_floor *floor, const struct latency *which) {
+  return *(const double *)((const char *)floor + which->offset);
+}
+
+static double rate_or_null(double rate) { return rate > 0 ? rate : (double)NAN; }
+
 cJSON *gs_floor_to_json(const gs_floor *floor) {
   char key[KEY_BYTES];
   cJSON *tree = cJSON_CreateObject();
   bool added = tree != NULL;
   for (int i = 0; added && i < DTYPES; i++) {
     const double rate = floor->flops_per_s[dtypes_in_order[i]];
-    added = gs_json_add_number(tree, rate_key(dtypes_in_order[i], key), rate > 0 ? rate : NAN);
+    added = gs_json_add_number(tree, rate_key(dtypes_in_order[i], key), rate_or_null(rate));
   }
-  if (added && gs_json_add_number(tree, "copy_bytes_per_s", floor->copy_bytes_per_s) &&
-      gs_json_add_number(tree, "launch_ns", floor->launch_ns)) {
-    return tree;
+  added = added && gs_json_add_number(tree, "copy_bytes_per_s", floor->copy_bytes_per_s) &&
+          gs_json_add_number(tree, "launch_ns", floor->launch_ns);
+  for (int i = 0; added && i < LATENCIES; i++) {
+    const double ns = latency_of(floor, &latencies[i]);
+    added = gs_json_add_number(tree, latencies[i].key, rate_or_null(ns));
   }
+  if (added) return tree;
   cJSON_Delete(tree);
   return NULL;
 }
@@ -177,6 +199,10 @@ bool gs_floor_from_json(const cJSON *tree, gs_floor *floor) {
   for (int i = 0; i < DTYPES; i++) {
     const gs_dtype dtype = dtypes_in_order[i];
     if (!read_rate(tree, rate_key(dtype, key), &floor->flops_per_s[dtype])) return false;
+  }
+  for (int i = 0; i < LATENCIES; i++) {
+    double *ns = (double *)((char *)floor + latencies[i].offset);
+    if (!read_rate(tree, latencies[i].key, ns)) return false;
   }
   const cJSON *launch = get(tree, "launch_ns");
   floor->launch_ns = cJSON_IsNumber(launch) ? launch->valuedouble : NAN;
@@ -225,8 +251,18 @@ static void print_floor(FILE *stream, const gs_floor *floor) {
     (void)fprintf(stream, "%s (%s), ", gs_text_rate(rate, "FLOP/s", text), gs_dtype_name(dtype));
   }
   (void)fprintf(stream, "%s (copy), ", gs_text_rate(floor->copy_bytes_per_s, "B/s", text));
-  if (floor->launch_ns > 0) (void)fprintf(stream, "%.2f us (launch), ", floor->launch_ns / 1e3);
   (void)fputs("measured now\n", stream);
+}
+
+/* Only what launches operations has any of these. */
+static void print_latencies(FILE *stream, const gs_floor *floor) {
+  if (!(floor->launch_ns > 0)) return;
+  (void)fprintf(stream, "%-11s", "latencies");
+  for (int i = 0; i < LATENCIES; i++) {
+    const double ns = latency_of(floor, &latencies[i]);
+    if (ns > 0) (void)fprintf(stream, "%.1f ns (%s), ", ns, latencies[i].words);
+  }
+  (void)fprintf(stream, "%.1f ns (graph node), measured now\n", floor->launch_ns);
 }
 
 void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *floor) {
@@ -240,4 +276,5 @@ void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *fl
                 gs_text_bytes(cJSON_IsNumber(bytes) ? bytes->valuedouble : NAN, text));
   print_text(stream, "libraries", get(device, "libraries"));
   print_floor(stream, floor);
+  print_latencies(stream, floor);
 }

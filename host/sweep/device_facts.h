@@ -31,7 +31,7 @@ cJSON *gs_device_token(const cJSON *facts);
  * its token. */
 bool gs_device_facts_again(const cJSON *recorded, const cJSON *token, const cJSON *facts);
 
-/* The floor; a rate that the device does not have is null. */
+/* The floor; a rate or latency that the device does not have is null. */
 cJSON *gs_floor_to_json(const gs_floor *floor);
 /* The way back; false when it is not such a tree: a rate is missing or no
  * number > 0, or f32's or the copy's is null. */

@@ -33,6 +33,7 @@ double gs_estimate_seconds(const gs_config *config, const gs_measure_options *op
   const double of_dtype = rates->flops_per_s[config->dtype];
   const double flops_per_s = of_dtype > 0 ? of_dtype : rates->flops_per_s[GS_F32];
   const double busy_s = fmax(cost.flops / flops_per_s, cost.bytes / rates->copy_bytes_per_s);
+  /* how it will be done, not how it could be: launches, not the floor's meetings */
   const double step_s = fmax(busy_s, cost.launches * rates->launch_ns * 1e-9) / GS_ESTIMATE_SHARE;
   const bool timed = options->time_limit_s > 0;
   const double timing_s = timed ? fmax(options->time_limit_s, least_timed_steps * step_s) : 0;
