@@ -59,8 +59,16 @@ static const char *const split =
     "31 24 0:27 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:5 - cgroup cgroup rw,cpu,cpuacct\n"
     "32 24 0:28 / /sys/fs/cgroup/memory rw,nosuid shared:6 - cgroup cgroup rw,memory\n";
 
+static gs_cgroup_limits read_limits(void) {
+  gs_cgroups *groups = gs_cgroups_find(root);
+  assert_non_null(groups);
+  const gs_cgroup_limits limits = gs_cgroups_read(groups);
+  free(groups);
+  return limits;
+}
+
 static void expect(double cpus, double memory) {
-  const gs_cgroup_limits limits = gs_cgroup_read(root);
+  const gs_cgroup_limits limits = read_limits();
   assert_true(limits.cpus == cpus);
   assert_true(limits.memory_bytes == memory);
 }
@@ -89,6 +97,7 @@ static void version_2_and_every_group_above(void **state) {
   put("sys/fs/cgroup/slurm/job_7/memory.stat",
       "anon 300000\nfile 400000\ninactive_file 350000\nx 1\n");
   expect(1.5, 650000);
+  assert_true(read_limits().memory_limit_bytes == 1000000);
   put("sys/fs/cgroup/slurm/memory.high", "5000\n");
   put("sys/fs/cgroup/slurm/memory.current", "4000\n");
   expect(1.5, 1000);
@@ -153,7 +162,7 @@ static void garbage_limits_nothing(void **state) {
   put("proc/self/cgroup", "garbage\n::\n0::/a\n");
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     put("sys/fs/cgroup/a/cpu.max", texts[i]);
-    const gs_cgroup_limits limits = gs_cgroup_read(root);
+    const gs_cgroup_limits limits = read_limits();
     assert_true(limits.cpus == (double)INFINITY);
   }
   put("sys/fs/cgroup/a/memory.max", "garbage");

@@ -11,12 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROOT_BYTES = 256 };
+
 /* A hierarchy as it is mounted: `top` of it is seen at `point`. */
 typedef struct mount {
-  bool unified; /* version 2 */
   char top[PATH_MAX];
   char point[PATH_MAX];
 } mount;
+
+/* The process's group in a hierarchy. */
+typedef struct membership {
+  bool unified;              /* version 2 */
+  size_t point;              /* bytes of the mount point, with which the folder begins */
+  char folder[2 * PATH_MAX]; /* empty: it is in none */
+} membership;
+
+/* A controller is in one of the two versions; the other has no such files. */
+struct gs_cgroups {
+  char root[ROOT_BYTES];
+  membership cpu[2];
+  membership memory[2];
+};
 
 /* ---- reading files ---- */
 
@@ -88,7 +103,6 @@ static bool read_mount(char *line, const char *controller, bool unified, mount *
   if (sscanf(line, "%*s %*s %*s %4095s %4095s", found->top, found->point) != 2) return false;
   unescape(found->top);
   unescape(found->point);
-  found->unified = unified;
   return true;
 }
 
@@ -156,12 +170,16 @@ static double group_cpus(const char *root, const char *folder, bool unified) {
   return quota > 0 && period > 0 ? quota / period : (double)INFINITY;
 }
 
-static double group_memory(const char *root, const char *folder, bool unified) {
+static double group_memory_limit(const char *root, const char *folder, bool unified) {
   const double most = (double)INFINITY;
   const double limit = unified ? fmin(read_number(root, folder, "/memory.max", most),
                                       read_number(root, folder, "/memory.high", most))
                                : read_number(root, folder, "/memory.limit_in_bytes", most);
-  if (!(limit < 0x1p60)) return most; /* version 1 writes a huge number for none */
+  return limit < 0x1p60 ? limit : most; /* version 1 writes a huge number for none */
+}
+
+static double group_memory(const char *root, const char *folder, bool unified) {
+  const double limit = group_memory_limit(root, folder, unified);
   const double used =
       read_number(root, folder, unified ? "/memory.current" : "/memory.usage_in_bytes", 0);
   const double cached =
@@ -169,31 +187,53 @@ static double group_memory(const char *root, const char *folder, bool unified) {
   return fmax(0, limit - fmax(0, used - cached));
 }
 
-/* The least of a limit over the process's group and those above it. */
-static double least(const char *root, const char *controller, bool unified,
+/* The least of a limit over the process's group and those above it, in both versions. */
+static double least(const gs_cgroups *groups, const membership both[2],
                     double (*limit_of)(const char *, const char *, bool)) {
-  mount mounted;
-  char group[PATH_MAX];
-  char folder[2 * PATH_MAX];
   double limit = (double)INFINITY;
-  if (!find_mount(root, controller, unified, &mounted) ||
-      !find_group(root, controller, unified, group)) {
-    return limit;
+  char folder[2 * PATH_MAX];
+  for (int version = 0; version < 2; version++) {
+    const membership *own = &both[version];
+    strcpy(folder, own->folder);
+    while (*folder) {
+      limit = fmin(limit, limit_of(groups->root, folder, own->unified));
+      char *slash = strrchr(folder, '/');
+      if (strlen(folder) <= own->point || !slash) break;
+      *slash = '\0';
+    }
   }
-  const size_t point = strlen(mounted.point);
-  snprintf(folder, sizeof folder, "%s%s", mounted.point, below(&mounted, group));
-  for (;;) {
-    limit = fmin(limit, limit_of(root, folder, unified));
-    char *slash = strrchr(folder, '/');
-    if (strlen(folder) <= point || !slash) return limit;
-    *slash = '\0';
+  return limit;
+}
+
+/* ---- both together ---- */
+
+static void find(const char *root, const char *controller, membership both[2]) {
+  mount mounted;
+  char path[PATH_MAX];
+  for (int version = 0; version < 2; version++) {
+    both[version].unified = version == 1;
+    if (!find_mount(root, controller, version == 1, &mounted) ||
+        !find_group(root, controller, version == 1, path)) {
+      continue;
+    }
+    both[version].point = strlen(mounted.point);
+    snprintf(both[version].folder, sizeof both[version].folder, "%s%s", mounted.point,
+             below(&mounted, path));
   }
 }
 
-gs_cgroup_limits gs_cgroup_read(const char *root) {
-  /* a controller is in one of the two hierarchies; the other has no such files */
-  return (gs_cgroup_limits){
-      .cpus = fmin(least(root, "cpu", false, group_cpus), least(root, "cpu", true, group_cpus)),
-      .memory_bytes = fmin(least(root, "memory", false, group_memory),
-                           least(root, "memory", true, group_memory))};
+gs_cgroups *gs_cgroups_find(const char *root) {
+  gs_cgroups *groups = calloc(1, sizeof *groups);
+  if (!groups) return NULL;
+  snprintf(groups->root, sizeof groups->root, "%s", root);
+  find(root, "cpu", groups->cpu);
+  find(root, "memory", groups->memory);
+  return groups;
+}
+
+gs_cgroup_limits gs_cgroups_read(const gs_cgroups *groups) {
+  return (gs_cgroup_limits){.cpus = least(groups, groups->cpu, group_cpus),
+                            .memory_bytes = least(groups, groups->memory, group_memory),
+                            .memory_limit_bytes =
+                                least(groups, groups->memory, group_memory_limit)};
 }

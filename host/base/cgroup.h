@@ -6,15 +6,22 @@
 #define GS_BASE_CGROUP_H
 
 typedef struct gs_cgroup_limits {
-  double cpus;         /* processors' worth of time; INFINITY: no quota */
-  double memory_bytes; /* what may still be taken: a limit less what is used, where
-                        * cached files that nobody has touched lately count as free;
-                        * INFINITY: no limit */
+  double cpus;               /* processors' worth of time; INFINITY: no quota */
+  double memory_bytes;       /* what may still be taken: a limit less what is used, where
+                              * cached files that nobody has touched lately count as free;
+                              * INFINITY: no limit */
+  double memory_limit_bytes; /* the limit alone */
 } gs_cgroup_limits;
 
-/* Reads ROOT/proc/self/cgroup, ROOT/proc/self/mountinfo and the groups' files below
- * ROOT; "" is this machine, a folder of files serves tests. What is missing or cannot
- * be understood limits nothing. */
-gs_cgroup_limits gs_cgroup_read(const char *root);
+/* The groups of this process. */
+typedef struct gs_cgroups gs_cgroups;
+
+/* Finds them, by ROOT/proc/self/cgroup and ROOT/proc/self/mountinfo, in folders below
+ * ROOT; "" is this machine, a folder of files serves tests. The caller frees it (free);
+ * NULL when out of memory. */
+gs_cgroups *gs_cgroups_find(const char *root);
+
+/* What they allow now. What is missing or cannot be understood limits nothing. */
+gs_cgroup_limits gs_cgroups_read(const gs_cgroups *groups);
 
 #endif

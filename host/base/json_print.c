@@ -105,6 +105,7 @@ static void print_item(const cJSON *item, int indent, FILE *stream) {
 }
 
 char *gs_json_print_line(const cJSON *root) {
+  if (!root) return NULL; /* a tree that there was no memory for is not "null" */
   char *text = NULL;
   size_t length = 0;
   FILE *stream = open_memstream(&text, &length);

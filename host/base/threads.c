@@ -16,7 +16,10 @@ int gs_threads_allowed(int processors, const char *asked, const gs_cgroup_limits
 }
 
 int gs_threads_default(void) {
-  const gs_cgroup_limits limits = gs_cgroup_read("");
+  gs_cgroups *groups = gs_cgroups_find("");
+  const gs_cgroup_limits none = {.cpus = (double)INFINITY};
+  const gs_cgroup_limits limits = groups ? gs_cgroups_read(groups) : none;
+  free(groups);
   /* OpenMP's number of processors is that of the affinity mask */
   return gs_threads_allowed(omp_get_num_procs(), getenv("OMP_NUM_THREADS"), &limits);
 }

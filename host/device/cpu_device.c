@@ -18,7 +18,10 @@ struct gs_event {
   struct timespec time;
 };
 
-static void destroy(gs_device *device) { free(device); }
+static void destroy(gs_device *device) {
+  free(gs_cpu(device)->groups);
+  free(device);
+}
 
 static void info(gs_device *device, gs_device_info *info) {
   const dnnl_version_t *version = dnnl_version();
@@ -27,7 +30,7 @@ static void info(gs_device *device, gs_device_info *info) {
   snprintf(info->name, sizeof info->name, "%s", gs_cpu(device)->name);
   info->threads = gs_cpu(device)->threads;
   info->largest_team = gs_cpu(device)->largest_team;
-  info->memory_bytes = gs_cpu_available_bytes();
+  gs_cpu_memory(gs_cpu(device)->groups, &info->memory_bytes, &info->capacity_bytes);
   info->dtypes = 1u << GS_F32 | 1u << GS_F64;
   snprintf(info->libraries, sizeof info->libraries, "oneDNN %d.%d.%d (f32), %s (f64)",
            version->major, version->minor, version->patch, gs_blas_name());
@@ -173,7 +176,11 @@ gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error)
   if (threads <= 0) threads = gs_threads_default();
   GS_TRY(gs_blas_load(threads, error));
   gs_cpu_device *cpu = calloc(1, sizeof *cpu);
-  if (!cpu) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cpu device");
+  if (cpu) cpu->groups = gs_cgroups_find("");
+  if (!cpu || !cpu->groups) {
+    free(cpu);
+    return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the cpu device");
+  }
   cpu->base.ops = &cpu_ops;
   cpu->base.host_memory = true;
   gs_cpu_processor_name(cpu->name, sizeof cpu->name);

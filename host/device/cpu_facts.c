@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/cgroup.h"
 #include "device/cpu_internal.h"
 
 void gs_cpu_processor_name(char *name, size_t size) {
@@ -22,11 +21,15 @@ void gs_cpu_processor_name(char *name, size_t size) {
   if (file) fclose(file);
 }
 
+static int64_t machine_bytes(void) {
+  return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+}
+
 /* MemAvailable of /proc/meminfo, or all of the memory where that is missing. */
 static int64_t kernel_available(void) {
   char line[128];
   long long kib = 0;
-  int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+  int64_t bytes = machine_bytes();
   FILE *file = fopen("/proc/meminfo", "r");
   while (file && fgets(line, sizeof line, file)) {
     if (sscanf(line, "MemAvailable: %lld kB", &kib) == 1) bytes = (int64_t)kib * 1024;
@@ -35,13 +38,18 @@ static int64_t kernel_available(void) {
   return bytes;
 }
 
-int64_t gs_cpu_available_bytes(void) {
-  int64_t bytes = kernel_available();
-  const gs_cgroup_limits group = gs_cgroup_read("");
-  if (group.memory_bytes < (double)bytes) bytes = (int64_t)group.memory_bytes;
+/* The least of three limits. */
+static int64_t least_bytes(int64_t machine, double group) {
   struct rlimit limit;
+  int64_t bytes = group < (double)machine ? (int64_t)group : machine;
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < (rlim_t)bytes) {
     bytes = (int64_t)limit.rlim_cur;
   }
   return bytes;
+}
+
+void gs_cpu_memory(const gs_cgroups *groups, int64_t *available, int64_t *capacity) {
+  const gs_cgroup_limits limits = gs_cgroups_read(groups);
+  *available = least_bytes(kernel_available(), limits.memory_bytes);
+  *capacity = least_bytes(machine_bytes(), limits.memory_limit_bytes);
 }

@@ -10,6 +10,7 @@
 #define GS_DEVICE_CPU_INTERNAL_H
 
 #include "base/arena.h"
+#include "base/cgroup.h"
 #include "device/device.h"
 #include "device/scale.h"
 
@@ -19,6 +20,7 @@ typedef struct gs_cpu_device {
   int largest_team; /* that an operation has used since set_workspace */
   bool whole_teams; /* every operation uses all threads, however small */
   char name[128];   /* the processor's */
+  gs_cgroups *groups;
   void *workspace;
   size_t workspace_bytes;
 } gs_cpu_device;
@@ -136,9 +138,10 @@ static inline const gs_cpu_rows *gs_cpu_rows_of(gs_dtype dtype) {
 
 /* ---- facts about the machine (cpu_facts.c) ---- */
 void gs_cpu_processor_name(char *name, size_t size);
-/* Memory that this process may still take: what the kernel calls available, cut
- * by the control group's and the process's own limits. */
-int64_t gs_cpu_available_bytes(void);
+/* Memory that this process may still take: what the kernel calls available, cut by the
+ * control groups' and the process's own limits; and what it could take if no other
+ * process had any, and this one none yet. */
+void gs_cpu_memory(const gs_cgroups *groups, int64_t *available, int64_t *capacity);
 
 /* ---- operations, by file ---- */
 gs_status gs_cpu_fill(gs_device *, const gs_tensor *, const gs_fill *);

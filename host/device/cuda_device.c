@@ -30,6 +30,7 @@ static void info(gs_device *device, gs_device_info *info) {
   }
   const size_t reserve = free_bytes / 16 < RESERVE_BYTES ? free_bytes / 16 : RESERVE_BYTES;
   info->memory_bytes = (int64_t)(free_bytes - reserve);
+  info->capacity_bytes = (int64_t)gs_cuda(device)->total_bytes;
 }
 
 static gs_status device_alloc(gs_device *device, size_t bytes, void **memory) {

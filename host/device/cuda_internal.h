@@ -57,7 +57,7 @@ typedef struct gs_cuda_plan gs_cuda_plan;
 typedef struct gs_cuda_device {
   gs_device base; /* first: a gs_device * is a gs_cuda_device * */
   int index;
-  gs_device_info info; /* all but memory_bytes */
+  gs_device_info info; /* all but memory_bytes, capacity_bytes */
   size_t total_bytes;  /* of the GPU's memory */
   gs_cuda_streams streams;
   bool capturing;

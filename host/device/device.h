@@ -79,14 +79,15 @@ typedef struct gs_recurrence {
 
 typedef struct gs_device_info {
   char backend[16];
-  char name[128];       /* the processor's own name */
-  int threads;          /* cpu: threads that operations may use; cuda: 0 */
-  int largest_team;     /* cpu: the most that one has used since set_workspace */
-  int64_t memory_bytes; /* what a cell may take at most */
-  uint32_t dtypes;      /* bit per gs_dtype that the device computes with */
-  char libraries[256];  /* names and versions that do the arithmetic */
-  bool graphs;          /* capture and replay work */
-  bool persistent;      /* so does GS_LOOP_PERSISTENT, where W fits */
+  char name[128];         /* the processor's own name */
+  int threads;            /* cpu: threads that operations may use; cuda: 0 */
+  int largest_team;       /* cpu: the most that one has used since set_workspace */
+  int64_t memory_bytes;   /* what a cell may take now */
+  int64_t capacity_bytes; /* what it could take if nobody else had any */
+  uint32_t dtypes;        /* bit per gs_dtype that the device computes with */
+  char libraries[256];    /* names and versions that do the arithmetic */
+  bool graphs;            /* capture and replay work */
+  bool persistent;        /* so does GS_LOOP_PERSISTENT, where W fits */
   /* How much memory a network may spend to hand over the gradients and statistics
    * of many layers in one call; 0: layer by layer, while they are in cache. */
   int64_t window_bytes;

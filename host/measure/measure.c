@@ -185,7 +185,8 @@ static gs_status measure_network(cJSON *record, gs_network *network,
   return options->time_limit_s > 0 ? add_timing(record, network, options, floor, error) : GS_OK;
 }
 
-/* Refuses a cell that would not fit, before asking for its memory. */
+/* Refuses a cell that would not fit, before asking for its memory: GS_ERR_UNSUPPORTED
+ * for what can never be, GS_ERR_MEMORY for what cannot be at the moment. */
 static gs_status check_memory(gs_device *device, const gs_network_memory *memory, gs_error *error) {
   gs_device_info info;
   device->ops->info(device, &info);
@@ -194,11 +195,15 @@ static gs_status check_memory(gs_device *device, const gs_network_memory *memory
     return GS_ERR_DEVICE;
   }
   if (memory->total_bytes <= (size_t)info.memory_bytes) return GS_OK;
+  /* a neighbour may be gone the next time; what the device lacks cannot be */
+  const bool never = memory->total_bytes > (size_t)info.capacity_bytes;
+  const double has = (double)(never ? info.capacity_bytes : info.memory_bytes);
   const bool small = memory->total_bytes < (size_t)1 << 30;
   const double unit = small ? 0x1p20 : 0x1p30;
   const char *name = small ? "MiB" : "GiB";
-  return GS_FAIL(error, GS_ERR_MEMORY, "needs %.1f %s of memory, %.1f %s are available",
-                 (double)memory->total_bytes / unit, name, (double)info.memory_bytes / unit, name);
+  return GS_FAIL(error, never ? GS_ERR_UNSUPPORTED : GS_ERR_MEMORY,
+                 "needs %.1f %s of memory, %.1f %s are %s", (double)memory->total_bytes / unit,
+                 name, has / unit, name, never ? "all there is" : "available now");
 }
 
 static gs_status measure_into(cJSON *record, gs_device *device, const gs_config *config,
@@ -226,7 +231,6 @@ static const char *cell_status(const gs_device *device, gs_status status) {
   if (device->lost) return "failed";
   switch (status) {
   case GS_OK: return "ok";
-  case GS_ERR_MEMORY:
   case GS_ERR_UNSUPPORTED: return "skipped";
   default: return "failed";
   }
@@ -254,6 +258,10 @@ gs_status gs_measure_cell(gs_device *device, const gs_config *config,
   gs_status status = add_backend(body, device, &own);
   if (status == GS_OK) status = measure_into(body, device, config, options, floor, &own);
   name_threads(body, device);
+  if (status == GS_ERR_MEMORY && !device->lost) { /* in the middle of any part of the record */
+    cJSON_Delete(body);
+    return GS_FAIL(error, status, "%s", own.message);
+  }
   if (status == GS_OK && device->lost) { /* on the way out: what was measured is in doubt */
     status = GS_ERR_DEVICE;
     own = device->error;

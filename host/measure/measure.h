@@ -21,10 +21,12 @@ gs_measure_options gs_measure_defaults(void); /* 1 s, 0.01, 1024, 1 */
 
 /* Runs the cell and builds its record without "id" and "params", which the
  * caller adds: status, error, backend, weights_hash, layers, summary, timing,
- * memory. A cell that the device cannot run (memory, dtype) yields a record
- * with status "skipped" and GS_OK; a failure of the device, "failed", and so does
- * a device that is lost afterwards, whatever came of the cell. floor may be NULL.
- * The caller owns *record. */
+ * memory. A cell that the device can never run (more memory than it has, dtype)
+ * yields a record with status "skipped" and GS_OK; a failure of the device, "failed",
+ * and so does a device that is lost afterwards, whatever came of the cell. Errors:
+ * GS_ERR_MEMORY, without a record, when the host's or the device's memory ran out on the
+ * way or would: another time there may be more. floor may be NULL. The caller owns
+ * *record. */
 gs_status gs_measure_cell(gs_device *device, const gs_config *config,
                           const gs_measure_options *options, const gs_floor *floor, cJSON **record,
                           gs_error *error);

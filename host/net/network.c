@@ -51,7 +51,7 @@ static gs_status count_all(gs_network *network, gs_error *error) {
     gs_layout layout = {.arena = gs_arena_counting()};
     layout_all(network, &layout);
     if (layout.arena.overflowed) {
-      return GS_FAIL(error, GS_ERR_MEMORY, "the network is larger than any address space");
+      return GS_FAIL(error, GS_ERR_UNSUPPORTED, "the network is larger than any address space");
     }
   }
   return GS_OK;

@@ -195,7 +195,10 @@ static gs_status continue_run(run_state *run, const cJSON *header, gs_error *err
   cJSON_Delete(run->floor);
   run->floor = NULL;
   const cJSON *floor = cJSON_GetObjectItemCaseSensitive(old, "floor");
-  if (cJSON_IsObject(floor)) run->floor = cJSON_Duplicate(floor, true);
+  if (cJSON_IsObject(floor)) {
+    run->floor = cJSON_Duplicate(floor, true);
+    if (!run->floor) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the journal's floor");
+  }
   GS_TRY(index_cells(run, error));
   return gs_journal_read(run->journal, visit_record, run, error);
 }
