@@ -75,7 +75,8 @@ class Claims(ProgramTest):
         self.assertLessEqual(measured["low"], measured["value"])
         self.assertGreaterEqual(measured["high"], measured["value"])
         # the rules of the help, once more
-        reach = 4 * measured["standard_error"]
+        reach, error = measured["reach"], measured["standard_error"]
+        self.assertTrue(3.89 * error <= reach <= 8 * error)  # 8: Student's t of eight networks
         low, high = check["expected"]["low"], check["expected"]["high"]
         if check["expected"]["rule"] == "near":
             off = reach + check["expected"]["allowance"]

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "claims/setup.h"
 #include "claims/trial.h"
 #include "support_network.h"
@@ -144,19 +145,57 @@ static void test_rules(void **state) {
   const gs_expectation near = gs_expect_near(1, 0.01, 0.4);
   const gs_expectation range = gs_expect_inside(-INFINITY, 0);
   assert_true(passes(near, 1, 0));
-  assert_true(passes(near, 1.409, 0.1));
-  assert_false(passes(near, 1.411, 0.1));
-  assert_false(passes(near, 0.589, 0.1));
+  assert_true(passes(near, 1.398, 0.1)); /* Phi^-1(1 - 5e-5) = 3.8906 */
+  assert_false(passes(near, 1.400, 0.1));
+  assert_false(passes(near, 0.600, 0.1));
   assert_false(passes(near, 1, 0.11)); /* too vague to say anything */
   assert_true(passes(gs_expect_near(0, 0, 0), 0, 0));
   assert_false(passes(gs_expect_near(0, 0, 0), 1, 0));
-  assert_true(passes(range, -0.41, 0.1));
-  assert_false(passes(range, -0.39, 0.1));
+  assert_true(passes(range, -0.390, 0.1));
+  assert_false(passes(range, -0.388, 0.1));
   assert_false(passes(near, NAN, 0) || passes(near, 1, NAN));
   assert_false(passes(range, NAN, 0) || passes(range, -1, NAN));
   assert_false(passes(gs_expect_inside(NAN, NAN), 0, 0));
   assert_false(passes(gs_expect_near(NAN, 0, 1), 0, 0));
   assert_false(passes(gs_expect_near(1, NAN, 1), 1, 0));
+}
+
+/* A true statement fails once in 10,000 times, also by the mean of three networks: with
+ * known errors of 3.89 it would in 6 % of them. Here one in 100, over many samples. */
+static void test_false_alarms(void **state) {
+  (void)state;
+  enum { SAMPLES = 40000, COUNT = 3 };
+  const double chance = 0.01;
+  float normal[SAMPLES * COUNT];
+  int alarms = 0, known = 0;
+  gs_random_normal(normal, 0, SAMPLES * COUNT, 5, 1, 0);
+  for (int s = 0; s < SAMPLES; s++) {
+    double values[COUNT];
+    for (int i = 0; i < COUNT; i++) values[i] = (double)normal[s * COUNT + i];
+    const gs_estimate mean = gs_estimate_mean(values, COUNT);
+    alarms += !(fabs(mean.value) <= gs_estimate_reach(&mean, chance));
+    known += !(fabs(mean.value) <= gs_normal_quantile(1 - 0.5 * chance) * mean.error);
+  }
+  assert_true(fabs(alarms - chance * SAMPLES) < 4 * sqrt(chance * SAMPLES));
+  assert_true(known > 10 * alarms / 2);
+  const gs_estimate exact = gs_estimate_exact(3);
+  assert_true(gs_estimate_reach(&exact, chance) == 0);
+  const gs_estimate nothing = gs_estimate_mean(NULL, 0);
+  assert_true(isnan(gs_estimate_reach(&nothing, chance)));
+}
+
+/* Against sums from the end; Poisson's of 1/5 has 1 - 0.99994 beyond 3. */
+static void test_binomial_range(void **state) {
+  (void)state;
+  int64_t low = 0, high = 0;
+  gs_binomial_range(10, 0.5, 0.05, &low, &high); /* P(X <= 1) = 11/1024, P(X <= 2) = 56/1024 */
+  assert_true(low == 2 && high == 8);
+  gs_binomial_range(100000000, 2e-9, 1e-4, &low, &high);
+  assert_true(low == 0 && high == 4); /* P(X > 3) = 5.7e-5, P(X > 4) = 2.3e-6 */
+  gs_binomial_range(5, 0.999999, 1e-4, &low, &high);
+  assert_true(low == 5 && high == 5);
+  gs_binomial_range(1000000, 0.001, 0.0455, &low, &high); /* 2 sigma: 1000 +- 63 */
+  assert_true(labs(low - 937) <= 2 && labs(high - 1063) <= 2);
 }
 
 /* ---- set-ups ---- */
@@ -311,13 +350,14 @@ static int setup(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_normal),    cmocka_unit_test(test_beta),
-      cmocka_unit_test(test_student),   cmocka_unit_test(test_ks),
-      cmocka_unit_test(test_means),     cmocka_unit_test(test_shares),
-      cmocka_unit_test(test_rms_ratio), cmocka_unit_test(test_crossing),
-      cmocka_unit_test(test_rules),     cmocka_unit_test(test_setup),
-      cmocka_unit_test(test_names),     cmocka_unit_test(test_true_and_false),
-      cmocka_unit_test(test_trial),     cmocka_unit_test(test_a_claim),
+      cmocka_unit_test(test_normal),       cmocka_unit_test(test_beta),
+      cmocka_unit_test(test_student),      cmocka_unit_test(test_ks),
+      cmocka_unit_test(test_means),        cmocka_unit_test(test_shares),
+      cmocka_unit_test(test_rms_ratio),    cmocka_unit_test(test_crossing),
+      cmocka_unit_test(test_false_alarms), cmocka_unit_test(test_binomial_range),
+      cmocka_unit_test(test_rules),        cmocka_unit_test(test_setup),
+      cmocka_unit_test(test_names),        cmocka_unit_test(test_true_and_false),
+      cmocka_unit_test(test_trial),        cmocka_unit_test(test_a_claim),
   };
   return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }

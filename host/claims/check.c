@@ -12,7 +12,7 @@ gs_expectation gs_expect_inside(double low, double high) {
 void gs_check_judge(gs_check *check) {
   const gs_expectation *expected = &check->expected;
   const double value = check->measured.value;
-  const double reach = GS_CHECK_ERRORS * check->measured.error;
+  const double reach = gs_estimate_reach(&check->measured, GS_CHECK_CHANCE);
   if (expected->inside) {
     check->passed = value - reach >= expected->low && value + reach <= expected->high;
   } else {
@@ -43,6 +43,7 @@ static bool add_measured(cJSON *json, const gs_estimate *measured) {
   cJSON *object = cJSON_AddObjectToObject(json, "measured");
   return gs_json_add_number(object, "value", measured->value) &&
          gs_json_add_number(object, "standard_error", measured->error) &&
+         gs_json_add_number(object, "reach", gs_estimate_reach(measured, GS_CHECK_CHANCE)) &&
          gs_json_add_number(object, "low", measured->low) &&
          gs_json_add_number(object, "high", measured->high);
 }

@@ -14,17 +14,16 @@ typedef enum gs_finding {
   GS_HOLDS_NOT        /* the remark says what is true instead */
 } gs_finding;
 
-enum {
-  GS_CHECK_ERRORS = 4, /* standard errors that a measurement may be off */
-  GS_CHECK_SETUP_BYTES = 256,
-  GS_CHECK_FROM_BYTES = 128,
-  GS_CHECK_REMARK_BYTES = 512
-};
+/* How often chance alone may make a check fail whose statement is true. */
+#define GS_CHECK_CHANCE 1e-4
 
-/* Two rules. A number (inside = false): the measurement lies within four standard errors
- * and the allowance of low..high, and four standard errors are no more than the
- * resolution, so that a vague measurement cannot agree with everything. A range (inside =
- * true): measurement and four standard errors to either side lie in low..high. */
+enum { GS_CHECK_SETUP_BYTES = 256, GS_CHECK_FROM_BYTES = 128, GS_CHECK_REMARK_BYTES = 512 };
+
+/* Two rules. Reach is what chance may do to a measurement once in 1/GS_CHECK_CHANCE times
+ * (gs_estimate_reach). A number (inside = false): the measurement lies within reach and
+ * allowance of low..high, and reach is no more than the resolution, so that a vague
+ * measurement cannot agree with everything. A range (inside = true): measurement and reach
+ * to either side lie in low..high. */
 typedef struct gs_expectation {
   bool inside;
   double low, high;  /* equal for one number; ends of a range may be infinite */

@@ -15,7 +15,7 @@
 #include "measure/jacobian.h"
 #include "theory/moments.h"
 
-enum { LAYERS = 6, UNITS = 1000, NETWORKS = 8 };
+enum { LAYERS = 6, UNITS = 1000, NETWORKS = 8, JACOBIANS = 32 };
 
 static const double LINEAR = 8 / (3 * M_PI); /* mean singular value, s = 1 */
 
@@ -105,16 +105,16 @@ static gs_status mean_singular(gs_claim_run *run, const gs_config *config, layer
 static gs_status check_singular(gs_claim_run *run, gs_init_kind init, layers over, gs_check *check,
                                 gs_error *error) {
   enum { WIDTH = 192 };
-  double means[NETWORKS];
+  double means[JACOBIANS];
   gs_config config;
   GS_TRY(gs_trial_mlp(run, over.depth, WIDTH, GS_TANH, gs_init_default(init), &config, error));
-  config.replicas = NETWORKS;
+  config.replicas = JACOBIANS;
   config.jacobian = true;
   gs_setup_words(&config, NULL, NULL, check->setup, sizeof check->setup);
   const gs_status status = mean_singular(run, &config, over, means, error);
   gs_config_clear(&config);
   if (status != GS_OK) return status;
-  check->measured = gs_estimate_mean(means, NETWORKS);
+  check->measured = gs_estimate_mean(means, JACOBIANS);
   return gs_claim_add(run, check, error);
 }
 

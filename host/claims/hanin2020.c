@@ -151,8 +151,8 @@ gs_status gs_claim_hanin2020(gs_claim_run *run, gs_error *error) {
   gs_check equal_law = {.sentence = "ln of the squared gradient is normal.",
                         .source = "main theorem, for rectifier networks",
                         .quantity = quantity,
-                        .from = "no more often than once in a thousand below",
-                        .expected = gs_expect_inside(0.001, 1)};
+                        .from = "less only once in ten thousand times",
+                        .expected = gs_expect_inside(GS_CHECK_CHANCE, 1)};
   gs_check unequal_law = equal_law;
   gs_check narrow_law = {.sentence = "It is normal for narrow and deep networks, too.",
                          .source = "main theorem, for rectifier networks",

@@ -142,11 +142,23 @@ static gs_status check_moments(gs_claim_run *run, const definition *of, const su
              error);
 }
 
-/* The interval is exact; the error that judges is that of the expected share. */
-static gs_estimate share(int64_t count, double total, double expected) {
+/* A share of rare numbers is judged by the counts that chance allows, one of many by the
+ * error of the expected share; its interval is exact. */
+static gs_status add_share(gs_claim_run *run, const definition *of, const char *sentence,
+                           const char *quantity, double expected, int64_t count, double total,
+                           const char *from, gs_error *error) {
+  const double rare = 1000;
   gs_estimate estimate = gs_estimate_share(count, (int64_t)total);
+  gs_expectation wanted = gs_expect_near(expected, 0, 0.001);
   estimate.error = sqrt(expected * (1 - expected) / total);
-  return estimate;
+  if (expected * total < rare) {
+    int64_t low = 0;
+    int64_t high = 0;
+    gs_binomial_range((int64_t)total, expected, GS_CHECK_CHANCE, &low, &high);
+    wanted = gs_expect_inside((double)low / total, (double)high / total);
+    estimate.error = 0;
+  }
+  return add(run, of, sentence, quantity, wanted, estimate, from, error);
 }
 
 gs_status gs_claim_kaiming_normal(gs_claim_run *run, gs_error *error) {
@@ -166,9 +178,8 @@ gs_status gs_claim_kaiming_normal(gs_claim_run *run, gs_error *error) {
   GS_TRY(check_moments(run, &normal, &all, error));
   for (int k = 0; k < TAILS; k++) {
     const double expected = 2 * gs_normal_cdf(-all.edges[k]);
-    GS_TRY(add(run, &normal, "It is normal: nothing is cut off.", words[k],
-               gs_expect_near(expected, 1 / all.count, 0.001),
-               share(all.beyond[k], all.count, expected), "2 Phi(-k)", error));
+    GS_TRY(add_share(run, &normal, "It is normal: nothing is cut off.", words[k], expected,
+                     all.beyond[k], all.count, "2 Phi(-k)", error));
   }
   init.slope = 0.25;
   init.fan = GS_FAN_OUT;
@@ -197,9 +208,8 @@ static gs_status check_cut(gs_claim_run *run, const definition *of, const sums *
   const double parent = 1 / TRUNCATED_SD; /* in standard deviations of what is left */
   for (int k = 0; k < 3; k++) {
     const double expected = 2 * (gs_normal_cdf(-all->edges[k] / parent) - gs_normal_cdf(-2)) / kept;
-    GS_TRY(add(run, of, "Inside the cut it is normal.", words[k],
-               gs_expect_near(expected, 0, 0.001), share(all->beyond[k], all->count, expected),
-               "the cut normal's distribution", error));
+    GS_TRY(add_share(run, of, "Inside the cut it is normal.", words[k], expected, all->beyond[k],
+                     all->count, "the cut normal's distribution", error));
   }
   GS_TRY(add(run, of, "Nothing lies beyond two standard deviations of the uncut normal.",
              "numbers beyond", gs_expect_near(0, 0, 0), gs_estimate_exact((double)all->beyond[3]),

@@ -100,7 +100,7 @@ static gs_status short_sequences(gs_claim_run *run, gs_error *error) {
 
 static gs_status long_sequences(gs_claim_run *run, gs_error *error) {
   gs_trial trial;
-  GS_TRY(run_irnn(run, 1600, 256, &trial, error));
+  GS_TRY(run_irnn(run, 1600, 512, &trial, error));
   const gs_status status = check_decades(
       run, &trial, "1600 steps do not either: it falls as the root of the root of T.", error);
   gs_trial_clear(&trial);

@@ -17,7 +17,7 @@
 /* ten to the estimate */
 static gs_estimate power(gs_estimate e) {
   const double value = pow(10, e.value);
-  return (gs_estimate){value, M_LN10 * value * e.error, pow(10, e.low), pow(10, e.high)};
+  return (gs_estimate){value, M_LN10 * value * e.error, e.freedom, pow(10, e.low), pow(10, e.high)};
 }
 
 static gs_status wide(gs_claim_run *run, gs_error *error) {

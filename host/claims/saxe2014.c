@@ -12,7 +12,7 @@
 #include "measure/jacobian.h"
 #include "theory/ratio.h"
 
-enum { UNITS = 64, LAYERS = 100, NETWORKS = 16 };
+enum { UNITS = 64, LAYERS = 100, NETWORKS = 32 };
 
 /* Jacobians of NETWORKS networks; writes the check's set-up. The caller clears them. */
 static gs_status jacobians(gs_claim_run *run, gs_activation_kind activation, gs_init init,

@@ -12,7 +12,7 @@
 #include "claims/trial.h"
 #include "theory/critical.h"
 
-enum { DEPTH = 90, SETTLED = 30, WIDTH = 256, REPLICAS = 32 };
+enum { DEPTH = 90, SETTLED = 30, WIDTH = 256, REPLICAS = 128 };
 
 static const double SIGMA_B2 = 0.05;
 static const gs_activation TANH = {.kind = GS_TANH};
@@ -37,7 +37,7 @@ static gs_status log_chi(gs_claim_run *run, double sigma_w2, const char *axis, c
 }
 
 static gs_estimate exponential(gs_estimate e) {
-  return (gs_estimate){exp(e.value), exp(e.value) * e.error, exp(e.low), exp(e.high)};
+  return (gs_estimate){exp(e.value), exp(e.value) * e.error, e.freedom, exp(e.low), exp(e.high)};
 }
 
 static gs_status check_chi(gs_claim_run *run, const char *sentence, double sigma_w2,

@@ -83,18 +83,44 @@ double gs_student_quantile(double p, double freedom) {
   return p < 0.5 ? -high : high;
 }
 
-/* ---- estimates ---- */
-
-static gs_estimate estimate_of(double value, double error, double quantile) {
-  return (gs_estimate){value, error, value - quantile * error, value + quantile * error};
+void gs_binomial_range(int64_t trials, double success, double p, int64_t *low, int64_t *high) {
+  const double n = (double)trials;
+  double log_term = n * log1p(-success); /* of k successes */
+  double below = 0;                      /* P(fewer than k) */
+  int64_t k = 0;
+  *low = *high = -1;
+  for (; k <= trials; k++) {
+    const double through = below + exp(log_term);
+    if (*low < 0 && through > 0.5 * p) *low = k;
+    if (1 - through < 0.5 * p) break;
+    below = through;
+    log_term += log(((double)(trials - k)) / ((double)k + 1)) + log(success) - log1p(-success);
+  }
+  *high = k < trials ? k : trials;
 }
 
-static gs_estimate nothing(void) { return (gs_estimate){NAN, NAN, NAN, NAN}; }
+/* ---- estimates ---- */
 
-gs_estimate gs_estimate_exact(double value) { return estimate_of(value, 0, 0); }
+static double quantile_of(double p, double freedom) {
+  return isinf(freedom) ? gs_normal_quantile(p) : gs_student_quantile(p, freedom);
+}
+
+static gs_estimate estimate_of(double value, double error, double freedom) {
+  const double half = error > 0 ? quantile_of(CONFIDENCE, freedom) * error : error;
+  return (gs_estimate){value, error, freedom, value - half, value + half};
+}
+
+static gs_estimate nothing(void) { return (gs_estimate){NAN, NAN, NAN, NAN, NAN}; }
+
+double gs_estimate_reach(const gs_estimate *estimate, double p) {
+  if (!(estimate->error > 0)) return estimate->error;
+  return quantile_of(1 - 0.5 * p, estimate->freedom) * estimate->error;
+}
+
+gs_estimate gs_estimate_exact(double value) { return estimate_of(value, 0, INFINITY); }
 
 gs_estimate gs_estimate_normal(double value, double error) {
-  return estimate_of(value, error, gs_normal_quantile(CONFIDENCE));
+  return estimate_of(value, error, INFINITY);
 }
 
 static double mean_of(const double *values, int64_t count) {
@@ -115,7 +141,7 @@ gs_estimate gs_estimate_mean(const double *values, int64_t count) {
   const double mean = mean_of(values, count);
   if (!isfinite(mean)) return nothing();
   const double variance = central_moment(values, count, mean, 2) * n / (n - 1);
-  return estimate_of(mean, sqrt(variance / n), gs_student_quantile(CONFIDENCE, n - 1));
+  return estimate_of(mean, sqrt(variance / n), n - 1);
 }
 
 gs_estimate gs_estimate_variance(const double *values, int64_t count) {
@@ -125,7 +151,7 @@ gs_estimate gs_estimate_variance(const double *values, int64_t count) {
   if (!isfinite(mean)) return nothing();
   const double m2 = central_moment(values, count, mean, 2);
   const double m4 = central_moment(values, count, mean, 4);
-  return gs_estimate_normal(m2 * n / (n - 1), sqrt(fmax(m4 - m2 * m2, 0) / n));
+  return estimate_of(m2 * n / (n - 1), sqrt(fmax(m4 - m2 * m2, 0) / n), n - 1);
 }
 
 gs_estimate gs_estimate_rms_ratio(const double *a, const double *b, int64_t count) {
@@ -150,7 +176,7 @@ gs_estimate gs_estimate_rms_ratio(const double *a, const double *b, int64_t coun
     squares += influence * influence / (n - 1);
   }
   const double value = most[0] - most[1] + 0.5 * log10(sum[0] / sum[1]);
-  return gs_estimate_normal(value, 0.5 * sqrt(squares / n) / M_LN10);
+  return estimate_of(value, 0.5 * sqrt(squares / n) / M_LN10, n - 1);
 }
 
 /* The p-quantile of the beta distribution. */
@@ -173,7 +199,7 @@ static double beta_quantile(double p, double a, double b) {
 gs_estimate gs_estimate_share(int64_t successes, int64_t trials) {
   const double k = (double)successes;
   const double n = (double)trials;
-  gs_estimate estimate = {.value = k / n, .low = 0, .high = 1};
+  gs_estimate estimate = {.value = k / n, .freedom = INFINITY, .low = 0, .high = 1};
   estimate.error = sqrt(estimate.value * (1 - estimate.value) / n);
   if (successes > 0) estimate.low = beta_quantile(1 - CONFIDENCE, k, n - k + 1);
   if (successes < trials) estimate.high = beta_quantile(CONFIDENCE, k + 1, n - k);
@@ -184,6 +210,7 @@ gs_estimate gs_estimate_linear(gs_estimate estimate, double factor, double shift
   const double ends[] = {factor * estimate.low + shift, factor * estimate.high + shift};
   return (gs_estimate){.value = factor * estimate.value + shift,
                        .error = fabs(factor) * estimate.error,
+                       .freedom = estimate.freedom,
                        .low = factor < 0 ? ends[1] : ends[0],
                        .high = factor < 0 ? ends[0] : ends[1]};
 }
@@ -220,7 +247,7 @@ gs_estimate gs_estimate_crossing(const double *x, const double *y, int64_t count
         mean.slope;
     variance += influence * influence / (n * (n - 1));
   }
-  return gs_estimate_normal(value, sqrt(variance));
+  return samples > 1 ? estimate_of(value, sqrt(variance), n - 1) : gs_estimate_exact(value);
 }
 
 /* ---- Kolmogorov and Smirnov ---- */

@@ -15,17 +15,23 @@ double gs_beta_share(double a, double b, double x);
 /* The p-quantile of Student's t with so many degrees of freedom (> 0). */
 double gs_student_quantile(double p, double freedom);
 
-/* A measured number, its standard error (0: exact) and its 95 % confidence interval.
- * All are NaN where there is nothing to measure. */
+/* A measured number, its standard error (0: exact), the degrees of freedom that the error
+ * is known by (Student's t; INFINITY where it is not estimated) and the 95 % confidence
+ * interval. All are NaN where there is nothing to measure. */
 typedef struct gs_estimate {
   double value;
   double error;
+  double freedom;
   double low, high;
 } gs_estimate;
 
+/* How far the number may be off by chance, to either side together once in 1/p times:
+ * 3.9 errors for p = 1e-4, of 16 networks 5.2. */
+double gs_estimate_reach(const gs_estimate *estimate, double p);
+
 /* A number without a sampling error. */
 gs_estimate gs_estimate_exact(double value);
-/* A normal estimate with this standard error. */
+/* A normal estimate with this standard error, which is known and not estimated. */
 gs_estimate gs_estimate_normal(double value, double error);
 /* Of a mean: Student's interval. A value that is not finite makes all NaN, as does a
  * sample of fewer than two. */
@@ -38,6 +44,10 @@ gs_estimate gs_estimate_variance(const double *values, int64_t count);
 gs_estimate gs_estimate_rms_ratio(const double *a, const double *b, int64_t count);
 /* Of a share: Clopper and Pearson's exact interval. 0 <= successes <= trials > 0. */
 gs_estimate gs_estimate_share(int64_t successes, int64_t trials);
+/* The smallest and the largest count of so many trials that are each no rarer than
+ * p / 2 with what lies beyond them, for a probability of success in (0, 1). Walks from 0:
+ * for expected counts of some thousands at most. */
+void gs_binomial_range(int64_t trials, double success, double p, int64_t *low, int64_t *high);
 /* factor * estimate + shift. */
 gs_estimate gs_estimate_linear(gs_estimate estimate, double factor, double shift);
 

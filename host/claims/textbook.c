@@ -101,7 +101,8 @@ static gs_status turn_over_widths(gs_claim_run *run, gs_check *check, double *rm
   *rms_turn = rms_root * rms_root;
   const gs_estimate at = gs_estimate_crossing(x, measured, WIDTHS, WIDTH_REPLICAS);
   check->expected = gs_expect_near(root * root, 2, 6);
-  check->measured = gs_estimate_normal(at.value * at.value, 2 * at.value * at.error);
+  check->measured = (gs_estimate){at.value * at.value, 2 * at.value * at.error, at.freedom,
+                                  at.low * at.low, at.high * at.high};
   return GS_OK;
 }
 
@@ -180,6 +181,7 @@ static gs_status rates(gs_claim_run *run, gs_error *error) {
   gs_decades_case deep = stable;
   deep.sentence = "ReLU networks with He weights are stable: 1000 layers of 32 units.";
   deep.depth = 1000;
+  deep.replicas = 128;
   deep.width = 32;
   deep.low = deep.high = 0; /* theory's */
   deep.resolution = 2;
