@@ -168,16 +168,15 @@ static gs_run_options make_options(const gs_run_arguments *arguments, const gs_s
 typedef struct judging {
   const gs_run_arguments *arguments;
   gs_require_facts facts;
-  cJSON *device; /* the run's, owned */
   int unmet;
 } judging;
 
 /* options.accept: what can be known of the run before it measures anything. */
 static bool accept_device(void *user, const cJSON *device) {
   judging *judge = user;
-  judge->device = cJSON_Duplicate(device, true);
-  judge->facts.device = judge->device;
+  judge->facts.device = device;
   judge->unmet = gs_requirements_judge(&judge->arguments->require, &judge->facts, stderr);
+  judge->facts.device = NULL; /* it is the session's */
   return judge->unmet == 0;
 }
 
@@ -234,7 +233,6 @@ static gs_status run_or_try(const gs_run_arguments *arguments, const gs_sweep *s
                                               : measure(arguments, sweep, &judged, &report, error);
   if (status == GS_OK) *code = judge_end(&judge, &report);
   gs_run_report_clear(&report);
-  cJSON_Delete(judge.device);
   return status;
 }
 

@@ -31,10 +31,12 @@ static const char *device_text(const gs_require_facts *facts, const char *key) {
 
 static bool wrong_backend(const char *value, const gs_require_facts *facts, char *words) {
   const char *backend = device_text(facts, "backend");
+  if (!facts->device) return false;
   return strcmp(backend, value) != 0 && say(words, "the run's backend is %s", backend);
 }
 
 static bool wrong_device(const char *value, const gs_require_facts *facts, char *words) {
+  if (!facts->device) return false;
   const char *name = device_text(facts, "name");
   const bool right = strcasestr(name, value) ||
                      strcasecmp(device_text(facts, "uuid"), value) == 0 ||

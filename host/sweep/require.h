@@ -27,7 +27,7 @@ gs_status gs_requirements_add(gs_requirements *requirements, const char *words, 
 /* What is known of a run. */
 typedef struct gs_require_facts {
   const gs_sweep *sweep;
-  const cJSON *device;        /* the worker's description */
+  const cJSON *device;        /* the worker's description; NULL: judged already */
   const gs_outcome *outcomes; /* one per cell; NULL: nothing has been run yet */
   bool timed;                 /* cells are to be timed */
   bool only_statuses;         /* of the outcomes: a dry run */

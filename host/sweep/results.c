@@ -43,17 +43,16 @@ static cJSON *copy_or_null(const cJSON *tree) {
   return tree ? cJSON_Duplicate(tree, true) : cJSON_CreateNull();
 }
 
-/* Which program this is: null what it does not know of itself. */
+/* Which program this is; null: not built from a repository. */
 static bool add_build(cJSON *context) {
   char build_id[GS_BUILD_ID_BYTES];
   const char *commit = gs_build_commit();
-  const bool has_id = gs_build_id(build_id, NULL) == GS_OK;
-  return gs_json_add_string(context, "version", gs_build_version()) &&
+  return gs_build_id(build_id, NULL) == GS_OK &&
+         gs_json_add_string(context, "version", gs_build_version()) &&
          gs_json_add(context, "commit", commit ? cJSON_CreateString(commit) : cJSON_CreateNull()) &&
          gs_json_add(context, "dirty",
                      commit ? cJSON_CreateBool(gs_build_dirty()) : cJSON_CreateNull()) &&
-         gs_json_add(context, "build_id",
-                     has_id ? cJSON_CreateString(build_id) : cJSON_CreateNull()) &&
+         gs_json_add_string(context, "build_id", build_id) &&
          gs_json_add_string(context, "build", gs_build_flags());
 }
 

@@ -172,7 +172,7 @@ class Devices(SimulatedTest):
     def test_info(self):
         done = self.program("info", "--backend=cuda", "--device=1", sim=self.TWO)
         self.assert_code(done, 0)
-        for words in ("simulated GPU", f"{UUID}01", "0000:02:00.0", "8.0", "240 MiB", "launch",
+        for words in ("simulated GPU", f"{UUID}01", "0000:02:00.0", "8.0", "240 MiB", "graph node",
                       "graphs: yes", "cuBLASLt", *DTYPES):
             self.assertIn(words, done.stdout)
         self.assertEqual(done.stderr, "")
@@ -194,6 +194,18 @@ class Devices(SimulatedTest):
                     self.assertEqual("uuid" in self.results()["context"]["device"], bool(more))
                     self.assert_one_line(self.run_three("--device=0", "--filter=L2/", "--resume", *more,
                                                         sim={"SERIAL": 1}), 65, "another device")
+
+    def test_require(self):
+        """A nightly run on a machine whose GPU is gone does not end well."""
+        for words in ("backend=cuda", "device=simulated", f"device={UUID}00", "device=0000:01:00.0",
+                      "backend=cuda,cells>=1,no-skips"):
+            done = self.run_three("--backend=auto", "--filter=L2/", "--overwrite", "--require", words)
+            self.assert_code(done, 0)
+        for words, sim in (("backend=cpu", {}), (f"device={UUID}01", {}), ("device=H100", {}),
+                           ("backend=cuda", {"DEVICES": 0})):
+            done = self.run_three("--backend=auto", "--require", words, out=self.scratch / "none", sim=sim)
+            self.assert_one_line(done, 3, f"not met: --require {words}: the run's ")
+            self.assertFalse((self.scratch / "none").exists())
 
     def test_resume(self):
         done = self.run_three(sim={"STICKY_LAUNCH": 250})
