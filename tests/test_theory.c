@@ -166,14 +166,23 @@ static void test_reach(void **state) {
   check_reason(gs_support_mlp(10, 3, GS_IDENTITY, GS_INIT_HE_NORMAL), GS_REASON_NARROW, false);
 }
 
+/* Inside reach every number is there, outside none, and there is a reason. */
 static void check_whole(gs_config config) {
   gs_theory theory = theory_of(&config);
-  assert_false(isnan(theory.decades_rms) || isnan(theory.decades_typical));
-  assert_true(theory.decades_sd >= 0);
+  const bool outside = theory.reach == GS_REACH_OUTSIDE;
+  bool reason = false;
+  for (int r = 0; r < GS_REASON_COUNT; r++) {
+    reason = reason || (theory.reasons[r] && gs_reason_outside((gs_reason)r));
+  }
+  assert_int_equal(reason, outside);
+  assert_int_equal(isnan(theory.decades_rms), outside);
+  assert_int_equal(isnan(theory.decades_typical), outside);
+  assert_int_equal(theory.decades_sd >= 0, !outside);
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     for (int64_t i = 0; i < theory.series[q].points; i++) {
-      assert_false(isnan(theory.series[q].rms[i]) || isnan(theory.series[q].typical[i]));
-      assert_true(theory.series[q].sd[i] >= 0);
+      assert_int_equal(isnan(theory.series[q].rms[i]), outside);
+      assert_int_equal(isnan(theory.series[q].typical[i]), outside);
+      assert_int_equal(theory.series[q].sd[i] >= 0, !outside);
     }
   }
   gs_theory_clear(&theory);

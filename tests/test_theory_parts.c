@@ -169,7 +169,7 @@ static void check_batch_of_two(double d, double tolerance) {
   }
   gs_batch_law law;
   gs_batch_law_start(&law, 2);
-  const gs_log_norm norm = gs_batch_norm(&law, 0, -d * d / 2, (gs_spread){d * d, 0});
+  const gs_log_norm norm = gs_batch_norm(&law, 0, -d * d / 2, (gs_spread){.own = d * d});
   assert_true(near(norm.shift, mean, tolerance * d * d));
   assert_true(near(norm.variance, square - mean * mean, tolerance * d * d));
 }
@@ -183,10 +183,10 @@ static void test_batches(void **state) {
   check_batch_of_two(5, 0.01);
   gs_batch_law law;
   gs_batch_law_start(&law, 1);
-  const gs_log_norm one = gs_batch_norm(&law, 3, -0.5, (gs_spread){2, 1});
+  const gs_log_norm one = gs_batch_norm(&law, 3, -0.5, (gs_spread){.own = 2, .pair = 1});
   assert_true(one.log_mean == 3 && one.shift == -0.5 && one.variance == 2);
   gs_batch_law_start(&law, 32); /* examples that go together are one example */
-  const gs_log_norm same = gs_batch_norm(&law, 3, -0.5, (gs_spread){2, 2});
+  const gs_log_norm same = gs_batch_norm(&law, 3, -0.5, (gs_spread){.own = 2, .pair = 2});
   assert_true(same.shift == -0.5 && same.variance == 2);
 }
 

@@ -61,7 +61,7 @@ static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double car
   const double fixed = below ? 2 * link->share * link->share / (double)below : 0;
   const double c2 = link->c * link->c + link->c_var;
   const double kurtosis = exp(link->m.log_m2 - 2 * link->m.log_m1);
-  noise made;
+  noise made = {0};
   const double own = fmax((3 * kurtosis - 1) / n - from_above - fixed * g * g, 0);
   gs_ratio_law law = gs_ratio_gamma(own);
   if (gs_chain_exact(config) && (phi.kind == GS_RELU || phi.kind == GS_IDENTITY)) {
@@ -70,8 +70,10 @@ static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double car
   made.mean = law.mean + g * link->mean_q + 0.5 * link->curve_m1 * link->q.own +
               gs_chain_sphere(config, i, link->share, g, link->curve_m1);
   made.ratio.own = law.variance;
+  made.ratio.skew = gs_ratio_skew(law);
   made.ratio.pair =
       (link->pair.d2d2 * (1 + 2 * rho2) - 1) / n - from_above * rho2 - fixed * g * g * c2;
+  if (own > 0) made.ratio.pair *= law.variance / own; /* as correlated, as to first order */
   made.with_h.own = (link->m.cross - 1) / n - fixed * g * link->m.gain_V;
   made.with_h.pair = (link->pair.h2d2 - 1) / n - fixed * g * link->m.gain_V * c2;
   made.steps = config->tied ? made.ratio.pair : (link->steps.d2d2 - 1) / n;
@@ -117,7 +119,7 @@ gs_backward gs_backward_start(const gs_chain *chain, gs_batch_law *law) {
   gs_backward at = {.chain = chain, .i = i, .log_chi = NAN, .law = law};
   at.log_delta = log_elements(config, i) + link->m.log_m1 + log_loss(config, link);
   const noise own = noise_at(&at, i, 0, 0, 0);
-  at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean, 0, 0};
+  at.norm = (gs_backward_state){link->m.gain_m1, own.ratio, own.mean, 0, 0, 0};
   at.carry = at.carried = 1;
   at.last = own.ratio;
   const bool saturated = config->output_activation.kind != config->activation.kind;
@@ -141,22 +143,27 @@ static double repeated(const gs_backward_state *state, const gs_link *link, cons
 static void move(gs_backward_state *state, const gs_link *above, const gs_link *link,
                  const noise *own, double carry, bool rnn) {
   const double T = state->reach;
-  const double f = carry * above->share * T;
-  const double c2 = carry * carry;
   gs_spread *n = &state->noise;
   const double whole = n->own + T * T * above->q.own;
-  state->mean = carry * (state->mean + 0.5 * (1 - carry) * whole) + own->mean;
+  const gs_log_sum sum = gs_log_sum_of(carry, state->mean, whole);
+  const double f = sum.slope * above->slope * T;
+  const double c2 = whole > 0 ? sum.variance / whole : sum.slope * sum.slope;
+  state->moved = sum.slope * state->moved + sum.mean - carry * state->mean;
+  state->mean = sum.mean + own->mean;
   n->own = c2 * (n->own + T * T * above->input.own) + own->ratio.own + f * f * link->noise_h.own +
            2 * f * own->with_h.own;
   n->pair = c2 * (n->pair + T * T * above->input.pair) + own->ratio.pair +
             f * f * link->noise_h.pair + 2 * f * own->with_h.pair;
+  n->skew = c2 * sum.slope * n->skew + own->ratio.skew;
+  n->repeats *= c2;
   state->reach = link->m.gain_m1 + f * link->m.gain_V;
   if (!rnn) return;
-  state->steps *= carry;
-  state->through *= carry;
+  state->steps *= sum.slope;
+  state->through *= sum.slope;
   const double more = repeated(state, link, own, f);
   n->own += more;
   n->pair += more;
+  n->repeats += more;
   state->steps += 1;
   state->through += f;
 }
@@ -191,6 +198,7 @@ void gs_backward_step(gs_backward *at) {
   move(&at->norm, above, link, &own, carry, rnn);
   move(&at->ratio, above, link, &own, carry, rnn);
   at->rho2 = next_rho2(link, n, orthogonal, rho2);
+  at->moved = fmax(at->moved, fmax(at->norm.moved, above->moved));
   at->i = i;
 }
 
@@ -199,7 +207,8 @@ void gs_backward_step(gs_backward *at) {
 static gs_log_norm read_state(gs_backward *at, const gs_backward_state *state, double log_mean) {
   const gs_spread q = at->chain->links[at->i].q;
   const double T2 = state->reach * state->reach;
-  const gs_spread spread = {state->noise.own + T2 * q.own, state->noise.pair + T2 * q.pair};
+  const gs_spread spread = {state->noise.own + T2 * q.own, state->noise.pair + T2 * q.pair,
+                            state->noise.skew, state->noise.repeats + T2 * q.repeats};
   return gs_batch_norm(at->law, log_mean, state->mean, spread);
 }
 
@@ -207,22 +216,27 @@ gs_log_norm gs_backward_delta(gs_backward *at) { return read_state(at, &at->norm
 
 /* With a loss at every step, only a part of the last delta's own noise is in this
  * one and cancels. */
-double gs_backward_ratio_variance(gs_backward *at) {
+gs_log_norm gs_backward_ratio(gs_backward *at) {
   const double rest = 1 - at->carried;
   gs_backward_state ratio = at->ratio;
   ratio.noise.own += rest * rest * at->last.own;
   ratio.noise.pair += rest * rest * at->last.pair;
-  return read_state(at, &ratio, 0).variance;
+  return read_state(at, &ratio, 0);
 }
 
-/* |sum_b delta_b|^2: the examples' cross terms have mean 0. */
+/* The sum's cross terms have mean 0, and this relative variance: a gamma law, for of
+ * many examples the sum is normal along each of few directions. */
+static gs_log_norm with_cross_terms(gs_log_norm norm, double variance) {
+  const gs_ratio_law law = gs_ratio_gamma(variance);
+  norm.shift += law.mean;
+  norm.variance += law.variance;
+  return norm;
+}
+
+/* |sum_b delta_b|^2. */
 gs_log_norm gs_backward_bias(gs_backward *at) {
   const double B = (double)at->chain->config->batch;
-  gs_log_norm norm = gs_backward_delta(at);
-  const double extra = 2 * (1 - 1 / B) * at->rho2;
-  norm.variance += extra;
-  norm.shift -= 0.5 * extra;
-  return norm;
+  return with_cross_terms(gs_backward_delta(at), 2 * (1 - 1 / B) * at->rho2);
 }
 
 /* |sum_b delta_b x_b^T|^2 = sum |delta_b|^2 |x_b|^2: n_x normal numbers make |x|^2, and q
@@ -236,7 +250,9 @@ gs_log_norm gs_backward_input(gs_backward *at) {
   const double f = 1 + T * sqrt(link->input.own * n_x / 2); /* of ln |x|^2 in all */
   const gs_spread spread = {at->norm.noise.own + T * T * (link->q.own - link->input.own) +
                                 f * f * x.variance,
-                            at->norm.noise.pair + T * T * link->q.pair};
+                            at->norm.noise.pair + T * T * link->q.pair,
+                            at->norm.noise.skew + f * f * f * gs_ratio_skew(x),
+                            at->norm.noise.repeats + T * T * link->q.repeats};
   return gs_batch_norm(at->law, at->log_delta + log(n_x), at->norm.mean + x.mean, spread);
 }
 
@@ -250,27 +266,28 @@ gs_log_norm gs_backward_weight(gs_backward *at) {
   const double n_x = config->model == GS_MLP ? (double)config->widths[0] : 0;
   const double T = at->norm.reach;
   const double f = 1 + T * link->share;
-  gs_spread h = {0, 0};
+  gs_spread h = {0};
   double mean_h = 0;
   double log_h = log(n_x); /* an rnn starts from h = 0 */
-  double cosine = 0;
+  double cosine2 = 0;
   gs_spread input = link->input;
   if (below) {
     log_h = log((double)gs_chain_units(config, at->i - 1)) + below->m.log_V;
     h = below->h;
     mean_h = below->mean_h;
-    cosine = below->pair.hh;
+    cosine2 = below->cosine2;
   } else if (n_x > 0) { /* x is the h of layer 0 */
-    h = (gs_spread){2 / n_x, 0};
-    mean_h = -1 / n_x;
-    input = (gs_spread){0, 0};
+    const gs_ratio_law x = gs_ratio_gamma(2 / n_x);
+    h = (gs_spread){x.variance, 0, gs_ratio_skew(x), 0};
+    mean_h = x.mean;
+    cosine2 = 1 / n_x;
+    input = (gs_spread){0};
   }
   const gs_spread spread = {at->norm.noise.own + f * f * h.own + T * T * input.own,
-                            at->norm.noise.pair + f * f * h.pair + T * T * input.pair};
+                            at->norm.noise.pair + f * f * h.pair + T * T * input.pair,
+                            at->norm.noise.skew + f * f * f * h.skew,
+                            at->norm.noise.repeats + f * f * h.repeats};
   const double mean = at->norm.mean + mean_h;
-  gs_log_norm norm = gs_batch_norm(at->law, at->log_delta + log_h, mean, spread);
-  const double extra = 2 * (1 - 1 / B) * at->rho2 * cosine * cosine;
-  norm.variance += extra;
-  norm.shift -= 0.5 * extra;
-  return norm;
+  const gs_log_norm norm = gs_batch_norm(at->law, at->log_delta + log_h, mean, spread);
+  return with_cross_terms(norm, 2 * (1 - 1 / B) * at->rho2 * cosine2);
 }

@@ -12,6 +12,7 @@ typedef struct gs_backward_state {
   double reach; /* its derivative by ln q of this point: all chi above depend on it */
   gs_spread noise;
   double mean;
+  double moved;   /* of mean, what the noise makes where the loss of other steps enters */
   double steps;   /* rnn: steps above whose noise repeats that of this one ... */
   double through; /* ... and how much the noise of |h|^2 in them weighs, all together */
 } gs_backward_state;
@@ -27,6 +28,7 @@ typedef struct gs_backward {
   gs_backward_state ratio; /* of |delta^i|^2 / |delta^last|^2 */
   double largest_variance; /* of any ln R so far */
   double sensitive;        /* largest variance of ln |delta^i|^2 through q of one point */
+  double moved;            /* most of the mean of ln |h|^2 or ln |delta|^2 at any point */
   double aligned;          /* ln of what alignment above 0 has multiplied |delta|^2 by */
   double carry;            /* share of eps that came from the point above; 1 with one loss */
   double carried;          /* share of the last point's delta in this one: 1 with one loss */
@@ -48,7 +50,7 @@ gs_log_norm gs_backward_bias(gs_backward *at);
 /* An rnn's gradient delta x^T of the input weights. */
 gs_log_norm gs_backward_input(gs_backward *at);
 
-/* Variance of ln of the squared ratio of this delta to the last point's. */
-double gs_backward_ratio_variance(gs_backward *at);
+/* The squared ratio of this delta to the last point's: variance and what raises it. */
+gs_log_norm gs_backward_ratio(gs_backward *at);
 
 #endif

@@ -72,11 +72,6 @@ bool gs_chain_exact(const gs_config *config) {
 
 /* ---- one step ---- */
 
-double gs_log_add(double a, double b) {
-  const double most = fmax(a, b);
-  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
-}
-
 typedef struct walk {
   const gs_config *config;
   gs_moment_table *moments[2]; /* of the activation and of the output activation */
@@ -86,20 +81,23 @@ typedef struct walk {
   double log_input; /* ln sigma_u^2 (rnn) */
 } walk;
 
-/* Variance of the cosine of two examples' h below point i: handed on from the
- * cosine of their z, and new from the finite number of units. 0 where the two are
- * alike. */
-static double scatter(const walk *w, int64_t i, const gs_link *below) {
-  if (!below) return 0;
-  const gs_pair_moments *pair = &below->pair;
-  const double n = (double)gs_chain_units(w->config, i - 1);
-  const int64_t larger = gs_chain_orthogonal(w->config, i - 1);
-  const double apart = fmax(1 - pair->hh * pair->hh, 0);
-  const double log_ratio = below->log_q + below->m.log_m1 - below->m.log_V;
-  const double handed = pair->dd * exp(fmin(log_ratio, 0)); /* d hh/d c, at most 1 */
-  const double fixed = larger ? below->share * below->share * handed * handed / (double)larger : 0;
-  return handed * handed * below->c_var +
-         fmax((pair->h2h2 - pair->hh * pair->hh) / n - fixed, 0) * apart;
+/* Mean square of the cosine of two examples' h: N/A with N = E (h_a . h_b)^2, A = E |h_a|^2
+ * |h_b|^2 over n units, given the mean square of z's cosine, of which `handed` =
+ * d hh/d c passes what varies. Exact for linear layers; at most 1. */
+static double cosine2_of(const gs_config *config, int64_t i, const gs_link *link) {
+  const double n = (double)gs_chain_units(config, i);
+  const int64_t larger = gs_chain_orthogonal(config, i);
+  const double less = larger ? link->share * link->share / (double)larger : 0;
+  const double log_ratio = link->log_q + link->m.log_m1 - link->m.log_V;
+  const double handed = link->pair.dd * exp(fmin(log_ratio, 0)); /* at most 1 */
+  const double h2 = handed * handed;
+  const double g2 = link->m.gain_V * link->m.gain_V;
+  const double c2 = link->c * link->c + link->c_var;
+  const double same = link->pair.h2h2 / n; /* both from one unit */
+  const double square = link->pair.hh * link->pair.hh + h2 * link->c_var;
+  const double cosines = square * (1 - 1 / n) - h2 * (1 + c2) * less + same;
+  const double norms = 1 - 1 / n - 2 * g2 * c2 * less + same;
+  return fmin(fmax(cosines / norms, link->pair.hh * link->pair.hh), 1);
 }
 
 /* A correlation that varies by c_var: E f(z_a) g(z_b) is larger by half its second
@@ -139,14 +137,23 @@ static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link)
   link->share = zero ? 0 : exp(log_signal - link->log_q);
   link->c = zero ? 0 : link->share * correlation + exp(w->log_bias - link->log_q);
   const double new_share = zero ? 0 : mlp ? (below ? 0 : link->share) : exp(log_new - link->log_q);
-  link->mean_q = below ? link->share * (below->mean_h + 0.5 * (1 - link->share) * below->h.own) : 0;
+  const gs_spread before = below ? below->h : (gs_spread){0};
+  const double mean = below ? below->mean_h : 0;
+  const gs_log_sum sum = gs_log_sum_of(link->share, mean, before.own);
+  link->mean_q = below ? sum.mean : 0;
+  link->moved = below ? sum.slope * below->moved + sum.mean - link->share * mean : 0;
+  link->slope = below ? sum.slope : link->share;
   const double inputs = (double)(mlp ? w->config->widths[0] : w->config->input);
   const double f2 = link->share * link->share;
-  link->c_var = new_share * new_share / inputs + f2 * scatter(w, i, below);
-  const gs_spread before = below ? below->h : (gs_spread){0, 0};
-  link->input = (gs_spread){new_share * new_share * 2 / inputs, 0};
-  link->mean_q -= 0.5 * link->input.own;
-  link->q = (gs_spread){f2 * before.own + link->input.own, f2 * before.pair};
+  const double scatter = below ? below->cosine2 - correlation * correlation : 0;
+  link->c_var = new_share * new_share / inputs + f2 * scatter;
+  const gs_ratio_law x = gs_ratio_gamma(2 / inputs); /* of |x|^2, x ~ N(0,1) */
+  const double new2 = new_share * new_share;
+  link->input = (gs_spread){new2 * x.variance, 0, new2 * new_share * gs_ratio_skew(x), 0};
+  link->mean_q += link->input.skew - 0.5 * link->input.own;
+  const double passed = sum.slope * sum.slope;
+  link->q = (gs_spread){sum.variance + link->input.own, passed * before.pair,
+                        f2 * link->share * before.skew + link->input.skew, passed * before.repeats};
 }
 
 /* Spread and mean of ln |h|^2. */
@@ -164,16 +171,21 @@ static void leave(walk *w, int64_t i, const gs_link *below, gs_link *link) {
     law = gs_ratio_recall(&w->memory, gs_chain_units(config, i), phi.kind == GS_RELU, larger);
   }
   const double c2 = link->c * link->c + link->c_var;
-  const double pair = (link->pair.h2h2 - 1) / n - fixed * g2 * c2;
-  link->noise_h = (gs_spread){law.variance, pair};
+  link->cosine2 = cosine2_of(config, i, link);
+  const double first = (link->pair.h2h2 - 1) / n - fixed * g2 * c2;
+  const double pair = own > 0 ? first * law.variance / own : first;
+  link->noise_h = (gs_spread){law.variance, pair, gs_ratio_skew(law), 0};
   double again = 0; /* in an rnn the noise of |h|^2 repeats from step to step */
   if (config->model == GS_RNN) {
-    const double carried = below ? link->m.gain_V * link->share * below->repeated : 0;
+    const double carried = below ? link->m.gain_V * link->slope * below->repeated : 0;
     again = fmax(2 * carried, 0);
     link->noise_steps = config->tied ? pair : (link->steps.h2h2 - 1) / n;
     link->repeated = carried + link->noise_steps;
   }
-  link->h = (gs_spread){g2 * link->q.own + law.variance + again, g2 * link->q.pair + pair + again};
+  link->h = (gs_spread){g2 * link->q.own + law.variance + again, g2 * link->q.pair + pair + again,
+                        g2 * link->m.gain_V * link->q.skew + link->noise_h.skew,
+                        g2 * link->q.repeats + again};
+  link->moved *= link->m.gain_V;
   link->mean_h = link->m.gain_V * link->mean_q + 0.5 * link->curve_V * link->q.own + law.mean +
                  gs_chain_sphere(config, i, link->share, link->m.gain_V, link->curve_V);
 }

@@ -16,9 +16,11 @@
 
 typedef struct gs_link {
   double log_q;
-  double share; /* of q that W h^{l-1} brings (mlp, first layer: W x) */
-  double c;     /* correlation of two examples' z */
-  double c_var; /* its variance at finite width */
+  double share;   /* of q that W h^{l-1} brings (mlp, first layer: W x) */
+  double slope;   /* mean derivative of ln q by ln |h^{l-1}|^2: share, where that hardly varies */
+  double c;       /* correlation of two examples' z */
+  double c_var;   /* its variance at finite width */
+  double cosine2; /* mean square of the cosine of two examples' h */
   gs_moments m;
   double curve_V; /* second derivatives of ln V and ln m1 by ln q */
   double curve_m1;
@@ -33,6 +35,7 @@ typedef struct gs_link {
   double repeated;    /* rnn: covariance of ln |h|^2 with the next step's noise_h */
   double mean_q;
   double mean_h;
+  double moved; /* of mean_h, what the spread of |h|^2 makes where new inputs or biases enter */
 } gs_link;
 
 typedef struct gs_chain {
@@ -40,9 +43,6 @@ typedef struct gs_chain {
   int64_t points;
   gs_link *links; /* [points] */
 } gs_chain;
-
-/* ln(e^a + e^b), also where one or both are -INFINITY. */
-double gs_log_add(double a, double b);
 
 /* Errors: GS_ERR_MEMORY. */
 gs_status gs_chain_make(const gs_config *config, gs_chain *chain, gs_error *error);

@@ -39,11 +39,52 @@ double gs_trigamma(double x) {
   return 1 / x + 0.5 * y + series / x + shift;
 }
 
+double gs_log_add(double a, double b) {
+  const double most = fmax(a, b);
+  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
+}
+
+double gs_ratio_skew(gs_ratio_law law) { return law.mean + 0.5 * law.variance; }
+
 gs_ratio_law gs_ratio_gamma(double variance) {
   if (!(variance > 0)) return (gs_ratio_law){variance == 0 ? 0 : variance, variance};
   const double shape = 1 / variance;
   if (shape > 1e8) return (gs_ratio_law){-0.5 * variance, variance};
   return (gs_ratio_law){gs_digamma(shape) - log(shape), gs_trigamma(shape)};
+}
+
+const gs_normal_node gs_normal_nodes[GS_NORMAL_NODES] = {
+    {-4.5127458633997826, 2.2345844007746607e-05},
+    {-3.2054290028564698, 0.0027891413212317692},
+    {-2.0768479786778302, 0.049916406765217823},
+    {-1.0232556637891326, 0.24409750289493953},
+    {0, 0.40634920634920635},
+    {1.0232556637891326, 0.24409750289493953},
+    {2.0768479786778302, 0.049916406765217823},
+    {3.2054290028564698, 0.0027891413212317692},
+    {4.5127458633997826, 2.2345844007746607e-05},
+};
+
+/* To second order where X hardly varies. */
+gs_log_sum gs_log_sum_of(double share, double mean, double variance) {
+  const double rest = 1 - share;
+  gs_log_sum sum = {0, 0, 0};
+  double square = 0;
+  if (share == 1) return (gs_log_sum){mean, variance, 1};
+  if (variance < 1e-2 && fabs(mean) < 0.1) {
+    const double bent = 0.5 * share * rest;
+    return (gs_log_sum){share * mean + bent * variance, share * share * variance, share};
+  }
+  for (int i = 0; i < GS_NORMAL_NODES; i++) {
+    const gs_normal_node node = gs_normal_nodes[i];
+    const double log_grown = log(share) + mean + node.x * sqrt(variance);
+    const double y = gs_log_add(log(rest), log_grown);
+    sum.mean += node.weight * y;
+    square += node.weight * y * y;
+    sum.slope += node.weight * exp(log_grown - y);
+  }
+  sum.variance = fmax(square - sum.mean * sum.mean, 0);
+  return sum;
 }
 
 /* Mean of psi(K/2), and of psi'(K/2) plus the variance of psi(K/2), over

@@ -12,6 +12,12 @@ typedef struct gs_ratio_law {
   double variance;
 } gs_ratio_law;
 
+/* ln(e^a + e^b), also where one or both are -INFINITY. */
+double gs_log_add(double a, double b);
+
+/* How far the mean lies above a lognormal's of the same variance (batch.h). */
+double gs_ratio_skew(gs_ratio_law law);
+
 /* psi(x) and psi'(x) for x > 0. */
 double gs_digamma(double x);
 double gs_trigamma(double x);
@@ -20,6 +26,23 @@ double gs_trigamma(double x);
  * squared normals (2/n), and the right mean to first order for every sum of many
  * independent parts. 0 gives 0. */
 gs_ratio_law gs_ratio_gamma(double variance);
+
+/* E f(x), x ~ N(0,1), as sum of weight f(x): Gauss-Hermite, exact to degree 17. */
+enum { GS_NORMAL_NODES = 9 };
+typedef struct gs_normal_node {
+  double x;
+  double weight;
+} gs_normal_node;
+extern const gs_normal_node gs_normal_nodes[GS_NORMAL_NODES];
+
+/* ln(1 - share + share e^X) of a normal X: mean, variance, and the mean of its
+ * derivative, which is its covariance with X over X's variance (Stein). */
+typedef struct gs_log_sum {
+  double mean;
+  double variance;
+  double slope;
+} gs_log_sum;
+gs_log_sum gs_log_sum_of(double share, double mean, double variance);
 
 /* Exact for homogeneous layers and one example (Hanin & Nica 2020): R = v chi^2_K,
  * K = n units (half = false) or K ~ Binomial(n, 1/2), K >= 1 (half = true: relu).

@@ -4,11 +4,14 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "device/device.h"
 #include "net/init.h"
 #include "theory/backward.h"
 #include "theory/identity.h"
+#include "theory/rotation.h"
+#include "theory/shared.h"
 
 /* ---- names ---- */
 
@@ -85,10 +88,16 @@ void gs_theory_clear(gs_theory *theory) {
 
 /* ---- reading off ---- */
 
+/* ln of the mean square: the wide limit's, with the terms of order 1/n where these carry
+ * the typical network above it, for E log <= log E. */
+static double log_rms(gs_log_norm norm) {
+  return norm.log_mean + (norm.shift > 0 ? fmax(norm.raised, norm.shift) : 0);
+}
+
 static void put(gs_theory_series *series, int64_t i, gs_log_norm norm) {
-  series->rms[i] = 0.5 * norm.log_mean / M_LN10;
+  series->rms[i] = 0.5 * log_rms(norm) / M_LN10;
   series->typical[i] = 0.5 * (norm.log_mean + norm.shift) / M_LN10;
-  series->sd[i] = 0.5 * sqrt(norm.variance) / M_LN10;
+  series->sd[i] = norm.log_mean == -INFINITY ? 0 : 0.5 * sqrt(norm.variance) / M_LN10;
 }
 
 static void put_activation(const gs_chain *chain, gs_batch_law *law, int64_t i, gs_theory *theory) {
@@ -100,49 +109,12 @@ static void put_activation(const gs_chain *chain, gs_batch_law *law, int64_t i, 
   put(&theory->series[GS_ACTIVATION_H], i, norm);
 }
 
-/* The gradient of weights that all steps share: squared norms add, for deltas of
- * different steps are uncorrelated in the wide limit. The logarithms X_t of the
- * terms correlate: X_t holds `carry` times the noise of X_{t+1}. */
-typedef struct shared_sum {
-  double log_sum;
-  double log_typical_sum;
-  double *log_terms; /* [T], typical */
-  double *variances; /* [T], of ln of each term */
-} shared_sum;
-
-/* Var sum w_t X_t, with the covariance of X_t and the part of the sum behind it. What
- * the terms vary apart from each other averages out, and ln of the sum is that much
- * nearer to ln of its mean: by half of it, to first order. */
-static gs_log_norm sum_up(const shared_sum *sum, const double *carries, int64_t T) {
-  double with_rest = 0;
-  double variance = 0;
-  double apart = 0;
-  if (sum->log_typical_sum == -INFINITY) return (gs_log_norm){sum->log_sum, 0, 0};
-  for (int64_t i = T - 1; i >= 0; i--) {
-    const double weight = exp(sum->log_terms[i] - sum->log_typical_sum);
-    const double own = weight * sum->variances[i];
-    with_rest *= carries[i];
-    variance += weight * (own + 2 * with_rest);
-    with_rest += own;
-    apart += own;
-  }
-  const double averaged = 0.5 * fmax(apart - variance, 0);
-  return (gs_log_norm){sum->log_sum, sum->log_typical_sum + averaged - sum->log_sum, variance};
-}
-
-static void add_term(shared_sum *sum, int64_t i, gs_log_norm norm) {
-  sum->log_terms[i] = norm.log_mean + norm.shift;
-  sum->variances[i] = norm.variance;
-  sum->log_sum = gs_log_add(sum->log_sum, norm.log_mean);
-  sum->log_typical_sum = gs_log_add(sum->log_typical_sum, sum->log_terms[i]);
-}
-
 enum { SHARED_W, SHARED_U, SHARED_B, SHARED_COUNT };
 
 typedef struct reading {
   gs_theory *theory;
-  shared_sum shared[SHARED_COUNT]; /* rnn */
-  double *carries;                 /* [T] */
+  gs_shared_sum shared[SHARED_COUNT]; /* rnn */
+  double *carries;                    /* [T] */
 } reading;
 
 static void read_point(gs_backward *at, reading *into) {
@@ -161,20 +133,19 @@ static void read_point(gs_backward *at, reading *into) {
     return;
   }
   into->carries[i] = at->carry;
-  add_term(&into->shared[SHARED_W], i, weight);
-  add_term(&into->shared[SHARED_U], i, gs_backward_input(at));
-  add_term(&into->shared[SHARED_B], i, gs_backward_bias(at));
+  const gs_log_norm norms[] = {weight, gs_backward_input(at), gs_backward_bias(at)};
+  for (int s = 0; s < SHARED_COUNT; s++) {
+    gs_shared_add(&into->shared[s], i, norms[s], log_rms(norms[s]));
+  }
 }
 
 static void read_shared(const gs_config *config, const reading *from) {
   gs_theory *theory = from->theory;
-  const int64_t T = theory->points;
-  if (theory->series[GS_GRAD_WEIGHT].points == 1 && config->tied) {
-    put(&theory->series[GS_GRAD_WEIGHT], 0, sum_up(&from->shared[SHARED_W], from->carries, T));
-  }
-  put(&theory->series[GS_GRAD_INPUT], 0, sum_up(&from->shared[SHARED_U], from->carries, T));
-  if (gs_config_has_biases(config)) {
-    put(&theory->series[GS_GRAD_BIAS], 0, sum_up(&from->shared[SHARED_B], from->carries, T));
+  const gs_quantity quantities[] = {GS_GRAD_WEIGHT, GS_GRAD_INPUT, GS_GRAD_BIAS};
+  const bool wanted[] = {config->tied, true, gs_config_has_biases(config)};
+  for (int s = 0; s < SHARED_COUNT; s++) {
+    if (!wanted[s]) continue;
+    put(&theory->series[quantities[s]], 0, gs_shared_norm(&from->shared[s], from->carries));
   }
 }
 
@@ -205,6 +176,20 @@ static bool mixes(const gs_chain *chain) {
   return !(fabs(log_chi) > 3 * own);
 }
 
+/* A prediction says something about a cell where its sd is below a quarter of what twice the
+ * weights' variance would change in the norm of delta, 0.5 log10 2 a layer; 2 decades in
+ * short ones. */
+static bool says_something(const gs_theory *theory) {
+  const double most = fmax(2, 0.25 * 0.5 * log10(2) * (double)(theory->points - 1));
+  if (!(theory->decades_sd <= most)) return false;
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    for (int64_t i = 0; i < theory->series[q].points; i++) {
+      if (!(theory->series[q].sd[i] <= most)) return false;
+    }
+  }
+  return true;
+}
+
 static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theory) {
   const gs_config *config = chain->config;
   const double heavy = 0.5;
@@ -213,7 +198,8 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   const double sensitive = config->batch > 1 ? 0.7 : 2; /* a batch's sum sees the tails */
   const int64_t narrow = 16;
   const int64_t dying = 8; /* a relu layer of n units is dead in 2^-n of all networks */
-  const bool exact_laws = gs_chain_exact(config) && homogeneous_exactly(config->activation) &&
+  const bool exact_laws = gs_chain_exact(config) && gs_bias_log_variance(config, 1) == -INFINITY &&
+                          homogeneous_exactly(config->activation) &&
                           homogeneous_exactly(config->output_activation);
   const bool tied = config->model == GS_RNN && config->tied && chain->points > 1;
   /* what of delta's square each step makes anew; where it is little, delta turns to
@@ -234,6 +220,8 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   const bool dies = config->activation.kind == GS_RELU || config->output_activation.kind == GS_RELU;
   why[GS_REASON_NARROW] = exact_laws ? dies && narrowest(config) < dying
                                      : narrowest(config) < narrow || inputs_of(config) < narrow;
+  why[GS_REASON_GROWING] = !(end->moved <= M_LN10);
+  why[GS_REASON_SCATTERED] = !exact_laws && !says_something(theory);
   why[GS_REASON_BATCH] = config->batch > 1 && !(spread.own - spread.pair <= apart);
   theory->reach = exact_laws && config->batch == 1 ? GS_REACH_EXACT : GS_REACH_WIDE;
   for (int r = 0; r < GS_REASON_COUNT; r++) {
@@ -252,12 +240,16 @@ static void walk_back(const gs_chain *chain, gs_batch_law *law, reading *into) {
     gs_backward_step(&at);
     read_point(&at, into);
   }
-  theory->decades_rms = 0.5 * (at.log_delta - log_last) / M_LN10;
+  gs_log_norm ratio = gs_backward_ratio(&at);
   const double *typical = theory->series[GS_DELTA].typical;
   theory->decades_typical = typical[0] - typical[theory->points - 1];
-  theory->decades_sd = 0.5 * sqrt(gs_backward_ratio_variance(&at)) / M_LN10;
+  ratio.log_mean = at.log_delta - log_last;
+  ratio.shift = 2 * M_LN10 * theory->decades_typical - ratio.log_mean;
+  theory->decades_rms = 0.5 * log_rms(ratio) / M_LN10;
+  theory->decades_sd = ratio.log_mean == -INFINITY ? 0 : 0.5 * sqrt(ratio.variance) / M_LN10;
   const int64_t deep = chain->points - 2;
   theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * M_LN10);
+  if (chain->config->model == GS_RNN) read_shared(chain->config, into);
   judge(chain, &at, theory);
 }
 
@@ -266,25 +258,40 @@ static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_er
   gs_batch_law law;
   reading into = {.theory = theory};
   const int64_t T = config->model == GS_RNN ? theory->points : 0;
-  double *scratch = malloc((size_t)((2 * SHARED_COUNT + 1) * T + 1) * sizeof *scratch);
+  gs_shared_term *terms = calloc((size_t)(SHARED_COUNT * T + 1), sizeof *terms);
+  into.carries = calloc((size_t)(T + 1), sizeof *into.carries);
   gs_status status = gs_chain_make(config, &chain, error);
-  if (status == GS_OK && !scratch) {
+  if (status == GS_OK && (!terms || !into.carries)) {
     status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the theory");
   }
-  for (int s = 0; scratch && s < SHARED_COUNT; s++) {
-    into.shared[s] =
-        (shared_sum){-INFINITY, -INFINITY, scratch + 2 * s * T, scratch + (2 * s + 1) * T};
+  for (int s = 0; status == GS_OK && s < SHARED_COUNT; s++) {
+    into.shared[s] = gs_shared_start(terms + s * T, T);
   }
-  if (scratch) into.carries = scratch + 2 * SHARED_COUNT * T;
   if (status == GS_OK) {
     gs_batch_law_start(&law, config->batch);
     for (int64_t i = 0; i < chain.points; i++) put_activation(&chain, &law, i, theory);
     walk_back(&chain, &law, &into);
-    if (config->model == GS_RNN) read_shared(config, &into);
+    if (gs_rotation_holds(config)) {
+      gs_rotation_theory(config, theory);
+      memset(theory->reasons, 0, sizeof theory->reasons);
+      theory->reach = GS_REACH_WIDE; /* delta is exact, the law of |h| to order 1/n */
+    }
   }
   gs_chain_clear(&chain);
-  free(scratch);
+  free(terms);
+  free(into.carries);
   return status;
+}
+
+/* What theory does not claim it does not say; q and chi are the wide limit's own. */
+static void withhold(gs_theory *theory) {
+  theory->decades_rms = theory->decades_typical = theory->decades_sd = NAN;
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    gs_theory_series *series = &theory->series[q];
+    for (int64_t i = 0; i < series->points; i++) {
+      series->rms[i] = series->typical[i] = series->sd[i] = NAN;
+    }
+  }
 }
 
 static void identity_theory(const gs_config *config, gs_theory *theory) {
@@ -306,6 +313,7 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
   } else if (status == GS_OK) {
     status = random_theory(config, theory, error);
   }
+  if (status == GS_OK && theory->reach == GS_REACH_OUTSIDE) withhold(theory);
   if (status != GS_OK) gs_theory_clear(theory);
   return status;
 }

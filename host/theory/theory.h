@@ -34,6 +34,10 @@ typedef enum gs_reach {
     "q, which varies between networks and examples, decides chi of all layers above")              \
   X(GS_REASON_NARROW, "narrow", true,                                                              \
     "layers or inputs of fewer than 16 units: terms beyond 1/n count, relu layers die")            \
+  X(GS_REASON_GROWING, "growing", true,                                                            \
+    "orders in 1/n that grow with depth or steps move a norm by more than half a decade")          \
+  X(GS_REASON_SCATTERED, "scattered", true,                                                        \
+    "networks differ by over a quarter of what twice the weights' variance would change")          \
   X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
     "identity weights are not random: only special cases are known")                               \
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
