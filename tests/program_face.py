@@ -180,14 +180,32 @@ class Theory(ProgramTest):
         for word in ("critical:", "log10 chi", "grad_weight", "grad_bias"):
             self.assertIn(word, done.stdout)
         done = self.program("theory", "rnn", "--seq-len=50", "--points", "4", "--activation=sigmoid",
-                            "--init=scaled:sigma_w2=1")
+                            "--init=orthogonal")
         self.assert_code(done, 0)
         self.assertIn("must vanish", done.stdout)
-        self.assertIn("grad_input_weight of all steps", done.stdout)
+        self.assertIn("grad_input_weight of all steps: rms", done.stdout)
         self.assertEqual(len(re.findall(r"(?m)^ +\d+ .*\+-", done.stdout)), 4)
 
+    def test_outside_reach_is_no_number(self):
+        for arguments in (["mlp", "--depth=20", "--activation=tanh", "--init=normal:std=1e10"],
+                          ["mlp", "--depth=20", "--activation=tanh", "--init=scaled:sigma_w2=1e308"],
+                          ["mlp", "--depth=20", "--width=3", "--activation=tanh", "--loss=mse"],
+                          ["rnn", "--seq-len=50", "--activation=sigmoid", "--init=scaled:sigma_w2=1"]):
+            with self.subTest(arguments=arguments):
+                done = self.program("theory", *arguments)
+                self.assert_code(done, 0)
+                self.assertRegex(done.stdout, r"(?m)^ +\d+ +- +- +- +- +\S+  outside reach: \w")
+                self.assertNotIn("+-", done.stdout)
+                self.assertNotRegex(done.stdout.partition("decades")[2], r"e\+\d|nan|inf\b")
+                theory = json.loads(self.program("theory", *arguments, "--json").stdout)["cells"][0]["theory"]
+                self.assertEqual(set(theory["decades"].values()), {None})
+                for series in theory["layers"].values():
+                    self.assertEqual({v for key in ("rms", "typical", "sd") for v in series[key]}, {None})
+                self.assertTrue(theory["reasons"])
+
     def test_json(self):
-        done = self.program("theory", "mlp", "--depth=3,2000", "--activation=tanh,relu", "--json")
+        done = self.program("theory", "mlp", "--depth=3,2000", "--activation=tanh,relu", "--batch=1",
+                            "--init=he_normal", "--json")
         self.assert_code(done, 0)
         cells = json.loads(done.stdout)["cells"]
         self.assertEqual(len(cells), 4)

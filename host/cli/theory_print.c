@@ -34,6 +34,11 @@ static void print_value(FILE *stream, const gs_table_params *params, int i, cons
   (void)fprintf(stream, params->right[i] ? "  %*s" : "  %-*s", params->width[i], text);
 }
 
+/* Decades of a gradient that is zero in every network are -infinity. */
+static const char *decades_text(double value, int digits, char text[GS_NUMBER_BYTES]) {
+  return value == -INFINITY ? "zero" : gs_text_fixed(value, digits, text);
+}
+
 static void print_headings(FILE *stream, const gs_table_params *params) {
   int width = 0;
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
@@ -60,10 +65,10 @@ static gs_status print_row(FILE *stream, const gs_table_params *params, const gs
     if (params->varies[i]) print_value(stream, params, i, values[i][0] ? values[i] : "-");
   }
   (void)fprintf(stream, "  %9s  %9s  %8s  %9s  %9s  %s",
-                gs_text_fixed(theory->decades_rms, 2, texts[0]),
-                gs_text_fixed(theory->decades_typical, 2, texts[1]),
+                decades_text(theory->decades_rms, 2, texts[0]),
+                decades_text(theory->decades_typical, 2, texts[1]),
                 gs_text_fixed(theory->decades_sd, 3, texts[2]),
-                gs_text_fixed(theory->decades_typical / steps, 4, texts[3]),
+                decades_text(theory->decades_typical / steps, 4, texts[3]),
                 gs_text_short(theory->depth_scale, texts[4]), gs_reach_name(theory->reach));
   const char *separator = ": ";
   for (int r = 0; r < GS_REASON_COUNT; r++) {
@@ -81,7 +86,7 @@ static void print_legend(FILE *stream, const gs_sweep *sweep, const gs_theory *t
       "\ndecades: log10 of the norm of delta, first layer or step over last; rms over networks,"
       " typical of one\nnetwork, sd between networks; per layer or step: typical; depth"
       " scale: layers in which the mean squared\nnorm changes by e where the signal has"
-      " settled\n",
+      " settled; -: nothing is predicted outside reach (log10 q and chi: the\nwide limit's)\n",
       stream);
   for (int64_t i = 0; i < sweep->count; i++) {
     for (int r = 0; r < GS_REASON_COUNT; r++) {
@@ -95,9 +100,25 @@ static void print_legend(FILE *stream, const gs_sweep *sweep, const gs_theory *t
 
 /* ---- layers or steps of one cell ---- */
 
+enum { RANGE_BYTES = 2 * GS_NUMBER_BYTES + 8 };
+
+/* Of identity weights only the rms may be known. */
+static const char *range_text(const gs_theory_series *series, int64_t at, char text[RANGE_BYTES]) {
+  char middle[GS_NUMBER_BYTES];
+  char sd[GS_NUMBER_BYTES];
+  if (isfinite(series->typical[at])) {
+    snprintf(text, RANGE_BYTES, "%s +- %s", gs_text_fixed(series->typical[at], 2, middle),
+             gs_text_fixed(series->sd[at], 2, sd));
+  } else if (isfinite(series->rms[at])) {
+    snprintf(text, RANGE_BYTES, "rms %s", gs_text_fixed(series->rms[at], 2, middle));
+  } else {
+    snprintf(text, RANGE_BYTES, "%s", series->rms[at] == -INFINITY ? "zero" : "-");
+  }
+  return text;
+}
+
 static void print_point(FILE *stream, const gs_theory *theory, int64_t at) {
-  char texts[GS_QUANTITY_COUNT][2][GS_NUMBER_BYTES];
-  char range[2 * GS_NUMBER_BYTES + 8];
+  char range[RANGE_BYTES];
   char q[GS_NUMBER_BYTES];
   char chi[GS_NUMBER_BYTES];
   (void)fprintf(stream, "%9lld  %9s  %9s", (long long)at + 1,
@@ -106,16 +127,16 @@ static void print_point(FILE *stream, const gs_theory *theory, int64_t at) {
   for (int k = 0; k <= GS_GRAD_BIAS; k++) {
     const gs_theory_series *series = &theory->series[k];
     if (series->points != theory->points) continue;
-    const bool known = isfinite(series->typical[at]);
-    snprintf(range, sizeof range, known ? "%s +- %s" : "rms %s",
-             gs_text_fixed(known ? series->typical[at] : series->rms[at], 2, texts[k][0]),
-             gs_text_fixed(series->sd[at], 2, texts[k][1]));
-    (void)fprintf(stream, "  %18s", range);
+    (void)fprintf(stream, "  %18s", range_text(series, at, range));
   }
   (void)fputs("\n", stream);
 }
 
 static void print_single(FILE *stream, const gs_theory_series *series, gs_quantity quantity) {
+  if (isnan(series->rms[0])) {
+    (void)fprintf(stream, "%s of all steps: -\n", gs_quantity_name(quantity));
+    return;
+  }
   char texts[3][GS_NUMBER_BYTES];
   (void)fprintf(stream, "%s of all steps: rms %s, typical %s, sd %s\n", gs_quantity_name(quantity),
                 gs_text_fixed(series->rms[0], 2, texts[0]),
