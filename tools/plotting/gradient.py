@@ -63,7 +63,6 @@ class Curve:
         self.prediction = cell.prediction(quantity)
         self.label = label
         self.replicas = cell.params["replicas"]
-        self.outside = cell.reach() == "outside reach"
         self.lost = cell.lost(quantity)
         self.elements = None
         if self.series is not None:
@@ -84,7 +83,7 @@ def _draw(document, picture, panels, options):
                 shows |= _measured(axes, style.look(labels.index(curve.label)), i, len(curves), curve)
         for curve in curves:
             if curve.prediction is not None:
-                shows |= strokes.predicted(axes, curve.prediction, curve.outside)
+                shows |= strokes.predicted(axes, curve.prediction)
         axes.set_xlabel("time step t" if steps else "layer l  (1: at the input)")
         axes.margins(x=0.03)
         style.whole_numbers(axes.xaxis)

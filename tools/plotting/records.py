@@ -263,8 +263,9 @@ class Cell:
             return None
         path = f"{self.path}.theory.decades"
         decades = checks.table(theory, "decades", f"{self.path}.theory")
-        return tuple(checks.number_or_null(checks.member(decades, key, path), f"{path}.{key}")
-                     for key in ("rms", "typical", "sd"))
+        numbers = tuple(checks.number_or_null(checks.member(decades, key, path), f"{path}.{key}")
+                        for key in ("rms", "typical", "sd"))
+        return (numpy.nan,) * 3 if self.reach() == "outside reach" else numbers
 
     def prediction(self, quantity):
         theory = self._theory()
@@ -277,6 +278,8 @@ class Cell:
         record = checks.table(layers, quantity, f"{self.path}.theory.layers")
         index = _index(record, path, self.length)
         columns = [checks.numbers(record, key, path, len(index)) for key in ("rms", "typical", "sd")]
+        if self.reach() == "outside reach":
+            return None
         keep = thinned(len(index), MOST_POINTS)
         return Prediction(index[keep], *(column[keep] for column in columns))
 

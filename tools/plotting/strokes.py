@@ -16,8 +16,6 @@ def keys():
         "band": Patch(color="#999999", alpha=0.35, linewidth=0, label="measured: p05 .. p95 of the replicas"),
         "rms": Line2D([], [], linestyle=style.RMS, label="theory: root mean square over networks", **line),
         "typical": Line2D([], [], linestyle=style.TYPICAL, label="theory: typical network (thin: ± 1 sd)", **line),
-        "outside": Line2D([], [], color=style.FAINT, linewidth=1.1, linestyle=style.RMS,
-                          label="theory in grey: outside its reach"),
         "lost": Line2D([], [], linestyle="none", marker="X", markersize=7, color="black", markeredgecolor="white",
                        label="first lost: a format stores over half as 0 or ∞"),
         "low": Line2D([], [], linestyle="none", marker=7, color="black", label="a replica's norm is 0 here"),
@@ -25,9 +23,9 @@ def keys():
     }
 
 
-def predicted(axes, prediction, outside):
-    """Draws theory's lines, grey where they are outside its reach; the keys they need."""
-    how = {"color": style.FAINT if outside else "black", "zorder": 3, "scalex": False}
+def predicted(axes, prediction):
+    """Draws theory's lines where there are numbers: none outside its reach; the keys they need."""
+    how = {"color": "black", "zorder": 3, "scalex": False}
     shows = set()
     if numpy.isfinite(prediction.rms).any():
         axes.plot(prediction.index, prediction.rms, linestyle=style.RMS, linewidth=0.9, **how)
@@ -37,8 +35,6 @@ def predicted(axes, prediction, outside):
         for sign in (-1, 1):
             axes.plot(prediction.index, prediction.typical + sign * prediction.sd, linewidth=0.4, **how)
         shows.add("typical")
-    if shows and outside:
-        shows.add("outside")
     return shows
 
 

@@ -39,7 +39,6 @@ class Curve:
         self.not_finite = numpy.array([d.not_finite for d in decades])
         predicted = [cell.predicted_decades() or (numpy.nan,) * 3 for cell in self.cells]
         self.rms, self.typical, self.sd = numpy.array(predicted, dtype=float).T
-        self.outside = numpy.array([cell.reach() == "outside reach" for cell in self.cells])
 
 
 def _finite(values):
@@ -141,12 +140,7 @@ def _curve(axes, look, curve):
     shows = strokes.lost_replicas(axes, curve.widths, curve.dead > 0, curve.not_finite > 0, look["color"])
     axes.fill_between(curve.widths, curve.p05, curve.p95, color=look["color"], alpha=0.25, linewidth=0)
     axes.plot(curve.widths, curve.p50, zorder=2.5, linewidth=2.2, **look)
-    beside = curve.outside.copy()  # where a grey piece ends, so that pieces meet
-    beside[1:] |= curve.outside[:-1]
-    beside[:-1] |= curve.outside[1:]
-    for outside, where in ((True, beside), (False, ~curve.outside)):
-        rows = [numpy.where(where, row, numpy.nan) for row in (curve.rms, curve.typical, curve.sd)]
-        shows |= strokes.predicted(axes, Prediction(curve.widths, *rows), outside)
+    shows |= strokes.predicted(axes, Prediction(curve.widths, curve.rms, curve.typical, curve.sd))
     return shows
 
 
