@@ -142,10 +142,11 @@ static void answer_time(double *samples_ns, size_t count, gs_launch launch) {
 }
 
 static gs_status time_on_gpu(step_server *server, double seconds, gs_error *error) {
-  const double never = -1; /* the spread settles: all of the time is used */
+  /* the spread never settles: all of the time is used */
+  const gs_timing_limits limits = {.time_limit_s = seconds, .spread = -1};
   gs_timing *timing = &server->timing;
   if (!server->network) return GS_FAIL(error, GS_ERR_USAGE, "no network: create one first");
-  GS_TRY(gs_timing_measure(server->network, false, seconds, never, timing, error));
+  GS_TRY(gs_timing_measure(server->network, false, &limits, 0, timing, error));
   answer_time(timing->samples_ns, (size_t)timing->count, timing->launch);
   return GS_OK;
 }

@@ -6,12 +6,14 @@ import pathlib
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
-from program import PROGRAM, SMALL_COUNT, ProgramTest, main, small_files_only  # noqa: E402
+from program import (PROGRAM, SMALL_COUNT, ProgramTest, environment, main,  # noqa: E402
+                     small_files_only, without_times)
 
 
 class Workers(ProgramTest):
@@ -433,6 +435,171 @@ class Journals(ProgramTest):
         self.assert_code(self.run_small("--resume"), 0)
         self.assertEqual(len(self.journal()), SMALL_COUNT + 3)
         self.assertEqual(self.statuses(), ["ok"] * SMALL_COUNT)
+
+
+class Rounds(ProgramTest):
+    """Interleaved runs: a line of the journal for every cell and round, and floors between."""
+    ROUNDS = 3
+    TIMED = ["run", "mlp", "--depth=1,2", "--width=8", "--batch=4", "--activation=tanh,relu", "--threads=1",
+             "--time-limit=0.004", "--min-time=0.002", "--min-samples=2", f"--interleave={ROUNDS}"]
+    CELLS = 4
+
+    def run_timed(self, *arguments, out=None, fault="lavish", **more):
+        return self.program(*self.TIMED, "--out", out or self.out, *arguments, fault=fault, **more)
+
+    def start_timed(self, *arguments, out=None, fault=None):
+        return subprocess.Popen([PROGRAM, *self.TIMED, "--out", str(out or self.out), *arguments],
+                                env=environment(fault), cwd=self.scratch, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def lines_of(self, out=None):
+        """(id, round) of the journal's lines, in order, and how many floors there are."""
+        lines = self.journal(out)[1:]
+        return ([(line["id"], line.get("round", 0)) for line in lines if "id" in line],
+                sum("floor" in line for line in lines))
+
+    def test_rounds(self):
+        self.assert_code(self.run_timed(), 0)
+        lines, floors = self.lines_of()
+        self.assertEqual(floors, 2)  # before and after
+        self.assertEqual([r for _, r in lines], [r for r in range(self.ROUNDS) for _ in range(self.CELLS)])
+        orders = [[i for i, of in lines if of == r] for r in range(self.ROUNDS)]
+        self.assertEqual(len({tuple(sorted(o)) for o in orders}), 1)
+        self.assertGreater(len({tuple(o) for o in orders}), 1)
+        document = self.results()
+        for cell in document["cells"]:
+            self.assertEqual([r["round"] for r in cell["timing"]["rounds"]], [0, 1, 2])
+            self.assertGreaterEqual(len(cell["timing"]["samples_ns"]), 3)
+            self.assertEqual(cell["timing"]["floor_measurements"], 2)
+        self.assertEqual(len(document["context"]["floors"]), 2)
+        self.assertEqual(len(document["benchmarks"]), self.CELLS * self.ROUNDS)
+        for key in ("interleave", "order_seed"):
+            self.assertIn(key, document["context"]["options"])
+        again = self.scratch / "again"
+        self.assert_code(self.run_timed(out=again), 0)
+        self.assertEqual(self.lines_of(again)[0], lines)  # the same seed, the same orders
+        self.assert_same_results(self.out, again)
+        other = self.scratch / "other"
+        self.assert_code(self.run_timed("--order-seed=2", out=other), 0)
+        self.assertNotEqual(self.lines_of(other)[0], lines)
+        self.assert_same_cells(self.out, other)
+
+    def assert_same_cells(self, out, other):
+        """But for the timing and the options."""
+        self.assertEqual(*(without_times(self.results(o))["cells"] for o in (out, other)))
+
+    def test_statistics_are_those_of_one_round(self):
+        self.assert_code(self.run_timed(), 0)
+        once = self.scratch / "once"
+        self.assert_code(self.run_timed("--interleave=0", out=once), 0)
+        self.assert_same_cells(self.out, once)
+
+    def test_kill_at_any_moment(self):
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_timed(out=clean), 0)
+        chance = random.Random(1)
+        for trial in range(3):
+            out = self.scratch / f"trial{trial}"
+            before = []
+            for _ in range(3):
+                process = self.start_timed("--resume", out=out, fault="slow:*,stale,lavish")
+                time.sleep(chance.uniform(0.2, 1.5))
+                process.kill()
+                self.finish(process)
+                path = out / "journal.jsonl"
+                text = path.read_bytes() if path.exists() else b""
+                kept = text[:text.rfind(b"\n") + 1].splitlines()
+                self.assertEqual(kept[:len(before)], before)  # nothing finished is lost
+                before = kept
+            self.assert_code(self.run_timed("--resume", out=out), 0)
+            self.assert_same_results(out, clean)
+            lines = self.lines_of(out)[0]
+            self.assertEqual(len(lines), self.CELLS * self.ROUNDS)  # and none is run again
+            self.assertEqual(len(set(lines)), len(lines))
+
+    def test_a_signal_keeps_the_finished_rounds(self):
+        process = self.start_timed(fault="slow:*,lavish")
+        self.wait_for_lines(1 + self.CELLS + 2)  # a floor, a round, and two cells more
+        process.send_signal(signal.SIGINT)
+        self.assert_code(self.finish(process), 130)
+        document = self.results()
+        rounds = sorted(len(cell["timing"]["rounds"]) for cell in document["cells"])
+        self.assertEqual(len(rounds), self.CELLS)
+        self.assertGreaterEqual(sum(rounds), self.CELLS + 2)
+        self.assertLess(sum(rounds), self.CELLS * self.ROUNDS)
+        self.assert_code(self.run_timed("--resume"), 0)
+        self.assertEqual({len(cell["timing"]["rounds"]) for cell in self.results()["cells"]}, {self.ROUNDS})
+
+    def test_a_later_round_goes_wrong(self):
+        for fault, status, reason in (("crash:1@2", "crashed", "round 2: "), ("exit:0@1", "crashed", "round 1: "),
+                                      ("lost:2@1", "failed", "round 1: the device is lost")):
+            self.assert_code(self.run_timed("--overwrite", fault=f"{fault},lavish"), 2)
+            (lost,) = [cell for cell in self.results()["cells"] if cell["status"] != "ok"]
+            self.assertEqual(lost["status"], status)
+            self.assertIn(reason, lost["error"])
+            self.assertIn("summary", lost)  # the statistics were finished
+            self.assertNotIn("timing", lost)
+            self.assert_code(self.run_timed("--resume"), 0)
+            self.assertEqual(len(self.lines_of()[0]), self.CELLS * self.ROUNDS + 1)
+            clean = self.scratch / "clean"
+            self.assert_code(self.run_timed("--overwrite", out=clean), 0)
+            self.assert_same_results(self.out, clean)
+
+    def test_the_first_round_goes_wrong(self):
+        self.assert_code(self.run_timed(fault="crash:1@0,lavish"), 2)
+        self.assertEqual(len(self.lines_of()[0]), 1 + (self.CELLS - 1) * self.ROUNDS)
+        self.assert_code(self.run_timed("--resume"), 0)
+        self.assertEqual(len(self.results()["benchmarks"]), self.CELLS * self.ROUNDS)
+
+    def test_damaged_rounds(self):
+        self.assert_code(self.run_timed(), 0)
+        path = self.out / "journal.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        number = next(i for i, line in enumerate(lines) if b'"round":1' in line[:60])
+        later = json.loads(lines[number])
+        floor = json.loads(lines[1])
+        self.assertIn("floor", floor)
+        del floor["floor"]["limits"]["copy_bytes_per_s"]
+        for at, bad in ((number, dict(later, round=7)), (number, dict(later, round=-1)),
+                        (number, dict(later, round="1")), (number, dict(later, timing={})),
+                        (number, {k: v for k, v in later.items() if k != "timing"}), (1, floor)):
+            path.write_bytes(b"".join(lines[:at] + [json.dumps(bad).encode() + b"\n"] + lines[at + 1:]))
+            self.assert_one_line(self.run_timed("--resume"), 65, f"journal.jsonl:{at + 1}")
+
+    def test_floors_between_cells(self):
+        self.assert_code(self.run_timed("--interleave=1", "--filter=L1/", fault="stale"), 0)
+        kinds = ["floor" if "floor" in line else "cell" for line in self.journal()[1:]]
+        self.assertEqual(kinds, ["floor", "cell", "floor", "cell", "floor"])
+        document = self.results()
+        floors = [entry["limits"] for entry in document["context"]["floors"]]
+        best = document["context"]["floor"]
+        for key in ("flops_per_s_f32", "copy_bytes_per_s"):
+            self.assertEqual(best[key], max(limits[key] for limits in floors))
+        before = self.path_bytes()
+        self.assert_code(self.run_timed("--interleave=1", "--filter=L1/", "--resume"), 0)
+        self.assertEqual(self.path_bytes(), before)  # nothing to time, no floor
+
+    def path_bytes(self):
+        return (self.out / "journal.jsonl").read_bytes()
+
+    def test_a_floor_that_cannot_be(self):
+        done = self.run_timed("--interleave=0", fault="lame")
+        self.assert_code(done, 0)
+        for cell in self.results()["cells"]:
+            self.assertGreater(cell["timing"]["fraction_of_floor"], 1.05)
+            self.assertEqual(cell["timing"]["floor"], "not trustworthy")
+            self.assertIn(f"  floor: not trustworthy: {cell['name']}: ", done.stdout)
+        self.assertIn("%!", done.stdout)
+        # a continued run measures again, and judges the old cells by the better floor
+        path = self.out / "journal.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        last = max(i for i, line in enumerate(lines) if b'"id"' in line[:6])
+        path.write_bytes(b"".join(line for i, line in enumerate(lines) if i != last))
+        done = self.run_timed("--interleave=0", "--resume")
+        self.assert_code(done, 0)
+        self.assertEqual({cell["timing"]["floor"] for cell in self.results()["cells"]}, {"trustworthy"})
+        self.assertNotIn("floor: not trustworthy", done.stdout)
+        self.assertEqual({cell["timing"]["floor_measurements"] for cell in self.results()["cells"]}, {4})
 
 
 if __name__ == "__main__":

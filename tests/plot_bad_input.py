@@ -113,7 +113,9 @@ BAD_FIELDS = (
     ((*CELL, "theory"), 1, "$.cells[0].theory"),
     ((*CELL, "timing", "median_ns"), 0, "$.cells[0].timing.median_ns"),
     ((*CELL, "timing", "floor_ns"), ..., "$.cells[0].timing"),
-    ((*CELL, "timing", "p5_ns"), 1e40, "$.cells[0].timing.p5_ns"))
+    ((*CELL, "timing", "p5_ns"), 1e40, "$.cells[0].timing.p5_ns"),
+    ((*CELL, "timing", "median_interval_ns"), [1], "$.cells[0].timing.median_interval_ns"),
+    ((*CELL, "timing", "median_interval_ns"), [1, None], "$.cells[0].timing.median_interval_ns"))
 
 
 class BadInput(PlotTest):

@@ -27,8 +27,8 @@ static cJSON *measure(gs_device *device, const gs_config *config) {
   gs_measure_options options = gs_measure_defaults();
   cJSON *record = NULL;
   gs_error error = {0};
-  options.time_limit_s = 0;
-  gs_support_ok(gs_measure_cell(device, config, &options, NULL, &record, &error), &error);
+  options.timing.time_limit_s = 0;
+  gs_support_ok(gs_measure_cell(device, config, &options, &record, &error), &error);
   assert_non_null(record);
   return record;
 }
@@ -148,21 +148,19 @@ static void test_rnn(void **state) {
 
 static void test_levels_and_timing(void **state) {
   gs_measure_options options = gs_measure_defaults();
-  const gs_floor floor = {.flops_per_s = {5e10, 1e11}, .copy_bytes_per_s = 1e10};
   for (int level = 0; level < 3; level++) {
     gs_config config = config_of(level % 2 ? GS_MLP : GS_RNN);
     gs_error error = {0};
     cJSON *record = NULL;
     config.stats = (gs_stats_level)level;
-    options.time_limit_s = 0.01;
-    gs_support_ok(gs_measure_cell(*state, &config, &options, &floor, &record, &error), &error);
+    options.timing.time_limit_s = 0.01;
+    gs_support_ok(gs_measure_cell(*state, &config, &options, &record, &error), &error);
     assert_ok(record);
     assert_true((find(record, "summary") != NULL) == (level != GS_STATS_OFF));
     assert_true((find(record, "layers/delta") != NULL) == (level != GS_STATS_OFF));
     assert_true((find(record, "layers/delta/histogram") != NULL) == (level == GS_STATS_FULL));
     assert_true((find(record, "layers/delta/kept") != NULL) == (level == GS_STATS_FULL));
     assert_true(number(record, "timing/median_ns") > 0);
-    assert_true(number(record, "timing/fraction_of_floor") > 0);
     assert_true(number(record, "timing/samples_per_s") > 0);
     cJSON_Delete(record);
     gs_config_clear(&config);
@@ -297,7 +295,7 @@ static void test_lost_device(void **state) {
   gpu->lose_at_free = true;
   const gs_measure_options options = gs_measure_defaults();
   gs_error error = {0};
-  gs_support_ok(gs_measure_cell(&gpu->base, &config, &options, NULL, &record, &error), &error);
+  gs_support_ok(gs_measure_cell(&gpu->base, &config, &options, &record, &error), &error);
   assert_string_equal(string(record, "status"), "failed");
   assert_string_equal(string(record, "error"), "lost at last");
   assert_null(find(record, "timing")); /* a failed cell has none */

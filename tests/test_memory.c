@@ -63,8 +63,8 @@ static double measure(gs_device *device, const gs_config *config) {
   gs_measure_options options = gs_measure_defaults();
   gs_error error = {0};
   cJSON *record = NULL;
-  options.time_limit_s = 0;
-  if (gs_measure_cell(device, config, &options, NULL, &record, &error) != GS_OK) return 0;
+  options.timing.time_limit_s = 0;
+  if (gs_measure_cell(device, config, &options, &record, &error) != GS_OK) return 0;
   const cJSON *status = cJSON_GetObjectItemCaseSensitive(record, "status");
   const cJSON *memory = cJSON_GetObjectItemCaseSensitive(record, "memory");
   const cJSON *predicted = cJSON_GetObjectItemCaseSensitive(memory, "predicted_bytes");

@@ -40,8 +40,10 @@ static void a_file_is_a_product_of_lists(void **state) {
              "  \"activation\": \"tanh\", \"init\": {\"name\": \"orthogonal\", \"gain\": 1.0},"
              "  \"input_init\": {\"name\": \"scaled\", \"sigma_w2\": 0.5}, \"tied\": false}]}");
   assert_string_equal(sweep.name, "folklore");
-  assert_true(sweep.time_limit_s == -1.0);
-  assert_true(sweep.spread == -1.0);
+  assert_true(sweep.timing.time_limit_s == -1.0);
+  assert_true(sweep.timing.min_time_s == -1.0);
+  assert_int_equal(sweep.timing.min_samples, -1);
+  assert_true(sweep.timing.spread == -1.0);
   assert_int_equal(sweep.count, 10);
   const char *const names[] = {
       "mlp/sigmoid/normal/L10/n128/B32/R16",
@@ -63,11 +65,14 @@ static void a_file_is_a_product_of_lists(void **state) {
 
 static void the_document_has_a_name_and_timing(void **state) {
   (void)state;
-  gs_sweep sweep = expand("{\"timing\": {\"time_limit_s\": 0.25, \"spread\": 0.02},"
+  gs_sweep sweep = expand("{\"timing\": {\"time_limit_s\": 0.25, \"spread\": 0.02,"
+                          " \"min_time_s\": 0.125, \"min_samples\": 7},"
                           " \"blocks\": [{\"model\": \"mlp\"}]}");
   assert_string_equal(sweep.name, "test");
-  assert_true(sweep.time_limit_s == 0.25);
-  assert_true(sweep.spread == 0.02);
+  assert_true(sweep.timing.time_limit_s == 0.25);
+  assert_true(sweep.timing.spread == 0.02);
+  assert_true(sweep.timing.min_time_s == 0.125);
+  assert_int_equal(sweep.timing.min_samples, 7);
   assert_int_equal(sweep.count, 1);
   gs_sweep_clear(&sweep);
 }

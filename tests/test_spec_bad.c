@@ -57,6 +57,12 @@ static void documents(void **state) {
   refuse("{\"timing\": 1, \"blocks\": [{\"model\": \"mlp\"}]}", "$.timing: ", "object");
   refuse("{\"timing\": {\"spread\": -1}, \"blocks\": [{\"model\": \"mlp\"}]}",
          "$.timing.spread: ", "at least 0");
+  refuse("{\"timing\": {\"min_time_s\": -1}, \"blocks\": [{\"model\": \"mlp\"}]}",
+         "$.timing.min_time_s: ", "at least 0");
+  refuse("{\"timing\": {\"min_samples\": 1001}, \"blocks\": [{\"model\": \"mlp\"}]}",
+         "$.timing.min_samples: ", "1000");
+  refuse("{\"timing\": {\"min_samples\": 0}, \"blocks\": [{\"model\": \"mlp\"}]}",
+         "$.timing.min_samples: ", "1");
   refuse("{\"timing\": {\"time_limit\": 1}, \"blocks\": [{\"model\": \"mlp\"}]}",
          "$.timing: ", "did you mean \"time_limit_s\"?");
 }

@@ -16,14 +16,14 @@ static cJSON *measure(int threads, bool whole_teams, int64_t width, int64_t batc
   gs_error error = {0};
   cJSON *record = NULL;
   gs_measure_options options = gs_measure_defaults();
-  options.time_limit_s = 0;
+  options.timing.time_limit_s = 0;
   gs_support_ok(gs_cpu_device_create(threads, &device, &error), &error);
   if (whole_teams) gs_cpu_device_whole_teams(device);
   gs_support_ok(gs_config_default(GS_MLP, &config, &error), &error);
   gs_support_ok(gs_config_set_widths(&config, 3, width, &error), &error);
   config.width = width;
   config.batch = batch;
-  gs_support_ok(gs_measure_cell(device, &config, &options, NULL, &record, &error), &error);
+  gs_support_ok(gs_measure_cell(device, &config, &options, &record, &error), &error);
   gs_config_clear(&config);
   device->ops->destroy(device);
   return record;

@@ -8,7 +8,8 @@
 #include <time.h>
 
 #include "measure/cost.h"
-#include "measure/timing.h"
+#include "measure/measure.h"
+#include "measure/timing_json.h"
 #include "support_posing.h"
 #include "support_sanitizer.h"
 
@@ -173,11 +174,12 @@ static double now_s(void) {
 }
 
 static gs_timing *timing_of(gs_network *network, bool statistics, double limit_s, double spread) {
+  const gs_timing_limits limits = {.time_limit_s = limit_s, .spread = spread};
   gs_timing *timing = malloc(sizeof *timing);
   gs_error error = {0};
   assert_non_null(timing);
   timing->count = 12345; /* whatever was there */
-  gs_support_ok(gs_timing_measure(network, statistics, limit_s, spread, timing, &error), &error);
+  gs_support_ok(gs_timing_measure(network, statistics, &limits, 0, timing, &error), &error);
   return timing;
 }
 
@@ -229,13 +231,18 @@ static void test_stop_rules(void **state) {
   gs_network *network = create(*state, &config);
   gs_timing *timing = timing_of(network, false, 0, 0.01); /* no time: one sample all the same */
   assert_int_equal(timing->count, 1);
+  assert_int_equal(timing->stopped, GS_STOP_TIME_LIMIT);
+  assert_int_equal(timing->lacks, GS_LACKS_SPREAD);
   free(timing);
   timing = timing_of(network, false, 100, 1e9); /* any spread will do: the fewest samples */
   assert_int_equal(timing->count, 5);
+  assert_int_equal(timing->stopped, GS_STOP_SPREAD);
+  assert_int_equal(timing->lacks, 0);
   free(timing);
   const double start = now_s();
   timing = timing_of(network, false, 3600, -1); /* never settles: the most samples */
   assert_int_equal(timing->count, GS_TIMING_MAX_SAMPLES);
+  assert_int_equal(timing->stopped, GS_STOP_MAX_SAMPLES);
   assert_true(now_s() - start < 60);
   free(timing);
   gs_network_destroy(network);
@@ -265,7 +272,8 @@ static gs_timing *time_posing(gs_posing *gpu, gs_launch launch, gs_status expect
   gs_timing *timing = calloc(1, sizeof *timing);
   assert_non_null(timing);
   gpu->run = 0;
-  const gs_status status = gs_timing_measure(network, false, 0.1, 0.01, timing, error);
+  const gs_timing_limits limits = {.time_limit_s = 0.1, .spread = 0.01};
+  const gs_status status = gs_timing_measure(network, false, &limits, 0, timing, error);
   if (status != expected) fail_msg("%s: %s", gs_status_name(status), error->message);
   assert_int_equal(gpu->live_events, 0);
   assert_int_equal(gpu->live_graphs, 0);
@@ -342,7 +350,9 @@ static void test_record(void **state) {
   (void)state;
   gs_config config = mlp_config(3, 20, 10);
   const gs_cost cost = gs_cost_of(&config);
-  const gs_floor floor = {.flops_per_s = {[GS_F32] = 4e9, [GS_F64] = 2e9}, .copy_bytes_per_s = 1e9};
+  const gs_floor_best floor = {
+      .limits = {.flops_per_s = {[GS_F32] = 4e9, [GS_F64] = 2e9}, .copy_bytes_per_s = 1e9},
+      .measurements = 3};
   gs_timing *timing = calloc(1, sizeof *timing);
   gs_error error = {0};
   cJSON *json = NULL;
@@ -350,10 +360,11 @@ static void test_record(void **state) {
   timing->count = 5;
   timing->steps_per_sample = 7;
   timing->launch = GS_LAUNCH_GRAPH;
+  timing->stopped = GS_STOP_SPREAD;
   for (int i = 0; i < 5; i++) timing->samples_ns[i] = 1e5 + 1e3 * (double)((i * 2) % 5);
   for (int wide = 0; wide < 2; wide++) {
     config.dtype = wide ? GS_F64 : GS_F32;
-    gs_support_ok(gs_timing_json(timing, &config, &floor, &json, &error), &error);
+    gs_support_ok(gs_timing_json(timing, 0, &config, &floor, &json, &error), &error);
     const double bytes = cost.bytes * (wide ? 2 : 1);
     const double flops_ns = cost.flops / (wide ? 2.0 : 4.0), copy_ns = bytes;
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "samples_ns")), 5);
@@ -374,7 +385,7 @@ static void test_record(void **state) {
     assert_equal(field(json, "fraction_of_floor"), fmax(flops_ns, copy_ns) / 102e3);
     cJSON_Delete(json);
   }
-  gs_support_ok(gs_timing_json(timing, &config, NULL, &json, &error), &error);
+  gs_support_ok(gs_timing_json(timing, 0, &config, NULL, &json, &error), &error);
   assert_false(cJSON_HasObjectItem(json, "floor_ns"));
   assert_false(cJSON_HasObjectItem(json, "fraction_of_flops"));
   cJSON_Delete(json);
@@ -393,18 +404,19 @@ static void test_floors(void **state) {
   gs_timing *timing = calloc(1, sizeof *timing);
   assert_non_null(timing);
   timing->count = timing->steps_per_sample = 1;
+  timing->stopped = GS_STOP_TIME_LIMIT;
   timing->samples_ns[0] = 1e6;
   for (int d = 0; d < GS_DTYPE_COUNT; d++) {
     for (int launched = 0; launched < 2; launched++) {
-      gs_floor floor = {.copy_bytes_per_s = 1e9,
-                        .launch_ns = launched ? 5e5 : 0,
-                        .block_barrier_ns = launched ? 1e5 : 0};
+      gs_floor_best floor = {.limits = {.copy_bytes_per_s = 1e9,
+                                        .launch_ns = launched ? 5e5 : 0,
+                                        .block_barrier_ns = launched ? 1e5 : 0}};
       gs_error error = {0};
       cJSON *json = NULL;
-      for (int e = 0; e < GS_DTYPE_COUNT; e++) floor.flops_per_s[e] = 1e8 * (e + 1);
-      floor.flops_per_s[GS_BF16] = 0;
+      for (int e = 0; e < GS_DTYPE_COUNT; e++) floor.limits.flops_per_s[e] = 1e8 * (e + 1);
+      floor.limits.flops_per_s[GS_BF16] = 0;
       config.dtype = (gs_dtype)d;
-      gs_support_ok(gs_timing_json(timing, &config, &floor, &json, &error), &error);
+      gs_support_ok(gs_timing_json(timing, 0, &config, &floor, &json, &error), &error);
       const double flops_ns = d == GS_BF16 ? 0 : cost.flops / (1e8 * (d + 1)) * 1e9;
       const double bytes_ns = copy_ns * (double)gs_dtype_bytes((gs_dtype)d) / 4;
       const double floor_ns = fmax(flops_ns, fmax(bytes_ns, launched ? 6e5 : 0));

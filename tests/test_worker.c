@@ -67,8 +67,9 @@ static void forget(conversation *said) {
 #define CELL(number, more)                                                                         \
   "{\"request\":\"cell\",\"cell\":" number ",\"id\":\"id" number "\",\"name\":\"n\","              \
   "\"params\":{\"model\":\"mlp\",\"depth\":1,\"width\":2,\"stats\":\"off\"" more "},"              \
-  "\"options\":{\"time_limit_s\":0,\"spread\":0,\"max_points\":9,\"threshold_decades\":1},"        \
-  "\"floor\":null,\"memory_limit_bytes\":0}\n"
+  "\"options\":{\"time_limit_s\":0,\"min_time_s\":0,\"min_samples\":1,\"spread\":0,"               \
+  "\"max_points\":9,\"threshold_decades\":1,\"round\":0,\"steps_per_sample\":0},"                  \
+  "\"memory_limit_bytes\":0}\n"
 
 static void answers_come_in_order(void **state) {
   (void)state;

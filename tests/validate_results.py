@@ -11,6 +11,7 @@ import json
 import math
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,48 @@ def decades_problems(summary, params, path):
             yield f"{path}.law.{key}: outside its interval"
 
 
+def timing_problems(timing, path):
+    samples, rounds = timing["samples_ns"], timing["rounds"]
+    if not min(samples) <= timing["median_ns"] <= max(samples):
+        yield f"{path}: the median is outside the samples"
+    if (timing["noise"] is None) != (len(samples) == 1):
+        yield f"{path}.noise: null, or not, with {len(samples)} samples"
+    numbers = [r["round"] for r in rounds]
+    if numbers != sorted(set(numbers)):
+        yield f"{path}.rounds: not in order"
+    if timing["sample_round"] != [r["round"] for r in rounds for _ in range(r["samples"])]:
+        yield f"{path}.sample_round: not the samples of the rounds"
+    marked = timing["disturbed_samples"]
+    if len(marked) != timing["disturbed"] or marked != sorted(set(marked)) or any(i >= len(samples) for i in marked):
+        yield f"{path}.disturbed_samples: not {timing['disturbed']} of the samples"
+    if timing["disturbed"] != sum(r["disturbed"] for r in rounds):
+        yield f"{path}.disturbed: not the sum over the rounds"
+    for r in rounds:
+        own = [s for s, n in zip(samples, timing["sample_round"]) if n == r["round"]]
+        if abs(statistics.median(own) / r["median_ns"] - 1) > 1e-12:
+            yield f"{path}.rounds[{r['round']}].median_ns: not its samples'"
+        if not set(r["lacks"]) <= set(timing["lacks"]):
+            yield f"{path}.lacks: less than that of a round"
+    if abs(statistics.median(r["median_ns"] for r in rounds) / timing["median_ns"] - 1) > 1e-12:
+        yield f"{path}.median_ns: not the rounds'"
+    if (timing["fraction_of_floor"] > 1.05) != (timing["floor"] == "not trustworthy"):
+        yield f"{path}.floor: {timing['floor']} at {timing['fraction_of_floor']}"
+    if (timing["median_interval_ns"] is None) != (len(rounds) < 6):
+        yield f"{path}.median_interval_ns: null, or not, with {len(rounds)} rounds"
+
+
+def benchmark_problems(document):
+    """An entry of benchmarks[] for each round of each timed cell, and no others."""
+    wanted = {(c["name"], r["round"]): (r["median_ns"], r["samples"] * c["timing"]["steps_per_sample"])
+              for c in document["cells"] if "timing" in c for r in c["timing"]["rounds"]}
+    listed = {(b["name"], b["repetition_index"]): (b["real_time"], b["iterations"]) for b in document["benchmarks"]}
+    if wanted != listed or any(b["cpu_time"] != b["real_time"] for b in document["benchmarks"]):
+        yield "$.benchmarks: not the rounds of the timed cells and their medians"
+    rounds = max(1, document["context"]["options"]["interleave"])
+    if any(b["repetitions"] != rounds or b["repetition_index"] >= rounds for b in document["benchmarks"]):
+        yield f"$.benchmarks: not {rounds} repetitions"
+
+
 def cell_problems(cell, path, max_points):
     params = cell["params"]
     replicas = params["replicas"]
@@ -141,9 +184,8 @@ def cell_problems(cell, path, max_points):
         yield from decades_problems(summary, params, f"{path}.summary")
         if ("first_layer_lost_by_run" in summary) != (params["range"] == "native" and params["stats"] == "full"):
             yield f"{path}.summary.first_layer_lost_by_run: there, or missing"
-    timing = cell.get("timing")
-    if timing and not (min(timing["samples_ns"]) <= timing["median_ns"] <= max(timing["samples_ns"])):
-        yield f"{path}.timing: the median is outside the samples"
+    if "timing" in cell:
+        yield from timing_problems(cell["timing"], f"{path}.timing")
 
 
 def problems_of(document):
@@ -157,11 +199,7 @@ def problems_of(document):
     ids = [cell["id"] for cell in document["cells"]]
     if len(set(ids)) != len(ids):
         problems.append("$.cells: an id appears twice")
-    timed = {c["name"]: c["timing"]["median_ns"] for c in document["cells"] if "timing" in c}
-    listed = {b["name"]: b["real_time"] for b in document["benchmarks"]}
-    if listed != timed or any(b["cpu_time"] != b["real_time"] for b in document["benchmarks"]):
-        problems.append("$.benchmarks: not the timed cells and their medians")
-    return problems
+    return problems + list(benchmark_problems(document))
 
 
 def refuse_constant(text):
@@ -262,6 +300,15 @@ def damaged_copies(document):
                     lambda d: d["cells"][ok]["jacobian"]["lyapunov"]["exponent"]["p50"].reverse())
     yield copy_with("an end without its end",
                     lambda d: d["cells"][ok]["jacobian"]["end_to_end"].pop("log10_smallest"))
+    yield copy_with("a sample of a round that is not there",
+                    lambda d: d["cells"][ok]["timing"]["sample_round"].__setitem__(0, 7))
+    yield copy_with("a disturbed sample that nobody counted",
+                    lambda d: d["cells"][ok]["timing"].update(disturbed=99))
+    yield copy_with("an ending without a name", lambda d: d["cells"][ok]["timing"].update(stopped="bored"))
+    yield copy_with("no noise", lambda d: d["cells"][ok]["timing"].update(
+        noise=None if len(d["cells"][ok]["timing"]["samples_ns"]) > 1 else 0))
+    yield copy_with("a share that cannot be", lambda d: d["cells"][ok]["timing"].update(fraction_of_floor=2))
+    yield copy_with("a floor without its measurements", lambda d: d["context"].pop("floors"))
     yield copy_with("no benchmark", lambda d: d["benchmarks"].pop())
     yield copy_with("another time", lambda d: d["benchmarks"][0].update(real_time=1.0, cpu_time=1.0))
 

@@ -1,5 +1,6 @@
 /* gradsweep run: a sweep file or a model and its parameters, measured. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,22 @@ static gs_status print_report(const gs_sweep *sweep, const gs_run_report *report
 
 /* ---- the run ---- */
 
+/* The command line's before the sweep's before the usual. A limit that nobody gives leaves
+ * room for the least time. */
+static gs_timing_limits choose_timing(const gs_run_arguments *arguments,
+                                      const gs_sweep_timing *sweep) {
+  gs_timing_limits timing = gs_measure_defaults().timing;
+  if (sweep->spread >= 0) timing.spread = sweep->spread;
+  if (sweep->min_samples >= 0) timing.min_samples = sweep->min_samples;
+  if (arguments->min_samples >= 0) timing.min_samples = arguments->min_samples;
+  if (sweep->min_time_s >= 0) timing.min_time_s = sweep->min_time_s;
+  if (arguments->min_time_s >= 0) timing.min_time_s = arguments->min_time_s;
+  timing.time_limit_s = fmax(timing.time_limit_s, 2 * timing.min_time_s);
+  if (sweep->time_limit_s >= 0) timing.time_limit_s = sweep->time_limit_s;
+  if (arguments->time_limit_s >= 0) timing.time_limit_s = arguments->time_limit_s;
+  return timing;
+}
+
 static gs_run_options make_options(const gs_run_arguments *arguments, const gs_sweep *sweep,
                                    const char *folder) {
   gs_run_options options = {.folder = folder,
@@ -158,9 +175,9 @@ static gs_run_options make_options(const gs_run_arguments *arguments, const gs_s
                             .identify = arguments->identify};
   options.measure.max_points = arguments->max_points;
   options.measure.threshold_decades = arguments->threshold_decades;
-  if (sweep->spread >= 0) options.measure.spread = sweep->spread;
-  if (sweep->time_limit_s >= 0) options.measure.time_limit_s = sweep->time_limit_s;
-  if (arguments->time_limit_s >= 0) options.measure.time_limit_s = arguments->time_limit_s;
+  options.interleave = arguments->interleave;
+  options.order_seed = (uint64_t)arguments->order_seed;
+  options.measure.timing = choose_timing(arguments, &sweep->timing);
   return options;
 }
 
@@ -225,7 +242,7 @@ static gs_status run_or_try(const gs_run_arguments *arguments, const gs_sweep *s
   gs_run_report report;
   judging judge = {.arguments = arguments,
                    .facts = {.sweep = sweep,
-                             .timed = options->measure.time_limit_s > 0,
+                             .timed = options->measure.timing.time_limit_s > 0,
                              .only_statuses = arguments->dry_run}};
   judged.accept = accept_device;
   judged.user = &judge;

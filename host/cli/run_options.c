@@ -15,10 +15,14 @@ typedef enum option_id {
   OPTION_DRY_RUN,
   OPTION_FILTER,
   OPTION_HELP,
+  OPTION_INTERLEAVE,
   OPTION_IDENTIFY,
   OPTION_LIST,
   OPTION_MAX_POINTS,
   OPTION_MEMORY_LIMIT,
+  OPTION_MIN_SAMPLES,
+  OPTION_MIN_TIME,
+  OPTION_ORDER_SEED,
   OPTION_OUT,
   OPTION_OVERWRITE,
   OPTION_QUIET,
@@ -38,9 +42,13 @@ static const struct option run_options[] = {
     {"filter", required_argument, NULL, OPTION_FILTER},
     {"help", no_argument, NULL, OPTION_HELP},
     {"identify", no_argument, NULL, OPTION_IDENTIFY},
+    {"interleave", required_argument, NULL, OPTION_INTERLEAVE},
     {"list", no_argument, NULL, OPTION_LIST},
     {"max-points", required_argument, NULL, OPTION_MAX_POINTS},
     {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
+    {"min-samples", required_argument, NULL, OPTION_MIN_SAMPLES},
+    {"min-time", required_argument, NULL, OPTION_MIN_TIME},
+    {"order-seed", required_argument, NULL, OPTION_ORDER_SEED},
     {"out", required_argument, NULL, OPTION_OUT},
     {"overwrite", no_argument, NULL, OPTION_OVERWRITE},
     {"quiet", no_argument, NULL, OPTION_QUIET},
@@ -155,6 +163,15 @@ static gs_status set_option(gs_run_arguments *arguments, int id, const char *val
   case OPTION_RESUME: arguments->resume = true; return GS_OK;
   case OPTION_MAX_POINTS:
     return parse_whole("max-points", value, 2, GS_MAX_DEPTH, &arguments->max_points, error);
+  case OPTION_INTERLEAVE:
+    return parse_whole("interleave", value, 0, 1000, &arguments->interleave, error);
+  case OPTION_MIN_SAMPLES:
+    return parse_whole("min-samples", value, 1, GS_TIMING_MAX_SAMPLES, &arguments->min_samples,
+                       error);
+  case OPTION_MIN_TIME:
+    return parse_number("min-time", value, 0, 1e6, &arguments->min_time_s, error);
+  case OPTION_ORDER_SEED:
+    return parse_whole("order-seed", value, 0, 9e15, &arguments->order_seed, error);
   case OPTION_MEMORY_LIMIT:
     return parse_bytes("memory-limit", value, &arguments->memory_limit_bytes, error);
   case OPTION_THREADS:
@@ -259,6 +276,9 @@ gs_status gs_run_arguments_parse(int argc, char **argv, gs_run_arguments *argume
   const gs_measure_options usual = gs_measure_defaults();
   const double usual_timeout_s = 600;
   *arguments = (gs_run_arguments){.time_limit_s = -1,
+                                  .min_time_s = -1,
+                                  .min_samples = -1,
+                                  .order_seed = 1,
                                   .timeout_s = usual_timeout_s,
                                   .threshold_decades = usual.threshold_decades,
                                   .max_points = usual.max_points};

@@ -17,6 +17,10 @@ typedef struct gs_run_arguments {
   const char *backend;
   const char *device;
   double time_limit_s; /* negative: not given */
+  double min_time_s;   /* the same */
+  int64_t min_samples; /* the same */
+  int64_t interleave;
+  int64_t order_seed;
   double timeout_s;
   double threshold_decades;
   double memory_limit_bytes;

@@ -16,7 +16,9 @@
 
 gs_measure_options gs_measure_defaults(void) {
   return (gs_measure_options){
-      .time_limit_s = 1, .spread = 0.01, .max_points = 1024, .threshold_decades = 1};
+      .timing = {.time_limit_s = 1, .min_time_s = 0.5, .min_samples = 10, .spread = 0.01},
+      .max_points = 1024,
+      .threshold_decades = 1};
 }
 
 static gs_status out_of_memory(gs_error *error) {
@@ -157,23 +159,23 @@ static gs_status add_jacobian(cJSON *record, gs_network *network, const gs_measu
 }
 
 static gs_status add_timing(cJSON *record, gs_network *network, const gs_measure_options *options,
-                            const gs_floor *floor, gs_error *error) {
+                            gs_error *error) {
   cJSON *json;
   gs_timing *timing = malloc(sizeof *timing);
   if (!timing) return out_of_memory(error);
   gs_status status =
-      gs_timing_measure(network, false, options->time_limit_s, options->spread, timing, error);
+      gs_timing_measure(network, false, &options->timing, options->steps_per_sample, timing, error);
   if (status == GS_OK) {
-    status = gs_timing_json(timing, gs_network_config(network), floor, &json, error);
+    status = gs_timing_json(timing, options->round, gs_network_config(network), NULL, &json, error);
   }
   if (status == GS_OK && !gs_json_add(record, "timing", json)) status = out_of_memory(error);
   free(timing);
   return status;
 }
 
-static gs_status measure_network(cJSON *record, gs_network *network,
-                                 const gs_measure_options *options, const gs_floor *floor,
-                                 gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
+static gs_status measure_gradients(cJSON *record, gs_network *network,
+                                   const gs_measure_options *options,
+                                   gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
   GS_TRY(add_hash(record, network, error));
   GS_TRY(gs_network_step(network, true, error));
   if (gs_network_config(network)->stats != GS_STATS_OFF) {
@@ -182,7 +184,16 @@ static gs_status measure_network(cJSON *record, gs_network *network,
   if (gs_network_config(network)->jacobian) {
     GS_TRY(add_jacobian(record, network, options, error));
   }
-  return options->time_limit_s > 0 ? add_timing(record, network, options, floor, error) : GS_OK;
+  return GS_OK;
+}
+
+/* Later rounds time alone: everything else is the same in all of them. */
+static gs_status measure_network(cJSON *record, gs_network *network,
+                                 const gs_measure_options *options,
+                                 gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
+  if (options->round == 0) GS_TRY(measure_gradients(record, network, options, kept, error));
+  if (!(options->timing.time_limit_s > 0)) return GS_OK;
+  return add_timing(record, network, options, error);
 }
 
 /* Refuses a cell that would not fit, before asking for its memory: GS_ERR_UNSUPPORTED
@@ -207,8 +218,7 @@ static gs_status check_memory(gs_device *device, const gs_network_memory *memory
 }
 
 static gs_status measure_into(cJSON *record, gs_device *device, const gs_config *config,
-                              const gs_measure_options *options, const gs_floor *floor,
-                              gs_error *error) {
+                              const gs_measure_options *options, gs_error *error) {
   gs_network_memory memory;
   gs_network *network = NULL;
   gs_kept_axis kept[GS_QUANTITY_COUNT] = {0};
@@ -217,11 +227,11 @@ static gs_status measure_into(cJSON *record, gs_device *device, const gs_config 
   GS_TRY(add_memory(record, &memory, error));
   GS_TRY(add_cost(record, config, error));
   GS_TRY(check_memory(device, &memory, error));
-  if (config->range == GS_RANGE_NATIVE && config->stats == GS_STATS_FULL) {
+  if (config->range == GS_RANGE_NATIVE && config->stats == GS_STATS_FULL && options->round == 0) {
     status = gs_kept_axes_measure(device, config, kept, error);
   }
   if (status == GS_OK) status = gs_network_create(device, config, NULL, &network, error);
-  if (status == GS_OK) status = measure_network(record, network, options, floor, kept, error);
+  if (status == GS_OK) status = measure_network(record, network, options, kept, error);
   gs_network_destroy(network);
   gs_kept_axes_clear(kept);
   return status;
@@ -246,8 +256,7 @@ static bool replace(cJSON *object, const char *key, cJSON *item) {
 }
 
 gs_status gs_measure_cell(gs_device *device, const gs_config *config,
-                          const gs_measure_options *options, const gs_floor *floor, cJSON **record,
-                          gs_error *error) {
+                          const gs_measure_options *options, cJSON **record, gs_error *error) {
   gs_error own = {0};
   cJSON *body = cJSON_CreateObject();
   *record = NULL;
@@ -256,7 +265,7 @@ gs_status gs_measure_cell(gs_device *device, const gs_config *config,
     return out_of_memory(error);
   }
   gs_status status = add_backend(body, device, &own);
-  if (status == GS_OK) status = measure_into(body, device, config, options, floor, &own);
+  if (status == GS_OK) status = measure_into(body, device, config, options, &own);
   name_threads(body, device);
   if (status == GS_ERR_MEMORY && !device->lost) { /* in the middle of any part of the record */
     cJSON_Delete(body);

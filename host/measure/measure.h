@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "device/device.h"
+#include "measure/timing_json.h"
 #include "net/config.h"
 
 /* The device's own limits (floor of every timing), measured in this run; takes
@@ -12,12 +13,13 @@
 gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error);
 
 typedef struct gs_measure_options {
-  double time_limit_s;      /* timing of one cell stops here; 0: do not time */
-  double spread;            /* ... or when the median's relative spread is below this */
+  gs_timing_limits timing;
   int64_t max_points;       /* longest layer axis in the record; longer ones are thinned */
   double threshold_decades; /* of the verdict */
+  int64_t round;            /* of a run in several; those after 0 time and do nothing else */
+  int64_t steps_per_sample; /* of round 0, for the others; 0: not known yet */
 } gs_measure_options;
-gs_measure_options gs_measure_defaults(void); /* 1 s, 0.01, 1024, 1 */
+gs_measure_options gs_measure_defaults(void); /* 1 s, 0.5 s, 10, 0.01; 1024; 1; 0, 0 */
 
 /* Runs the cell and builds its record without "id" and "params", which the
  * caller adds: status, error, backend, weights_hash, layers, summary, timing,
@@ -25,10 +27,9 @@ gs_measure_options gs_measure_defaults(void); /* 1 s, 0.01, 1024, 1 */
  * yields a record with status "skipped" and GS_OK; a failure of the device, "failed",
  * and so does a device that is lost afterwards, whatever came of the cell. Errors:
  * GS_ERR_MEMORY, without a record, when the host's or the device's memory ran out on the
- * way or would: another time there may be more. floor may be NULL. The caller owns
- * *record. */
+ * way or would: another time there may be more. The timing is not held against a
+ * floor yet: gs_timing_compose does that. The caller owns *record. */
 gs_status gs_measure_cell(gs_device *device, const gs_config *config,
-                          const gs_measure_options *options, const gs_floor *floor, cJSON **record,
-                          gs_error *error);
+                          const gs_measure_options *options, cJSON **record, gs_error *error);
 
 #endif

@@ -1,15 +1,16 @@
-/* The sampling loop and its stop rule, after nvbench's: stop when the relative
- * uncertainty of the median is small, judged by the quartiles, which a few
- * disturbed samples do not move. */
+/* The sampling loop. See timing.h; what a backend may do behind its first steps is in
+ * capture_step. The quartiles judge the spread: a few disturbed samples do not move
+ * them. */
 #include "measure/timing.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "measure/machine.h"
+#include "measure/measure.h"
 #include "measure/sample.h"
 
-enum { LEAST_SAMPLES = 5, LOOKS = 3 };
-
-static const double LEAST_SAMPLE_NS = 200e3; /* shorter steps are timed in groups */
+enum { LOOKS = 3 };
 
 gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error) {
   const gs_status status = device->ops->floor(device, floor);
@@ -88,81 +89,86 @@ static gs_status uncertainty(const gs_timing *timing, double *relative, gs_error
   return GS_OK;
 }
 
-static gs_status collect(subject *s, double limit_ns, double spread, gs_timing *timing,
-                         gs_error *error) {
-  double spent_ns;
-  GS_TRY(sample(s, 1, &spent_ns, error)); /* warm-up: libraries make their code, pages come */
-  double step_ns = spent_ns;
-  for (int i = 0; i < LOOKS && spent_ns < 0.5 * limit_ns; i++) { /* how long a step really is */
+/* Libraries make their code, pages come; then how long a step really is. */
+static gs_status warm_up(subject *s, const gs_timing_limits *limits, gs_timing *timing,
+                         gs_timing_progress *progress, gs_error *error) {
+  GS_TRY(sample(s, 1, &progress->spent_ns, error));
+  double step_ns = progress->spent_ns;
+  for (int i = 0; i < LOOKS && progress->spent_ns < 0.5e9 * limits->time_limit_s; i++) {
     double ns;
     GS_TRY(sample(s, 1, &ns, error));
     step_ns = fmin(step_ns, ns);
-    spent_ns += ns;
+    progress->spent_ns += ns;
   }
-  timing->steps_per_sample =
-      step_ns < LEAST_SAMPLE_NS ? (int64_t)ceil(LEAST_SAMPLE_NS / fmax(step_ns, 100)) : 1;
-  do {
-    double ns;
-    GS_TRY(sample(s, timing->steps_per_sample, &ns, error));
-    timing->samples_ns[timing->count++] = ns;
-    spent_ns += ns * (double)timing->steps_per_sample;
-    if (timing->count >= LEAST_SAMPLES) {
-      double relative;
-      GS_TRY(uncertainty(timing, &relative, error));
-      if (relative <= spread) break;
-    }
-  } while (spent_ns < limit_ns && timing->count < GS_TIMING_MAX_SAMPLES);
+  if (timing->steps_per_sample < 1) timing->steps_per_sample = gs_timing_group(limits, step_ns);
   return GS_OK;
 }
 
-gs_status gs_timing_measure(gs_network *network, bool with_statistics, double time_limit_s,
-                            double spread, gs_timing *timing, gs_error *error) {
-  subject s = {
-      .network = network, .device = gs_network_device(network), .with_statistics = with_statistics};
-  timing->count = 0;
-  timing->steps_per_sample = 1;
-  gs_status status = open_subject(&s, error);
-  timing->launch = s.graph ? GS_LAUNCH_GRAPH : GS_LAUNCH_EAGER;
-  if (status == GS_OK) status = collect(&s, time_limit_s * 1e9, spread, timing, error);
-  close_subject(&s);
+static gs_status take_sample(subject *s, gs_machine_watch *watch, gs_timing *timing,
+                             gs_timing_progress *progress, gs_error *error) {
+  double ns;
+  gs_machine_watch_start(watch);
+  GS_TRY(sample(s, timing->steps_per_sample, &ns, error));
+  const gs_machine_use use = gs_machine_watch_stop(watch);
+  const double held_up_ns = gs_machine_held_up_ns(&use);
+  timing->samples_ns[timing->count] = ns;
+  timing->disturbed[timing->count] = gs_machine_disturbed(use.wall_ns, held_up_ns);
+  timing->count++;
+  timing->wall_ns += use.wall_ns;
+  timing->held_up_ns += held_up_ns;
+  timing->taken += use.taken;
+  progress->count = timing->count;
+  progress->last_ns = ns * (double)timing->steps_per_sample;
+  progress->timed_ns += progress->last_ns;
+  progress->spent_ns += progress->last_ns;
+  return GS_OK;
+}
+
+static gs_status collect(subject *s, const gs_timing_limits *limits, gs_machine_watch *watch,
+                         gs_timing *timing, gs_timing_progress *progress, gs_error *error) {
+  while (timing->stopped == GS_STOP_NOT_YET) {
+    GS_TRY(take_sample(s, watch, timing, progress, error));
+    if (gs_timing_has_least(limits, progress)) {
+      GS_TRY(uncertainty(timing, &progress->uncertainty, error));
+    }
+    timing->stopped = gs_timing_decide(limits, progress);
+  }
+  if (!gs_timing_has_least(limits, progress)) {
+    GS_TRY(uncertainty(timing, &progress->uncertainty, error));
+  }
+  timing->lacks = gs_timing_lacks(limits, progress);
+  return GS_OK;
+}
+
+static gs_status time_subject(subject *s, const gs_timing_limits *limits, gs_timing *timing,
+                              gs_error *error) {
+  gs_timing_progress progress = {.uncertainty = INFINITY};
+  GS_TRY(warm_up(s, limits, timing, &progress, error));
+  gs_machine_watch *watch = gs_machine_watch_open(); /* threads are there by now */
+  if (!watch) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for timing");
+  const double others_ns = gs_machine_others_ns();
+  const gs_status status = collect(s, limits, watch, timing, &progress, error);
+  gs_machine_watch_close(watch);
+  timing->held_up_ns = gs_machine_held_up_round_ns(timing->wall_ns, timing->held_up_ns,
+                                                   gs_machine_others_ns() - others_ns);
+  if (!(timing->held_up_ns > 0)) memset(timing->disturbed, 0, sizeof timing->disturbed);
   return status;
 }
 
-/* ---- the record ---- */
-
-static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dtype dtype,
-                      const gs_floor *floor) {
-  if (!floor) return true;
-  const gs_least_time least = gs_cost_least_time(cost, dtype, floor);
-  return gs_json_add_number(json, "fraction_of_flops", least.arithmetic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_copy", least.traffic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_meetings", least.meetings_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_launches", least.launches_ns / median_ns) &&
-         gs_json_add_number(json, "floor_ns", least.floor_ns) &&
-         gs_json_add_number(json, "fraction_of_floor", least.floor_ns / median_ns);
-}
-
-gs_status gs_timing_json(const gs_timing *timing, const gs_config *config, const gs_floor *floor,
-                         cJSON **json, gs_error *error) {
-  const gs_cost cost = gs_cost_of(config);
-  const size_t count = (size_t)timing->count;
-  gs_sample s;
-  *json = NULL;
-  GS_TRY(gs_sample_of(timing->samples_ns, count, &s, error));
-  *json = cJSON_CreateObject();
-  if (*json && gs_json_add_string(*json, "launch", gs_launch_name(timing->launch)) &&
-      gs_json_add(*json, "samples_ns", gs_json_numbers(timing->samples_ns, count)) &&
-      gs_json_add_int(*json, "steps_per_sample", timing->steps_per_sample) &&
-      gs_json_add_number(*json, "median_ns", s.p50) && gs_json_add_number(*json, "p5_ns", s.p05) &&
-      gs_json_add_number(*json, "p95_ns", s.p95) &&
-      gs_json_add_number(*json, "noise", (s.p95 - s.p05) / s.p50) &&
-      gs_json_add_number(*json, "samples_per_s", cost.samples / s.p50 * 1e9) &&
-      gs_json_add_number(*json, "flops_per_s", cost.flops / s.p50 * 1e9) &&
-      gs_json_add_number(*json, "bytes_per_s", cost.bytes / s.p50 * 1e9) &&
-      add_floor(*json, &cost, s.p50, config->dtype, floor)) {
-    return GS_OK;
-  }
-  cJSON_Delete(*json);
-  *json = NULL;
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
+gs_status gs_timing_measure(gs_network *network, bool with_statistics,
+                            const gs_timing_limits *limits, int64_t steps_per_sample,
+                            gs_timing *timing, gs_error *error) {
+  subject s = {
+      .network = network, .device = gs_network_device(network), .with_statistics = with_statistics};
+  timing->count = 0;
+  timing->steps_per_sample = steps_per_sample;
+  timing->stopped = GS_STOP_NOT_YET;
+  timing->lacks = 0;
+  timing->wall_ns = timing->held_up_ns = 0;
+  timing->taken = 0;
+  gs_status status = open_subject(&s, error);
+  timing->launch = s.graph ? GS_LAUNCH_GRAPH : GS_LAUNCH_EAGER;
+  if (status == GS_OK) status = time_subject(&s, limits, timing, error);
+  close_subject(&s);
+  return status;
 }

@@ -64,13 +64,22 @@ static gs_status count_fitting(dry_run *dry, const gs_config *config, int64_t *f
   return status;
 }
 
+/* In all rounds together. */
+static double seconds_of(const dry_run *dry, const gs_config *config) {
+  gs_measure_options later = dry->options->measure;
+  later.round = 1;
+  return gs_estimate_seconds(config, &dry->options->measure, &dry->floor) +
+         (double)(gs_run_rounds(dry->options) - 1) *
+             gs_estimate_seconds(config, &later, &dry->floor);
+}
+
 /* words: why the cell is skipped; empty when it is not. */
 static void print_cell(dry_run *dry, int64_t index, double bytes, const char *words) {
   char texts[4][GS_NUMBER_BYTES];
   const gs_cell *cell = &dry->sweep->cells[index];
   const bool fits = !words[0];
   const double flops = gs_cost_of(&cell->config).flops;
-  const double seconds = gs_estimate_seconds(&cell->config, &dry->options->measure, &dry->floor);
+  const double seconds = seconds_of(dry, &cell->config);
   dry->report->outcomes[index].status = fits ? GS_CELL_OK : GS_CELL_SKIPPED;
   if (fits) {
     dry->seconds += seconds;
@@ -123,9 +132,12 @@ static void print_limits(const dry_run *dry) {
                   gs_dtype_name((gs_dtype)d));
     separator = ", ";
   }
-  (void)fprintf(dry->stream, "%s%s, and with --time-limit %g s per cell\n",
-                *separator ? " and " : "", gs_text_rate(dry->floor.copy_bytes_per_s, "B/s", text),
-                dry->options->measure.time_limit_s);
+  (void)fprintf(dry->stream, "%s%s, and with --time-limit %g s per cell", *separator ? " and " : "",
+                gs_text_rate(dry->floor.copy_bytes_per_s, "B/s", text),
+                dry->options->measure.timing.time_limit_s);
+  const int64_t rounds = gs_run_rounds(dry->options);
+  if (rounds > 1) (void)fprintf(dry->stream, " in each of %lld rounds", (long long)rounds);
+  (void)fputs("\n", dry->stream);
 }
 
 static void print_totals(const dry_run *dry) {

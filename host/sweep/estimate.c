@@ -20,6 +20,13 @@ static double jacobian_seconds(const gs_config *config, int64_t max_points) {
              : 0;
 }
 
+/* Whether the spread settles before the limit depends on what else the machine does: it is
+ * taken not to. */
+static double timing_seconds(const gs_timing_limits *limits, double step_s) {
+  const double least_steps = 2; /* one of them warms up */
+  return limits->time_limit_s > 0 ? fmax(limits->time_limit_s, least_steps * step_s) : 0;
+}
+
 double gs_estimate_seconds(const gs_config *config, const gs_measure_options *options,
                            const gs_floor *floor) {
   static const gs_floor modest = {.flops_per_s = {[GS_F32] = 1e11, [GS_F64] = 5e10},
@@ -27,7 +34,6 @@ double gs_estimate_seconds(const gs_config *config, const gs_measure_options *op
   /* initialisation, the step with statistics, and what every cell costs anyway */
   const double measured_steps = 4;
   const double every_cell_s = 0.005;
-  const double least_timed_steps = 5;
   const gs_floor *rates = floor ? floor : &modest;
   const gs_cost cost = gs_cost_of(config);
   const double of_dtype = rates->flops_per_s[config->dtype];
@@ -35,8 +41,8 @@ double gs_estimate_seconds(const gs_config *config, const gs_measure_options *op
   const double busy_s = fmax(cost.flops / flops_per_s, cost.bytes / rates->copy_bytes_per_s);
   /* how it will be done, not how it could be: launches, not the floor's meetings */
   const double step_s = fmax(busy_s, cost.launches * rates->launch_ns * 1e-9) / GS_ESTIMATE_SHARE;
-  const bool timed = options->time_limit_s > 0;
-  const double timing_s = timed ? fmax(options->time_limit_s, least_timed_steps * step_s) : 0;
-  return every_cell_s + measured_steps * step_s + timing_s +
+  const double timed_s = timing_seconds(&options->timing, step_s);
+  if (options->round > 0) return every_cell_s + timed_s;
+  return every_cell_s + measured_steps * step_s + timed_s +
          jacobian_seconds(config, options->max_points);
 }

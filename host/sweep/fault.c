@@ -9,20 +9,42 @@
 
 #include "sweep/pipe.h"
 
-/* Whether one entry "kind:cell" of the list is meant for this cell. */
-static bool is_meant(const char *entry, size_t length, const char *kind, int64_t cell) {
-  char wanted[48];
-  const int exact = snprintf(wanted, sizeof wanted, "%s:%lld", kind, (long long)cell);
-  if ((size_t)exact == length && strncmp(entry, wanted, length) == 0) return true;
-  const int every = snprintf(wanted, sizeof wanted, "%s:*", kind);
-  return (size_t)every == length && strncmp(entry, wanted, length) == 0;
+/* A cell in a round. */
+typedef struct moment {
+  int64_t cell, round;
+} moment;
+
+static bool is_word(const char *entry, size_t length, const char *word) {
+  return strlen(word) == length && strncmp(entry, word, length) == 0;
 }
 
-static bool asked(const char *kind, int64_t cell) {
+/* Whether one entry "kind:cell" or "kind:cell@round" of the list is meant for this one. */
+static bool is_meant(const char *entry, size_t length, const char *kind, moment now) {
+  char wanted[72];
+  snprintf(wanted, sizeof wanted, "%s:%lld", kind, (long long)now.cell);
+  if (is_word(entry, length, wanted)) return true;
+  snprintf(wanted, sizeof wanted, "%s:%lld@%lld", kind, (long long)now.cell, (long long)now.round);
+  if (is_word(entry, length, wanted)) return true;
+  snprintf(wanted, sizeof wanted, "%s:*", kind);
+  return is_word(entry, length, wanted);
+}
+
+static bool asked(const char *kind, moment now) {
   const char *list = getenv(GS_FAULT_VARIABLE);
   while (list && *list) {
     const size_t length = strcspn(list, ",");
-    if (is_meant(list, length, kind, cell)) return true;
+    if (is_meant(list, length, kind, now)) return true;
+    list += length + (list[length] == ',');
+  }
+  return false;
+}
+
+/* A word without a cell. */
+static bool is_listed(const char *word) {
+  const char *list = getenv(GS_FAULT_VARIABLE);
+  while (list && *list) {
+    const size_t length = strcspn(list, ",");
+    if (is_word(list, length, word)) return true;
     list += length + (list[length] == ',');
   }
   return false;
@@ -33,30 +55,41 @@ static void pause_for(long nanoseconds) {
   nanosleep(&time, NULL);
 }
 
-bool gs_fault_at_cell(int64_t cell, int output) {
-  if (asked("print", cell)) {
+bool gs_fault_at_cell(int64_t cell, int64_t round, int output) {
+  const moment now = {cell, round};
+  if (asked("print", now)) {
     printf("a library prints to the standard output\n");
     fflush(stdout);
   }
-  if (asked("slow", cell)) pause_for(200000000);
-  if (asked("crash", cell)) {
+  if (asked("slow", now)) pause_for(200000000);
+  if (asked("crash", now)) {
     fprintf(stderr, "the fault that was asked for\n");
     abort();
   }
-  if (asked("exit", cell)) {
+  if (asked("exit", now)) {
     (void)gs_write_all(output, "{\"id\"", 5);
     _exit(3);
   }
-  while (asked("hang", cell)) pause_for(100000000);
-  if (asked("garbage", cell)) return gs_write_all(output, "this is not JSON\n", 17);
+  while (asked("hang", now)) pause_for(100000000);
+  if (asked("garbage", now)) return gs_write_all(output, "this is not JSON\n", 17);
   return false;
 }
 
-void gs_fault_at_device(int64_t cell, gs_device *device) {
-  if (!asked("lost", cell)) return;
+void gs_fault_at_device(int64_t cell, int64_t round, gs_device *device) {
+  if (!asked("lost", (moment){cell, round})) return;
   device->lost = true;
   (void)GS_FAIL(&device->error, GS_ERR_DEVICE, "the device is lost: a fault that was asked for");
 }
+
+bool gs_fault_at_floor(gs_floor *floor) {
+  const bool lame = is_listed("lame");
+  const double rate = lame ? 1e3 : 1e18;
+  if (!lame && !is_listed("lavish")) return false;
+  *floor = (gs_floor){.flops_per_s = {[GS_F32] = rate, [GS_F64] = rate}, .copy_bytes_per_s = rate};
+  return true;
+}
+
+bool gs_fault_stale(void) { return is_listed("stale"); }
 
 static bool is_alone(const char *kind) {
   const char *value = getenv(GS_FAULT_VARIABLE);

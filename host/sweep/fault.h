@@ -11,6 +11,11 @@
  *   slow:3     take 0.2 s longer
  *   lost:3     lose the device for good while measuring cell 3
  *   *          in place of a number: every cell
+ *   crash:3@2  in round 2 of an interleaved run alone
+ *
+ * Of the floor, in the same list: instead of measuring it the worker makes up limits that
+ * are far too low ("lame") or too high to be met ("lavish"); the parent takes every floor
+ * for too old when a cell begins ("stale").
  *
  * "absent" (alone) makes the device missing; "falsify" (alone) makes gradsweep
  * reproduce expect other numbers than it measures. Without the variable nothing
@@ -24,10 +29,16 @@
 
 /* Does what the variable asks for at this cell, on the way to its answer.
  * Returns true when a broken answer has been written to `output` already. */
-bool gs_fault_at_cell(int64_t cell, int output);
+bool gs_fault_at_cell(int64_t cell, int64_t round, int output);
 
 /* Marks the device lost, with words, if the variable asks for it at this cell. */
-void gs_fault_at_device(int64_t cell, gs_device *device);
+void gs_fault_at_device(int64_t cell, int64_t round, gs_device *device);
+
+/* Makes a floor up, if the variable asks for it; whether it did. */
+bool gs_fault_at_floor(gs_floor *floor);
+
+/* Whether floors are to be taken for old. */
+bool gs_fault_stale(void);
 
 /* Whether the device is to be missing. */
 bool gs_fault_absent(void);

@@ -233,6 +233,25 @@ gs_status gs_journal_read(gs_journal *journal, gs_journal_visit *visit, void *us
   return status;
 }
 
+gs_status gs_journal_parse(const gs_journal *journal, int64_t offset, int64_t length, cJSON **tree,
+                           gs_error *error) {
+  char *line = malloc((size_t)length + 1);
+  int64_t have = 0;
+  *tree = NULL;
+  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of the journal");
+  while (have < length) {
+    const ssize_t got = pread(journal->fd, line + have, (size_t)(length - have), offset + have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    have += got;
+  }
+  const gs_status status = have == length
+                               ? gs_json_parse(line, (size_t)length, journal->path, tree, error)
+                               : fail(journal, "read", EIO, error);
+  free(line);
+  return status;
+}
+
 gs_status gs_journal_copy(const gs_journal *journal, int64_t offset, int64_t length, FILE *stream,
                           gs_error *error) {
   char chunk[1 << 16];

@@ -1,7 +1,8 @@
 /* The journal of a run: DIR/journal.jsonl. Its first line says which run it is
- * (sweep, build, device), every other line is the record of one finished cell,
- * written at once and synced, so that a killed run loses at most the cell in
- * flight. A cell that was run again has several lines; the newest counts.
+ * (sweep, build, device), every other line is the record of one finished cell, a later
+ * round's timing of one, or a measurement of the floor (sweep/ledger.h), written at once
+ * and synced, so that a killed run loses at most the cell in flight. A cell and round
+ * that was run again has several lines; the newest counts.
  *
  * The file is locked while it is open: one run per folder. */
 #ifndef GS_SWEEP_JOURNAL_H
@@ -65,6 +66,11 @@ gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *e
  * it. *offset is where the line starts. */
 gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
                             gs_error *error);
+
+/* Reads a line of the journal as a tree. Errors: GS_ERR_OUTPUT when the journal cannot be
+ * read; GS_ERR_DATA when it has been damaged; GS_ERR_MEMORY. */
+gs_status gs_journal_parse(const gs_journal *journal, int64_t offset, int64_t length, cJSON **tree,
+                           gs_error *error);
 
 /* Copies a line of the journal to a stream, whose errors the caller finds with
  * ferror. Errors: GS_ERR_OUTPUT when the journal cannot be read. */

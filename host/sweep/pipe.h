@@ -8,8 +8,9 @@
  *   {"request": "floor"}                      -> the floor as in device_facts.h, or {"error"}
  *   {"request": "predict", "params": {..}}    -> {"predicted_bytes": n}, or {"error"}
  *   {"request": "cell", "cell": index in the sweep, "id", "name", "params",
- *    "options": gs_measure_options, "floor": {..} or null, "memory_limit_bytes": n}
- *                                             -> the cell's record
+ *    "options": gs_measure_options, "memory_limit_bytes": n}
+ *                                             -> the cell's record, or the line of a later
+ *                                                round (record.h)
  * A worker whose device is lost ends after its answer: an error, or a record with
  * the status "failed". */
 #ifndef GS_SWEEP_PIPE_H

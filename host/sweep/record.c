@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/timing_json.h"
+
 const char *gs_cell_status_name(gs_cell_status status) {
   switch (status) {
 #define GS_CELL_STATUS_CASE(constant, name)                                                        \
@@ -31,7 +33,13 @@ gs_outcome gs_outcome_pending(void) {
                               .samples_per_s = NAN,
                               .fraction_of_floor = NAN,
                               .median_ns = NAN,
-                              .timed_steps = NAN};
+                              .timed_samples = NAN,
+                              .steps_per_sample = NAN,
+                              .timed_steps = NAN,
+                              .noise = NAN,
+                              .disturbed = NAN,
+                              .wall_ns = NAN,
+                              .held_up_ns = NAN};
   return outcome;
 }
 
@@ -75,6 +83,27 @@ static gs_agreement_verdict find_agreement(const char *name) {
 
 const char *gs_record_id(const cJSON *record) { return cJSON_GetStringValue(get(record, "id")); }
 
+static void read_timing(const cJSON *timing, gs_outcome *outcome) {
+  const cJSON *entry = NULL;
+  if (!timing) return;
+  const char *floor = cJSON_GetStringValue(get(timing, "floor"));
+  outcome->samples_per_s = number(timing, "samples_per_s");
+  outcome->fraction_of_floor = number(timing, "fraction_of_floor");
+  outcome->floor_wrong = floor && strcmp(floor, GS_FLOOR_WRONG) == 0;
+  outcome->median_ns = number(timing, "median_ns");
+  outcome->timed_samples = (double)cJSON_GetArraySize(get(timing, "samples_ns"));
+  outcome->steps_per_sample = number(timing, "steps_per_sample");
+  outcome->timed_steps = outcome->timed_samples * outcome->steps_per_sample;
+  outcome->noise = number(timing, "noise");
+  outcome->lacks = gs_timing_lacks_from_json(get(timing, "lacks"));
+  outcome->disturbed = number(timing, "disturbed");
+  outcome->wall_ns = outcome->held_up_ns = 0;
+  cJSON_ArrayForEach(entry, get(timing, "rounds")) {
+    outcome->wall_ns += number(entry, "wall_ns");
+    outcome->held_up_ns += number(entry, "held_up_ns");
+  }
+}
+
 gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error) {
   const char *status = cJSON_GetStringValue(get(record, "status"));
   gs_cell_status found = GS_CELL_PENDING;
@@ -113,14 +142,7 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   const cJSON *lost = get(get(summary, "first_layer_lost"), "delta");
   outcome->lost_f16 = number(lost, "f16");
   outcome->lost_f32 = number(lost, "f32");
-  const cJSON *timing = get(record, "timing");
-  outcome->samples_per_s = number(timing, "samples_per_s");
-  outcome->fraction_of_floor = number(timing, "fraction_of_floor");
-  outcome->median_ns = number(timing, "median_ns");
-  const cJSON *samples = get(timing, "samples_ns");
-  outcome->timed_steps =
-      samples ? (double)cJSON_GetArraySize(samples) * number(timing, "steps_per_sample")
-              : (double)NAN;
+  read_timing(get(record, "timing"), outcome);
   return GS_OK;
 }
 
@@ -154,6 +176,22 @@ cJSON *gs_record_bare(const char *id, const char *name, const cJSON *params, gs_
       gs_json_add_string(record, "error", reason) && add_backend(record, device)) {
     return record;
   }
+  cJSON_Delete(record);
+  return NULL;
+}
+
+cJSON *gs_record_round(const char *id, int64_t round, gs_cell_status status, const char *reason,
+                       cJSON *timing) {
+  cJSON *record = cJSON_CreateObject();
+  if (!record || !gs_json_add_string(record, "id", id) ||
+      !gs_json_add_int(record, "round", round) ||
+      !gs_json_add_string(record, "status", gs_cell_status_name(status)) ||
+      !gs_json_add(record, "error", reason ? cJSON_CreateString(reason) : cJSON_CreateNull())) {
+    cJSON_Delete(timing);
+    cJSON_Delete(record);
+    return NULL;
+  }
+  if (!timing || gs_json_add(record, "timing", timing)) return record;
   cJSON_Delete(record);
   return NULL;
 }

@@ -50,10 +50,16 @@ typedef struct gs_outcome {
   double lost_f32;
   double samples_per_s;
   double fraction_of_floor;
-  double median_ns;   /* NaN: not timed */
-  double timed_steps; /* all of them: samples x steps per sample */
-  int64_t offset;     /* of the record's line in the journal, without its newline */
-  int64_t length;
+  bool floor_wrong;     /* that share cannot be: the floor is not trustworthy */
+  double median_ns;     /* NaN: not timed */
+  double timed_samples; /* of steps_per_sample steps each */
+  double steps_per_sample;
+  double timed_steps; /* all of them */
+  double noise;       /* NaN also where one sample says nothing of it */
+  unsigned lacks;     /* bits of gs_timing_lack */
+  double disturbed;   /* samples, */
+  double wall_ns;     /* the time of all of them */
+  double held_up_ns;  /* and how much of it threads waited for a processor */
 } gs_outcome;
 
 /* An outcome that has not happened yet. */
@@ -61,7 +67,7 @@ gs_outcome gs_outcome_pending(void);
 /* So many of them (malloc'd, the caller's), or NULL when out of memory. */
 gs_outcome *gs_outcomes_pending(int64_t count);
 
-/* Reads a record. offset and length are left alone. Errors: GS_ERR_DATA when it
+/* Reads a record, or the line of a later round, which has timing alone. Errors: GS_ERR_DATA when it
  * is not a cell's record. */
 gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error);
 
@@ -73,6 +79,11 @@ const char *gs_record_id(const cJSON *record);
  * out of memory. */
 cJSON *gs_record_bare(const char *id, const char *name, const cJSON *params, gs_cell_status status,
                       const char *reason, const cJSON *device);
+
+/* The line of a later round: id, round, status, error (NULL: null), and the timing (taken
+ * over; NULL: none). NULL when out of memory. */
+cJSON *gs_record_round(const char *id, int64_t round, gs_cell_status status, const char *reason,
+                       cJSON *timing);
 
 /* A measured record with its id, name and params put before what it has.
  * Takes `measured` over, frees it on failure; params is borrowed. NULL when out

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "measure/cost.h"
 #include "sweep/build.h"
 #include "sweep/files.h"
 
@@ -43,6 +44,10 @@ static cJSON *copy_or_null(const cJSON *tree) {
   return tree ? cJSON_Duplicate(tree, true) : cJSON_CreateNull();
 }
 
+static cJSON *copy_or_empty(const cJSON *list) {
+  return list ? cJSON_Duplicate(list, true) : cJSON_CreateArray();
+}
+
 /* Which program this is; null: not built from a repository. */
 static bool add_build(cJSON *context) {
   char build_id[GS_BUILD_ID_BYTES];
@@ -56,18 +61,19 @@ static bool add_build(cJSON *context) {
          gs_json_add_string(context, "build", gs_build_flags());
 }
 
-static cJSON *make_context(const gs_sweep *sweep, const gs_results_facts *facts) {
+static cJSON *make_context(const gs_ledger *ledger, const gs_results_facts *facts) {
   char date[GS_DATE_BYTES];
   cJSON *context = cJSON_CreateObject();
   if (context && gs_json_add_string(context, "date", gs_results_date(date)) &&
-      gs_json_add_string(context, "name", sweep->name) &&
+      gs_json_add_string(context, "name", ledger->sweep->name) &&
       gs_json_add_string(context, "executable", "gradsweep") && add_build(context) &&
       gs_json_add_string(context, "library_build_type", gs_build_type()) &&
       gs_json_add_int(context, "num_cpus", sysconf(_SC_NPROCESSORS_ONLN)) &&
       gs_json_add_int(context, "mhz_per_cpu", processor_mhz()) &&
       gs_json_add(context, "caches", cJSON_CreateArray()) &&
       gs_json_add(context, "device", cJSON_Duplicate(facts->device, true)) &&
-      gs_json_add(context, "floor", copy_or_null(facts->floor)) &&
+      gs_json_add(context, "floor", copy_or_null(ledger->floors.best)) &&
+      gs_json_add(context, "floors", copy_or_empty(ledger->floors.list)) &&
       gs_json_add(context, "options", cJSON_Duplicate(facts->options, true))) {
     return context;
   }
@@ -75,19 +81,24 @@ static cJSON *make_context(const gs_sweep *sweep, const gs_results_facts *facts)
   return NULL;
 }
 
-/* One entry of benchmarks[], as Google Benchmark writes it. */
-static cJSON *make_benchmark(const gs_cell *cell, const gs_outcome *outcome, int64_t threads) {
+/* One entry of benchmarks[], as Google Benchmark writes it: a repetition is a round. */
+static cJSON *make_benchmark(const gs_ledger *ledger, int64_t cell, int64_t round,
+                             int64_t threads) {
+  const gs_cell *of = &ledger->sweep->cells[cell];
+  const gs_ledger_line *line = gs_ledger_line_of(ledger, cell, round);
+  const double samples = gs_cost_of(&of->config).samples;
   cJSON *entry = cJSON_CreateObject();
-  if (entry && gs_json_add_string(entry, "name", cell->name) &&
-      gs_json_add_string(entry, "run_name", cell->name) &&
+  if (entry && gs_json_add_string(entry, "name", of->name) &&
+      gs_json_add_string(entry, "run_name", of->name) &&
       gs_json_add_string(entry, "run_type", "iteration") &&
-      gs_json_add_int(entry, "repetitions", 1) && gs_json_add_int(entry, "repetition_index", 0) &&
+      gs_json_add_int(entry, "repetitions", ledger->rounds) &&
+      gs_json_add_int(entry, "repetition_index", round) &&
       gs_json_add_int(entry, "threads", threads) &&
-      gs_json_add_int(entry, "iterations", (int64_t)outcome->timed_steps) &&
-      gs_json_add_number(entry, "real_time", outcome->median_ns) &&
-      gs_json_add_number(entry, "cpu_time", outcome->median_ns) &&
+      gs_json_add_int(entry, "iterations", (int64_t)line->timed_steps) &&
+      gs_json_add_number(entry, "real_time", line->median_ns) &&
+      gs_json_add_number(entry, "cpu_time", line->median_ns) &&
       gs_json_add_string(entry, "time_unit", "ns") &&
-      gs_json_add_number(entry, "items_per_second", outcome->samples_per_s)) {
+      gs_json_add_number(entry, "items_per_second", samples / line->median_ns * 1e9)) {
     return entry;
   }
   cJSON_Delete(entry);
@@ -104,53 +115,70 @@ static gs_status write_line(FILE *stream, cJSON *tree, gs_error *error) {
   return GS_OK;
 }
 
-static gs_status write_benchmarks(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
-                                  int64_t threads, gs_error *error) {
+/* Cells that any round of went wrong are left out, as in cells[]. */
+static gs_status write_benchmarks(FILE *stream, const gs_ledger *ledger, int64_t threads,
+                                  gs_error *error) {
   const char *before = "\n    ";
   (void)fputs("  \"benchmarks\": [", stream);
-  for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
-    const bool timed = isfinite(outcomes[i].median_ns) && outcomes[i].timed_steps >= 1;
-    if (outcomes[i].status != GS_CELL_OK || !timed) continue;
-    (void)fputs(before, stream);
-    before = ",\n    ";
-    GS_TRY(write_line(stream, make_benchmark(&sweep->cells[i], &outcomes[i], threads), error));
+  for (int64_t i = 0; i < ledger->sweep->count && !ferror(stream); i++) {
+    if (gs_ledger_status(ledger, i) != GS_CELL_OK) continue;
+    for (int64_t round = 0; round < ledger->rounds; round++) {
+      const gs_ledger_line *line = gs_ledger_line_of(ledger, i, round);
+      const bool timed = isfinite(line->median_ns) && line->timed_steps >= 1;
+      if (line->status != GS_CELL_OK || !timed) continue;
+      (void)fputs(before, stream);
+      before = ",\n    ";
+      GS_TRY(write_line(stream, make_benchmark(ledger, i, round, threads), error));
+    }
   }
   (void)fputs("\n  ],\n", stream);
   return GS_OK;
 }
 
-static gs_status write_cells(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
-                             const gs_journal *journal, gs_error *error) {
+/* A line of the journal says everything of a cell that was not timed. */
+static gs_status write_cell(FILE *stream, const gs_ledger *ledger, const gs_journal *journal,
+                            int64_t cell, gs_error *error) {
+  const gs_ledger_line *line = gs_ledger_line_of(ledger, cell, 0);
+  if (!isfinite(line->median_ns)) {
+    return gs_journal_copy(journal, line->offset, line->length, stream, error);
+  }
+  cJSON *record = NULL;
+  GS_TRY(gs_ledger_record(ledger, journal, cell, &record, error));
+  return write_line(stream, record, error);
+}
+
+/* Goes on when the stream has failed: outcomes are brought up to date all the same. */
+static gs_status write_cells(FILE *stream, const gs_ledger *ledger, const gs_journal *journal,
+                             gs_error *error) {
   const char *before = "\n    ";
   (void)fputs("  \"cells\": [", stream);
-  for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
-    if (outcomes[i].status == GS_CELL_PENDING) continue;
+  for (int64_t i = 0; i < ledger->sweep->count; i++) {
+    if (gs_ledger_line_of(ledger, i, 0)->status == GS_CELL_PENDING) continue;
     (void)fputs(before, stream);
     before = ",\n    ";
-    GS_TRY(gs_journal_copy(journal, outcomes[i].offset, outcomes[i].length, stream, error));
+    GS_TRY(write_cell(stream, ledger, journal, i, error));
   }
   (void)fputs("\n  ]\n}\n", stream);
   return GS_OK;
 }
 
-static gs_status write_document(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
+static gs_status write_document(FILE *stream, const gs_ledger *ledger,
                                 const gs_results_facts *facts, const gs_journal *journal,
                                 gs_error *error) {
   const cJSON *threads = cJSON_GetObjectItemCaseSensitive(facts->device, "threads");
   (void)fprintf(stream, "{\n  \"schema\": %d,\n  \"context\": ", GS_RESULTS_SCHEMA);
-  GS_TRY(write_line(stream, make_context(sweep, facts), error));
+  GS_TRY(write_line(stream, make_context(ledger, facts), error));
   (void)fputs(",\n", stream);
-  GS_TRY(write_benchmarks(stream, sweep, outcomes, cJSON_IsNumber(threads) ? threads->valueint : 0,
-                          error));
-  return write_cells(stream, sweep, outcomes, journal, error);
+  GS_TRY(write_benchmarks(stream, ledger, cJSON_IsNumber(threads) ? threads->valueint : 0, error));
+  return write_cells(stream, ledger, journal, error);
 }
 
-gs_status gs_results_write(const char *folder, const gs_sweep *sweep, const gs_outcome *outcomes,
+gs_status gs_results_write(const char *folder, const gs_ledger *ledger,
                            const gs_results_facts *facts, const gs_journal *journal,
                            gs_error *error) {
   gs_replacement file;
   GS_TRY(gs_replacement_open(&file, gs_journal_folder(journal), folder, GS_RESULTS_NAME, error));
-  const gs_status status = write_document(file.stream, sweep, outcomes, facts, journal, error);
+  const gs_status status = write_document(file.stream, ledger, facts, journal, error);
   if (status == GS_OK) return gs_replacement_commit(&file, error);
   gs_replacement_abandon(&file);
   return status;

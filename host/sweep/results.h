@@ -3,23 +3,20 @@
 #ifndef GS_SWEEP_RESULTS_H
 #define GS_SWEEP_RESULTS_H
 
-#include "sweep/journal.h"
-#include "sweep/record.h"
-#include "sweep/spec.h"
+#include "sweep/ledger.h"
 
 enum { GS_RESULTS_SCHEMA = 3 };
 
 /* What the context says beside what the machine and the build say of themselves. */
 typedef struct gs_results_facts {
-  const cJSON *device; /* the worker's description, as files have it */
-  const cJSON *floor;  /* or NULL: nothing was timed */
+  const cJSON *device; /* the worker's description */
   const cJSON *options;
 } gs_results_facts;
 
 /* Replaces folder/results.json by the cells that have finished, in the order of
- * the sweep. On failure (GS_ERR_OUTPUT, GS_ERR_MEMORY) the old file, if any, is
- * as it was. */
-gs_status gs_results_write(const char *folder, const gs_sweep *sweep, const gs_outcome *outcomes,
+ * the sweep, and brings their outcomes up to date. On failure (GS_ERR_OUTPUT,
+ * GS_ERR_DATA, GS_ERR_MEMORY) the old file, if any, is as it was. */
+gs_status gs_results_write(const char *folder, const gs_ledger *ledger,
                            const gs_results_facts *facts, const gs_journal *journal,
                            gs_error *error);
 

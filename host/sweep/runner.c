@@ -10,7 +10,10 @@
 #include "sweep/build.h"
 #include "sweep/device_facts.h"
 #include "sweep/estimate.h"
+#include "sweep/fault.h"
 #include "sweep/interrupt.h"
+#include "sweep/ledger.h"
+#include "sweep/order.h"
 #include "sweep/results.h"
 #include "sweep/session.h"
 
@@ -22,9 +25,12 @@ typedef struct run_state {
   gs_session session;
   gs_journal *journal;
   cJSON *options_tree; /* what changes results, and the timeout */
-  cJSON *floor;        /* NULL: nothing is timed */
   cJSON *device;       /* as files have it */
-  int64_t *by_id;      /* cells sorted by id, of a continued run */
+  gs_ledger ledger;
+  cJSON *first_floor; /* measured before the journal began; NULL: none waits for it */
+  double started_s;   /* monotonic clock */
+  double floor_s;     /* when the floor was measured last; negative: not yet */
+  bool floor_old;     /* a cell has been timed since */
 } run_state;
 
 gs_status gs_sweep_device(const gs_sweep *sweep, gs_backend *backend, const char **device,
@@ -55,12 +61,28 @@ bool gs_run_accepts(const gs_run_options *options, const cJSON *device) {
   return !options->accept || options->accept(options->user, device);
 }
 
+int64_t gs_run_rounds(const gs_run_options *options) {
+  const bool timed = options->measure.timing.time_limit_s > 0;
+  return timed && options->interleave > 1 ? options->interleave : 1;
+}
+
+static double now_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 /* ---- what the run is ---- */
 
 static cJSON *make_options(const gs_run_options *options) {
+  const gs_timing_limits *timing = &options->measure.timing;
   cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_number(tree, "time_limit_s", options->measure.time_limit_s) &&
-      gs_json_add_number(tree, "spread", options->measure.spread) &&
+  if (tree && gs_json_add_number(tree, "time_limit_s", timing->time_limit_s) &&
+      gs_json_add_number(tree, "min_time_s", timing->min_time_s) &&
+      gs_json_add_int(tree, "min_samples", timing->min_samples) &&
+      gs_json_add_number(tree, "spread", timing->spread) &&
+      gs_json_add_int(tree, "interleave", options->interleave) &&
+      gs_json_add(tree, "order_seed", gs_json_uint64(options->order_seed)) &&
       gs_json_add_int(tree, "max_points", options->measure.max_points) &&
       gs_json_add_number(tree, "threshold_decades", options->measure.threshold_decades) &&
       gs_json_add_number(tree, "memory_limit_bytes", options->memory_limit_bytes) &&
@@ -103,9 +125,7 @@ static gs_status make_header(const run_state *run, cJSON **header, gs_error *err
       gs_json_add_string(tree, "version", gs_build_version()) &&
       gs_json_add_string(tree, "build_id", build_id) &&
       gs_json_add(tree, "device", cJSON_Duplicate(run->device, true)) &&
-      gs_json_add(tree, "device_token", gs_device_token(run->session.device)) &&
-      gs_json_add(tree, "floor",
-                  run->floor ? cJSON_Duplicate(run->floor, true) : cJSON_CreateNull())) {
+      gs_json_add(tree, "device_token", gs_device_token(run->session.device))) {
     *header = tree;
     return GS_OK;
   }
@@ -139,68 +159,57 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
                  GS_JOURNAL_NAME, different);
 }
 
-/* For qsort_r and bsearch over run->by_id. */
-static int compare_cells(const void *a, const void *b, void *cells) {
-  const gs_cell *all = cells;
-  return strcmp(all[*(const int64_t *)a].id, all[*(const int64_t *)b].id);
-}
-
-static gs_status index_cells(run_state *run, gs_error *error) {
-  const size_t count = (size_t)run->sweep->count;
-  run->by_id = malloc(count * sizeof *run->by_id);
-  if (!run->by_id) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the sweep's index");
-  for (size_t i = 0; i < count; i++) run->by_id[i] = (int64_t)i;
-  qsort_r(run->by_id, count, sizeof *run->by_id, compare_cells, run->sweep->cells);
-  return GS_OK;
-}
-
-/* The cell with an id, or -1. */
-static int64_t find_cell(const run_state *run, const char *id) {
-  int64_t low = 0;
-  int64_t high = run->sweep->count;
-  while (low < high) {
-    const int64_t middle = low + (high - low) / 2;
-    const int order = strcmp(run->sweep->cells[run->by_id[middle]].id, id);
-    if (order == 0) return run->by_id[middle];
-    if (order < 0) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return -1;
-}
-
-static gs_status visit_record(void *user, const cJSON *record, int64_t offset, int64_t length,
-                              gs_error *error) {
-  run_state *run = user;
-  gs_outcome outcome = gs_outcome_pending();
-  GS_TRY(gs_outcome_read(record, &outcome, error));
-  const int64_t cell = find_cell(run, gs_record_id(record));
-  if (cell < 0) return GS_FAIL(error, GS_ERR_DATA, "a cell that the sweep does not have");
-  outcome.offset = offset;
-  outcome.length = length;
-  run->report->outcomes[cell] = outcome;
-  return GS_OK;
-}
-
-static bool is_done(const gs_outcome *outcome) {
-  return outcome->status == GS_CELL_OK || outcome->status == GS_CELL_SKIPPED;
-}
-
 /* Takes over what the journal's run has finished. */
 static gs_status continue_run(run_state *run, const cJSON *header, gs_error *error) {
   const cJSON *old = gs_journal_header(run->journal);
   GS_TRY(check_same(run, old, header, error));
-  cJSON_Delete(run->floor);
-  run->floor = NULL;
-  const cJSON *floor = cJSON_GetObjectItemCaseSensitive(old, "floor");
-  if (cJSON_IsObject(floor)) {
-    run->floor = cJSON_Duplicate(floor, true);
-    if (!run->floor) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the journal's floor");
+  return gs_ledger_read(&run->ledger, run->journal, error);
+}
+
+/* ---- the floor ---- */
+
+static bool is_timed(const run_state *run) { return run->options->measure.timing.time_limit_s > 0; }
+
+/* Measures the floor; *entry is the caller's, NULL when interrupted. */
+static gs_status measure_floor(run_state *run, cJSON **entry, gs_error *error) {
+  cJSON *limits = NULL;
+  *entry = NULL;
+  GS_TRY(gs_session_floor(&run->session, &limits, error));
+  if (run->session.interrupted) return GS_OK;
+  run->floor_s = now_s();
+  run->floor_old = false;
+  *entry = gs_floors_entry(limits, run->floor_s - run->started_s);
+  return *entry ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the floor");
+}
+
+static gs_status keep_floor(run_state *run, cJSON *entry, gs_error *error) {
+  if (!entry) return GS_OK;
+  const gs_status status = gs_ledger_append_floor(&run->ledger, run->journal, entry, error);
+  cJSON_Delete(entry);
+  return status;
+}
+
+/* Another floor beside the one there is. One that cannot be measured is no loss. */
+static gs_status measure_another_floor(run_state *run, gs_error *error) {
+  cJSON *entry = NULL;
+  gs_error details;
+  if (measure_floor(run, &entry, &details) != GS_OK) {
+    gs_progress_say(run->progress, "the floor could not be measured again: %s", details.message);
+    run->floor_s = now_s();
   }
-  GS_TRY(index_cells(run, error));
-  return gs_journal_read(run->journal, visit_record, run, error);
+  return keep_floor(run, entry, error);
+}
+
+/* Before a cell: the first floor of this process, or another when it is old. */
+static gs_status freshen_floor(run_state *run, gs_error *error) {
+  cJSON *entry = NULL;
+  if (!is_timed(run)) return GS_OK;
+  if (run->floor_s < 0) {
+    GS_TRY(measure_floor(run, &entry, error));
+    return keep_floor(run, entry, error);
+  }
+  const bool old = now_s() - run->floor_s >= GS_FLOOR_EVERY_S || gs_fault_stale();
+  return run->floor_old && old ? measure_another_floor(run, error) : GS_OK;
 }
 
 /* ---- the cells ---- */
@@ -213,48 +222,93 @@ static bool must_stop(run_state *run) {
   return true;
 }
 
-static gs_status run_cell(run_state *run, int64_t index, const gs_cell_terms *terms,
+/* One cell in one round: the terms that differ from cell to cell are set here. */
+static gs_status run_cell(run_state *run, int64_t index, gs_cell_terms *terms, gs_outcome *outcome,
                           gs_error *error) {
+  const gs_outcome *first = &run->report->outcomes[index];
+  const int64_t round = terms->measure.round;
   char *line = NULL;
-  gs_outcome outcome;
-  GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, &line, &outcome,
+  terms->measure.steps_per_sample = round > 0 ? (int64_t)first->steps_per_sample : 0;
+  GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, &line, outcome,
                          error));
   if (!line) return GS_OK; /* interrupted */
-  const size_t length = strlen(line);
-  const gs_status status = gs_journal_append(run->journal, line, length, &outcome.offset, error);
-  outcome.length = (int64_t)length;
+  run->floor_old = true;
+  const gs_status status =
+      gs_ledger_append(&run->ledger, run->journal, index, round, line, outcome, error);
   free(line);
-  if (status == GS_OK) run->report->outcomes[index] = outcome;
   return status;
 }
 
-static gs_status run_cells(run_state *run, gs_error *error) {
-  const gs_sweep *sweep = run->sweep;
-  const gs_cell_terms terms = {run->options->measure, run->floor, run->options->timeout_s,
-                               run->options->memory_limit_bytes, run->options->identify};
-  gs_floor numbers;
-  const bool has_floor = run->floor && gs_floor_from_json(run->floor, &numbers);
-  const gs_floor *floor = has_floor ? &numbers : NULL;
-  gs_outcome *outcomes = run->report->outcomes;
-  int64_t done = 0;
-  double work = 0;
-  for (int64_t i = 0; i < sweep->count; i++) {
-    if (is_done(&outcomes[i])) {
-      done++;
-    } else {
-      work += gs_estimate_seconds(&sweep->cells[i].config, &terms.measure, floor);
-    }
+static double estimate(const run_state *run, int64_t index, int64_t round) {
+  gs_floor_best best;
+  gs_measure_options options = run->options->measure;
+  const bool has_floor = gs_floors_best(&run->ledger.floors, &best);
+  options.round = round;
+  return gs_estimate_seconds(&run->sweep->cells[index].config, &options,
+                             has_floor ? &best.limits : NULL);
+}
+
+/* The sweep's own order, or one of the round's. */
+static void order_cells(const run_state *run, int64_t round, int64_t *order) {
+  const int64_t count = run->sweep->count;
+  for (int64_t i = 0; i < count; i++) order[i] = i;
+  if (run->options->interleave > 0) {
+    gs_order_shuffle(order, count, run->options->order_seed, round);
   }
-  gs_progress_begin(run->progress, sweep->count, done, work);
-  for (int64_t i = 0; i < sweep->count; i++) {
-    if (is_done(&outcomes[i])) continue;
-    gs_progress_cell_begin(run->progress, sweep->cells[i].name);
-    GS_TRY(run_cell(run, i, &terms, error));
+}
+
+static gs_status run_round(run_state *run, int64_t round, int64_t *order, gs_error *error) {
+  gs_cell_terms terms = {run->options->measure, run->options->timeout_s,
+                         run->options->memory_limit_bytes, run->options->identify};
+  terms.measure.round = round;
+  order_cells(run, round, order);
+  for (int64_t k = 0; k < run->sweep->count; k++) {
+    const int64_t i = order[k];
+    gs_outcome outcome;
+    if (gs_ledger_is_done(&run->ledger, i, round)) continue;
+    if (gs_ledger_is_hopeless(&run->ledger, i, round)) {
+      run->progress->total--;
+      continue;
+    }
+    GS_TRY(freshen_floor(run, error));
     if (must_stop(run)) return GS_OK;
-    gs_progress_cell_end(run->progress, &outcomes[i],
-                         gs_estimate_seconds(&sweep->cells[i].config, &terms.measure, floor));
+    gs_progress_cell_begin(run->progress, run->sweep->cells[i].name);
+    GS_TRY(run_cell(run, i, &terms, &outcome, error));
+    if (must_stop(run)) return GS_OK;
+    gs_progress_cell_end(run->progress, &outcome, estimate(run, i, round));
   }
   return GS_OK;
+}
+
+static void begin_progress(const run_state *run) {
+  const int64_t rounds = run->ledger.rounds;
+  int64_t done = 0;
+  double work = 0;
+  for (int64_t i = 0; i < run->sweep->count; i++) {
+    for (int64_t round = 0; round < rounds; round++) {
+      if (gs_ledger_is_done(&run->ledger, i, round)) {
+        done++;
+      } else {
+        work += estimate(run, i, round);
+      }
+    }
+  }
+  gs_progress_begin(run->progress, run->sweep->count * rounds, done, work);
+}
+
+static gs_status run_cells(run_state *run, gs_error *error) {
+  gs_status status = GS_OK;
+  int64_t *order = malloc((size_t)run->sweep->count * sizeof *order);
+  if (!order) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the order of the cells");
+  begin_progress(run);
+  for (int64_t round = 0; status == GS_OK && round < run->ledger.rounds; round++) {
+    if (!must_stop(run)) status = run_round(run, round, order, error);
+  }
+  free(order);
+  if (status != GS_OK || must_stop(run) || !is_timed(run) || !run->floor_old) return status;
+  status = measure_another_floor(run, error);
+  (void)must_stop(run); /* notes the signal; there is nothing left to stop */
+  return status;
 }
 
 /* ---- the run ---- */
@@ -276,6 +330,8 @@ static gs_status prepare(run_state *run, gs_error *error) {
   if (!run->report->outcomes) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for %" PRId64 " cells", run->sweep->count);
   }
+  GS_TRY(gs_ledger_open(&run->ledger, run->sweep, gs_run_rounds(options), run->report->outcomes,
+                        error));
   GS_TRY(gs_journal_open(options->folder, options->mode, &run->journal, error));
   GS_TRY(gs_journal_take(run->journal, error));
   GS_TRY(gs_session_open(&run->session, &process, error));
@@ -283,9 +339,8 @@ static gs_status prepare(run_state *run, gs_error *error) {
   run->device = gs_device_facts_public(run->session.device, options->identify);
   if (!run->device) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the device's description");
   run->report->refused = !gs_run_accepts(options, run->session.device);
-  const bool timed = options->measure.time_limit_s > 0 && !gs_journal_header(run->journal);
-  if (run->report->refused || !timed) return GS_OK;
-  return gs_session_floor(&run->session, &run->floor, error);
+  if (run->report->refused || !is_timed(run) || gs_journal_header(run->journal)) return GS_OK;
+  return measure_floor(run, &run->first_floor, error);
 }
 
 static gs_status begin(run_state *run, gs_error *error) {
@@ -295,13 +350,16 @@ static gs_status begin(run_state *run, gs_error *error) {
   if (gs_journal_header(run->journal)) status = continue_run(run, header, error);
   if (status == GS_OK) status = gs_journal_begin(run->journal, header, error);
   cJSON_Delete(header);
-  return status;
+  if (status != GS_OK) return status;
+  cJSON *floor = run->first_floor;
+  run->first_floor = NULL;
+  return keep_floor(run, floor, error);
 }
 
 static gs_status write_results(const run_state *run, gs_error *error) {
-  const gs_results_facts facts = {run->device, run->floor, run->options_tree};
-  const gs_status status = gs_results_write(run->options->folder, run->sweep, run->report->outcomes,
-                                            &facts, run->journal, error);
+  const gs_results_facts facts = {run->device, run->options_tree};
+  const gs_status status =
+      gs_results_write(run->options->folder, &run->ledger, &facts, run->journal, error);
   run->report->results_there = status == GS_OK;
   return status;
 }
@@ -317,17 +375,16 @@ static gs_status run_all(run_state *run, gs_error *error) {
   return status;
 }
 
-static double now_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 gs_status gs_run(const gs_sweep *sweep, const gs_run_options *options, gs_progress *progress,
                  gs_run_report *report, gs_error *error) {
   const double started_s = now_s();
   memset(report, 0, sizeof *report);
-  run_state run = {.sweep = sweep, .options = options, .progress = progress, .report = report};
+  run_state run = {.sweep = sweep,
+                   .options = options,
+                   .progress = progress,
+                   .report = report,
+                   .started_s = started_s,
+                   .floor_s = -1};
   const gs_status status = run_all(&run, error);
   for (int64_t i = 0; report->outcomes && i < sweep->count; i++) {
     report->counts[report->outcomes[i].status]++;
@@ -335,9 +392,9 @@ gs_status gs_run(const gs_sweep *sweep, const gs_run_options *options, gs_progre
   gs_session_close(&run.session);
   gs_journal_destroy(run.journal);
   cJSON_Delete(run.options_tree);
-  cJSON_Delete(run.floor);
   cJSON_Delete(run.device);
-  free(run.by_id);
+  cJSON_Delete(run.first_floor);
+  gs_ledger_clear(&run.ledger);
   report->seconds = now_s() - started_s;
   return status;
 }

@@ -13,7 +13,9 @@ typedef struct gs_run_options {
   const char *folder;
   gs_journal_mode mode;
   gs_measure_options measure;
-  double timeout_s;          /* per cell */
+  int64_t interleave;        /* rounds of random order; 0: the sweep's order, once */
+  uint64_t order_seed;       /* of these orders */
+  double timeout_s;          /* per cell and round */
   double memory_limit_bytes; /* per cell; 0: what the device has */
   int threads;               /* 0: one per processor */
   int interrupt;             /* gs_interrupt_open; -1: none */
@@ -32,6 +34,9 @@ typedef struct gs_run_report {
   bool results_there; /* results.json has been written */
   double seconds;
 } gs_run_report;
+
+/* How many rounds a run has: 1 also where nothing is timed. */
+int64_t gs_run_rounds(const gs_run_options *options);
 
 /* Asks options.accept, if there is one, about the device of an open session. */
 bool gs_run_accepts(const gs_run_options *options, const cJSON *device);

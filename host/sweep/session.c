@@ -150,10 +150,15 @@ gs_status gs_session_predict(gs_session *session, const gs_config *config, doubl
 
 static cJSON *options_tree(const gs_measure_options *options) {
   cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_number(tree, "time_limit_s", options->time_limit_s) &&
-      gs_json_add_number(tree, "spread", options->spread) &&
+  const gs_timing_limits *timing = &options->timing;
+  if (tree && gs_json_add_number(tree, "time_limit_s", timing->time_limit_s) &&
+      gs_json_add_number(tree, "min_time_s", timing->min_time_s) &&
+      gs_json_add_int(tree, "min_samples", timing->min_samples) &&
+      gs_json_add_number(tree, "spread", timing->spread) &&
       gs_json_add_int(tree, "max_points", options->max_points) &&
-      gs_json_add_number(tree, "threshold_decades", options->threshold_decades)) {
+      gs_json_add_number(tree, "threshold_decades", options->threshold_decades) &&
+      gs_json_add_int(tree, "round", options->round) &&
+      gs_json_add_int(tree, "steps_per_sample", options->steps_per_sample)) {
     return tree;
   }
   cJSON_Delete(tree);
@@ -168,23 +173,32 @@ static cJSON *cell_request(const gs_cell *cell, int64_t index, const gs_cell_ter
       gs_json_add_string(request, "name", cell->name) &&
       gs_json_add(request, "params", cJSON_Duplicate(params, true)) &&
       gs_json_add(request, "options", options_tree(&terms->measure)) &&
-      gs_json_add_number(request, "memory_limit_bytes", terms->memory_limit_bytes) &&
-      gs_json_add(request, "floor",
-                  terms->floor ? cJSON_Duplicate(terms->floor, true) : cJSON_CreateNull())) {
+      gs_json_add_number(request, "memory_limit_bytes", terms->memory_limit_bytes)) {
     return request;
   }
   cJSON_Delete(request);
   return NULL;
 }
 
-/* Reads the worker's line as the record of this cell. */
-static gs_status read_record(const gs_answer *answer, const gs_cell *cell, gs_outcome *outcome,
-                             gs_error *error) {
+/* A round that is timed must say how; nobody else looks before the results are written. */
+static bool has_its_timing(const cJSON *record, const gs_outcome *outcome, int64_t round) {
+  const cJSON *timing = get(record, "timing");
+  if (!timing) return round == 0 || outcome->status != GS_CELL_OK;
+  const cJSON *number = get(cJSON_GetArrayItem(get(timing, "rounds"), 0), "round");
+  return gs_timing_is_round(timing) && number->valuedouble == (double)round;
+}
+
+/* Reads the worker's line as the record of this cell and round. */
+static gs_status read_record(const gs_answer *answer, const gs_cell *cell, int64_t round,
+                             gs_outcome *outcome, gs_error *error) {
   cJSON *record = NULL;
   GS_TRY(gs_json_parse(answer->line, answer->length, "answer", &record, error));
   gs_status status = gs_outcome_read(record, outcome, error);
   if (status == GS_OK && strcmp(gs_record_id(record), cell->id) != 0) {
     status = GS_FAIL(error, GS_ERR_DATA, "the record of another cell");
+  }
+  if (status == GS_OK && !has_its_timing(record, outcome, round)) {
+    status = GS_FAIL(error, GS_ERR_DATA, "its timing is incomplete");
   }
   cJSON_Delete(record);
   return status;
@@ -192,9 +206,11 @@ static gs_status read_record(const gs_answer *answer, const gs_cell *cell, gs_ou
 
 /* The record of a cell that its worker could not finish. */
 static gs_status record_loss(const gs_session *session, const gs_cell *cell, const cJSON *params,
-                             gs_cell_status lost, const char *reason, char **line,
+                             int64_t round, gs_cell_status lost, const char *reason, char **line,
                              gs_outcome *outcome, gs_error *error) {
-  cJSON *record = gs_record_bare(cell->id, cell->name, params, lost, reason, session->device);
+  cJSON *record = round > 0
+                      ? gs_record_round(cell->id, round, lost, reason, NULL)
+                      : gs_record_bare(cell->id, cell->name, params, lost, reason, session->device);
   *line = record ? gs_json_print_line(record) : NULL;
   const gs_status status = *line ? gs_outcome_read(record, outcome, error)
                                  : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
@@ -204,11 +220,12 @@ static gs_status record_loss(const gs_session *session, const gs_cell *cell, con
 
 /* Turns whatever came back into a record. */
 static gs_status settle(gs_session *session, const gs_cell *cell, const cJSON *params,
-                        gs_answer *answer, char **line, gs_outcome *outcome, gs_error *error) {
+                        int64_t round, gs_answer *answer, char **line, gs_outcome *outcome,
+                        gs_error *error) {
   gs_error details;
   gs_cell_status lost = answer->reply == GS_REPLY_TIMEOUT ? GS_CELL_TIMEOUT : GS_CELL_CRASHED;
   if (answer->reply == GS_REPLY_LINE) {
-    const gs_status status = read_record(answer, cell, outcome, &details);
+    const gs_status status = read_record(answer, cell, round, outcome, &details);
     if (status == GS_OK) {
       *line = strdup(answer->line);
       /* the error may stick to the process's device: go on with a fresh one */
@@ -220,7 +237,7 @@ static gs_status settle(gs_session *session, const gs_cell *cell, const cJSON *p
              details.message);
   }
   drop_worker(session);
-  return record_loss(session, cell, params, lost, answer->reason, line, outcome, error);
+  return record_loss(session, cell, params, round, lost, answer->reason, line, outcome, error);
 }
 
 /* The cell's parameters for its record: what tells one device from all others only when
@@ -247,7 +264,7 @@ gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t inde
   gs_status status =
       ask(session, cell_request(cell, index, terms, params), terms->timeout_s, &answer, error);
   if (status == GS_OK && !session->interrupted) {
-    status = settle(session, cell, params, &answer, line, outcome, error);
+    status = settle(session, cell, params, terms->measure.round, &answer, line, outcome, error);
   }
   cJSON_Delete(params);
   return status;

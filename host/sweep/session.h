@@ -34,15 +34,14 @@ gs_status gs_session_predict(gs_session *session, const gs_config *config, doubl
 /* What a cell's request says beside the cell. */
 typedef struct gs_cell_terms {
   gs_measure_options measure;
-  const cJSON *floor; /* or NULL */
   double timeout_s;
   double memory_limit_bytes;
   bool identify; /* a UUID or PCI address that was asked for is recorded */
 } gs_cell_terms;
 
-/* Has a cell measured. Whatever becomes of the worker there is a record: *line
- * (malloc'd, the caller's) and the same, read, in *outcome. A worker that died,
- * hung or reported a failing device is replaced at the next request. When
+/* Has a cell measured, or timed in a later round (terms->measure.round). Whatever becomes of the
+ * worker there is a record: *line (malloc'd, the caller's) and the same, read, in *outcome. A
+ * worker that died, hung or reported a failing device is replaced at the next request. When
  * interrupted, *line is NULL. Errors: GS_ERR_MEMORY; of gs_process_start, when
  * no new worker can be had; GS_ERR_DEVICE when it is on another device. */
 gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,

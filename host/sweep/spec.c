@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/printable.h"
+#include "measure/timing_rule.h"
 #include "sweep/expand.h"
 #include "sweep/value.h"
 
@@ -29,6 +30,19 @@ static gs_status read_name(const cJSON *value, const gs_place *place, gs_sweep *
   return GS_OK;
 }
 
+static gs_status read_timing_key(const cJSON *value, const gs_place *place, gs_sweep_timing *timing,
+                                 gs_error *error) {
+  static const char *const keys[] = {"time_limit_s", "min_time_s", "min_samples", "spread"};
+  double *const numbers[] = {&timing->time_limit_s, &timing->min_time_s, NULL, &timing->spread};
+  enum { KEYS = sizeof keys / sizeof *keys };
+  for (int i = 0; i < KEYS; i++) {
+    if (strcmp(value->string, keys[i]) != 0) continue;
+    if (numbers[i]) return gs_value_real(value, place, numbers[i], error);
+    return gs_value_size(value, place, GS_TIMING_MAX_SAMPLES, &timing->min_samples, error);
+  }
+  return gs_value_unknown_key(place, keys, KEYS, error);
+}
+
 static gs_status read_timing(const cJSON *object, const gs_place *place, gs_sweep *sweep,
                              gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
@@ -38,14 +52,7 @@ static gs_status read_timing(const cJSON *object, const gs_place *place, gs_swee
   for (const cJSON *value = object->child; value; value = value->next) {
     gs_place at = *place;
     at.member = value->string;
-    if (strcmp(value->string, "time_limit_s") == 0) {
-      GS_TRY(gs_value_real(value, &at, &sweep->time_limit_s, error));
-    } else if (strcmp(value->string, "spread") == 0) {
-      GS_TRY(gs_value_real(value, &at, &sweep->spread, error));
-    } else {
-      const char *const keys[] = {"time_limit_s", "spread"};
-      return gs_value_unknown_key(&at, keys, 2, error);
-    }
+    GS_TRY(read_timing_key(value, &at, &sweep->timing, error));
   }
   return GS_OK;
 }
@@ -97,7 +104,7 @@ static void default_name(const char *origin, gs_sweep *sweep) {
 
 gs_status gs_sweep_from_json(const cJSON *root, const char *origin, gs_sweep *sweep,
                              gs_error *error) {
-  *sweep = (gs_sweep){.time_limit_s = -1.0, .spread = -1.0};
+  *sweep = (gs_sweep){.timing = GS_SWEEP_TIMING_NOT_GIVEN};
   default_name(origin, sweep);
   const gs_place place = gs_place_object(origin, "$");
   return read_document(root, &place, sweep, error);
@@ -105,7 +112,7 @@ gs_status gs_sweep_from_json(const cJSON *root, const char *origin, gs_sweep *sw
 
 gs_status gs_sweep_from_file(const char *path, gs_sweep *sweep, gs_error *error) {
   cJSON *root = NULL;
-  *sweep = (gs_sweep){.time_limit_s = -1.0, .spread = -1.0};
+  *sweep = (gs_sweep){.timing = GS_SWEEP_TIMING_NOT_GIVEN};
   GS_TRY(gs_json_read_file(path, GS_JSON_MAX_INPUT_BYTES, &root, error));
   const gs_status status = gs_sweep_from_json(root, path, sweep, error);
   cJSON_Delete(root);

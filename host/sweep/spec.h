@@ -24,20 +24,27 @@ typedef struct gs_cell {
   bool several_devices;          /* the sweep asks for it again on another device */
 } gs_cell;
 
+/* The sweep's own "timing" (gs_timing_limits); -1: not given. */
+typedef struct gs_sweep_timing {
+  double time_limit_s;
+  double min_time_s;
+  int64_t min_samples;
+  double spread;
+} gs_sweep_timing;
+#define GS_SWEEP_TIMING_NOT_GIVEN ((gs_sweep_timing){-1, -1, -1, -1})
+
 typedef struct gs_sweep {
   char name[GS_SWEEP_NAME_BYTES];
   gs_cell *cells;
   int64_t count;
-  double time_limit_s; /* the sweep's own "timing" (gs_measure_options); -1: not given */
-  double spread;
+  gs_sweep_timing timing;
 } gs_sweep;
 
 /* Expands a parsed sweep file, or a file by its path: {"name", "timing":
- * {"time_limit_s", "spread"}, "blocks"}, of which only "blocks" must be there;
- * the name defaults to the file's. A cell that appears twice is kept once, as it
- * was first written; that it was to run on another device, too, is remembered.
- * Errors: GS_ERR_DATA with the JSON path of the culprit; more than
- * GS_SWEEP_MAX_CELLS cells is one of them. */
+ * {"time_limit_s", "min_time_s", "min_samples", "spread"}, "blocks"}, of which only "blocks" must
+ * be there; the name defaults to the file's. A cell that appears twice is kept once, as it was
+ * first written; that it was to run on another device, too, is remembered. Errors: GS_ERR_DATA with
+ * the JSON path of the culprit; more than GS_SWEEP_MAX_CELLS cells is one of them. */
 gs_status gs_sweep_from_json(const cJSON *root, const char *origin, gs_sweep *sweep,
                              gs_error *error);
 gs_status gs_sweep_from_file(const char *path, gs_sweep *sweep, gs_error *error);

@@ -199,7 +199,7 @@ static gs_status fill_block(const char *model_word, char *const *arguments, int 
 
 gs_status gs_sweep_from_options(const char *model, char *const *arguments, int count,
                                 gs_sweep *sweep, gs_error *error) {
-  *sweep = (gs_sweep){.time_limit_s = -1.0, .spread = -1.0};
+  *sweep = (gs_sweep){.timing = GS_SWEEP_TIMING_NOT_GIVEN};
   cJSON *blocks = cJSON_CreateArray();
   if (!blocks) return fail_memory(error);
   gs_status status = fill_block(model, arguments, count, blocks, error);

@@ -6,9 +6,10 @@
 
 #include "base/printable.h"
 #include "sweep/table_params.h"
+#include "sweep/table_timing.h"
 #include "sweep/text.h"
 
-enum { PAGE_COLUMNS = 110, RESULT_COLUMNS = 82 };
+enum { PAGE_COLUMNS = 110, RESULT_COLUMNS = 85 };
 
 typedef struct table_page {
   FILE *stream;
@@ -52,16 +53,17 @@ static int params_width(const table_page *page) {
 static void print_headings(const table_page *page) {
   const int width = params_width(page);
   const bool mlp = page->params->model == GS_MLP;
-  (void)fprintf(page->stream, "%*s  %7s  %16s  %8s  %-9s%s%s  %5s  %12s  %7s  %5s\n", width, "",
+  (void)fprintf(page->stream, "%*s  %7s %14s %7s %-9s%s%s %6s %10s %7s %5s %11s\n", width, "",
                 "decades", "decades", "decades", "", page->dead ? "       " : "",
                 page->not_finite ? "  inf or" : "", "theory", mlp ? "layer lost" : "step lost",
-                "samples", "% of");
+                "samples", "% of", "timing ");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
   }
-  (void)fprintf(page->stream, "  %7s  %16s  %8s  %-9s%s%s  %5s  %5s  %5s  %7s  %5s\n", "median",
+  (void)fprintf(page->stream, "  %7s %14s %7s %-9s%s%s %6s %5s %5s %6s %5s %5s %5s\n", "median",
                 "p05..p95", mlp ? "a layer" : "a step", "verdict", page->dead ? "   dead" : "",
-                page->not_finite ? "     NaN" : "", "z", "f16", "f32", "per s", "floor");
+                page->not_finite ? "     NaN" : "", "z", "f16", "f32", "per s", "floor", "timed",
+                "noise");
 }
 
 /* ---- rows ---- */
@@ -121,21 +123,27 @@ static const char *theory_text(const gs_outcome *outcome, char text[GS_NUMBER_BY
   return strcpy(text, "-");
 }
 
+/* A share that cannot be is marked. */
+static const char *floor_text(const gs_outcome *outcome, char text[GS_NUMBER_BYTES]) {
+  share_text(outcome->fraction_of_floor, text);
+  return outcome->floor_wrong ? strcat(text, "!") : text;
+}
+
 static void print_measured(const table_page *page, const gs_outcome *outcome) {
-  char texts[7][GS_NUMBER_BYTES];
+  char texts[9][GS_NUMBER_BYTES];
   char range[2 * GS_NUMBER_BYTES + 4];
   const char *verdict = outcome->verdict[0] ? outcome->verdict : "-";
-  (void)fprintf(page->stream, "  %7s  %16s  %8s  %s%-9s%s",
+  (void)fprintf(page->stream, "  %7s %14s %7s %s%-9s%s",
                 decades_text(outcome->decades_p50, texts[0]), range_text(outcome, range),
                 gs_text_fixed(outcome->decades_per_layer, 4, texts[1]),
                 verdict_colour(page, verdict), verdict, page->colour ? "\033[0m" : "");
   print_networks(page, page->dead, outcome->dead, 5);
   print_networks(page, page->not_finite, outcome->not_finite, 6);
-  (void)fprintf(page->stream, "  %5s  %5s  %5s  %7s  %5s\n", theory_text(outcome, texts[6]),
+  (void)fprintf(page->stream, " %6s %5s %5s %6s %5s %5s %5s\n", theory_text(outcome, texts[6]),
                 gs_text_fixed(outcome->lost_f16, 0, texts[2]),
                 gs_text_fixed(outcome->lost_f32, 0, texts[3]),
-                gs_text_short(outcome->samples_per_s, texts[4]),
-                share_text(outcome->fraction_of_floor, texts[5]));
+                gs_text_short(outcome->samples_per_s, texts[4]), floor_text(outcome, texts[5]),
+                gs_timing_samples_text(outcome, texts[7]), gs_timing_noise_text(outcome, texts[8]));
 }
 
 static void print_lost(const table_page *page, const gs_outcome *outcome) {
@@ -219,7 +227,8 @@ static void print_legend(FILE *stream, bool networks) {
   (void)fputs("\ndecades: log10 of the norm of delta, first layer or step over last, over replicas;"
               " z: standard errors\nfrom the predicted mean; lost: where, going back, over half of"
               " delta would be zero or infinite in f16, f32;\nfloor: the least time a step can"
-              " take here\n",
+              " take here (!: not trustworthy); timed: how many samples; noise: their\n5th to 95th"
+              " percentile over the median (?: one sample has none)\n",
               stream);
   if (networks) {
     (void)fputs(
@@ -263,6 +272,7 @@ gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *
   if (printed) {
     print_legend(stream, networks);
     print_agreement(stream, sweep, outcomes);
+    gs_table_timing_print(stream, sweep, outcomes);
   }
   return GS_OK;
 }

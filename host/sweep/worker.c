@@ -55,8 +55,9 @@ static cJSON *hello(const worker_state *server) {
 static cJSON *measure_floor(const worker_state *server) {
   gs_floor floor;
   gs_error failure;
-  if (gs_floor_measure(server->device, &floor, &failure) != GS_OK)
+  if (!gs_fault_at_floor(&floor) && gs_floor_measure(server->device, &floor, &failure) != GS_OK) {
     return describe_failure(&failure);
+  }
   return gs_floor_to_json(&floor);
 }
 
@@ -90,8 +91,6 @@ typedef struct cell_request {
   const char *name;
   const cJSON *params;
   gs_measure_options options;
-  bool has_floor;
-  gs_floor floor;
   double memory_limit_bytes; /* 0: none */
 } cell_request;
 
@@ -108,25 +107,34 @@ static const char *get_string(const cJSON *object, const char *key) {
 
 static bool read_cell_request(const cJSON *request, cell_request *cell) {
   const cJSON *options = cJSON_GetObjectItemCaseSensitive(request, "options");
-  const cJSON *floor = cJSON_GetObjectItemCaseSensitive(request, "floor");
+  gs_timing_limits *timing = &cell->options.timing;
   double index = 0;
+  double min_samples = 0;
   double max_points = 0;
+  double round = 0;
+  double steps_per_sample = 0;
   cell->id = get_string(request, "id");
   cell->name = get_string(request, "name");
   cell->params = cJSON_GetObjectItemCaseSensitive(request, "params");
-  cell->has_floor = cJSON_IsObject(floor);
   cell->options = gs_measure_defaults();
-  const bool complete = cell->id && cell->name && cJSON_IsObject(cell->params) &&
-                        get_number(request, "cell", &index) &&
-                        get_number(request, "memory_limit_bytes", &cell->memory_limit_bytes) &&
-                        get_number(options, "time_limit_s", &cell->options.time_limit_s) &&
-                        get_number(options, "spread", &cell->options.spread) &&
-                        get_number(options, "max_points", &max_points) &&
-                        get_number(options, "threshold_decades", &cell->options.threshold_decades);
+  const bool complete =
+      cell->id && cell->name && cJSON_IsObject(cell->params) &&
+      get_number(request, "cell", &index) &&
+      get_number(request, "memory_limit_bytes", &cell->memory_limit_bytes) &&
+      get_number(options, "time_limit_s", &timing->time_limit_s) &&
+      get_number(options, "min_time_s", &timing->min_time_s) &&
+      get_number(options, "min_samples", &min_samples) &&
+      get_number(options, "spread", &timing->spread) &&
+      get_number(options, "max_points", &max_points) &&
+      get_number(options, "threshold_decades", &cell->options.threshold_decades) &&
+      get_number(options, "round", &round) &&
+      get_number(options, "steps_per_sample", &steps_per_sample);
   cell->cell = (int64_t)index;
+  timing->min_samples = (int64_t)min_samples;
   cell->options.max_points = (int64_t)max_points;
-  if (!cell->has_floor) return complete;
-  return complete && gs_floor_from_json(floor, &cell->floor);
+  cell->options.round = (int64_t)round;
+  cell->options.steps_per_sample = (int64_t)steps_per_sample;
+  return complete;
 }
 
 /* Measures the cell; *skip is set with the words in *failure when it would take
@@ -147,11 +155,33 @@ static gs_status measure(const worker_state *server, const cell_request *cell, c
                  "needs %zu bytes, more than --memory-limit %.0f", memory.total_bytes,
                  cell->memory_limit_bytes);
   } else {
-    status = gs_measure_cell(server->device, &config, &cell->options,
-                             cell->has_floor ? &cell->floor : NULL, measured, failure);
+    status = gs_measure_cell(server->device, &config, &cell->options, measured, failure);
   }
   gs_config_clear(&config);
   return status;
+}
+
+/* The line of a measured cell; of a later round its timing alone. Takes `measured` over. */
+static cJSON *complete(const cell_request *cell, cJSON *measured) {
+  const int64_t round = cell->options.round;
+  if (round == 0) return gs_record_complete(cell->id, cell->name, cell->params, measured);
+  gs_outcome outcome = gs_outcome_pending();
+  cJSON *line = NULL;
+  if (gs_json_add_string(measured, "id", cell->id) &&
+      gs_outcome_read(measured, &outcome, NULL) == GS_OK) {
+    line = gs_record_round(cell->id, round, outcome.status, get_string(measured, "error"),
+                           cJSON_DetachItemFromObjectCaseSensitive(measured, "timing"));
+  }
+  cJSON_Delete(measured);
+  return line;
+}
+
+/* The line of a cell that is not measured. */
+static cJSON *refuse(const worker_state *server, const cell_request *cell, gs_cell_status status,
+                     const char *reason) {
+  const int64_t round = cell->options.round;
+  if (round > 0) return gs_record_round(cell->id, round, status, reason, NULL);
+  return gs_record_bare(cell->id, cell->name, cell->params, status, reason, server->about);
 }
 
 static gs_status answer_cell(const worker_state *server, const cJSON *request, gs_error *error) {
@@ -160,20 +190,16 @@ static gs_status answer_cell(const worker_state *server, const cJSON *request, g
   if (!read_cell_request(request, &cell)) {
     return GS_FAIL(error, GS_ERR_INTERNAL, "an incomplete request for a cell");
   }
-  if (gs_fault_at_cell(cell.cell, server->output)) return GS_OK;
-  gs_fault_at_device(cell.cell, server->device);
+  if (gs_fault_at_cell(cell.cell, cell.options.round, server->output)) return GS_OK;
+  gs_fault_at_device(cell.cell, cell.options.round, server->device);
   gs_error failure;
   memset(&failure, 0, sizeof failure);
   cJSON *measured = NULL;
   bool skip = false;
   const gs_status status = measure(server, &cell, &measured, &skip, &failure);
-  if (status == GS_OK && !skip) {
-    return answer(server, gs_record_complete(cell.id, cell.name, cell.params, measured), error);
-  }
+  if (status == GS_OK && !skip) return answer(server, complete(&cell, measured), error);
   return answer(server,
-                gs_record_bare(cell.id, cell.name, cell.params,
-                               skip ? GS_CELL_SKIPPED : GS_CELL_FAILED, failure.message,
-                               server->about),
+                refuse(server, &cell, skip ? GS_CELL_SKIPPED : GS_CELL_FAILED, failure.message),
                 error);
 }
 

@@ -276,8 +276,8 @@ static bool record_is_ok(gs_device *device, const gs_config *config, const char 
   gs_measure_options options = gs_measure_defaults();
   gs_error error = {0};
   cJSON *record = NULL;
-  options.time_limit_s = 1e-9; /* one sample */
-  gs_support_ok(gs_measure_cell(device, config, &options, NULL, &record, &error), &error);
+  options.timing.time_limit_s = 1e-9; /* one sample */
+  gs_support_ok(gs_measure_cell(device, config, &options, &record, &error), &error);
   const char *status = cJSON_GetStringValue(cJSON_GetObjectItem(record, "status"));
   const char *words = cJSON_GetStringValue(cJSON_GetObjectItem(record, "error"));
   const bool ok = strcmp(status, "ok") == 0;

@@ -63,6 +63,11 @@ class Timing:
     p5_ns: float
     p95_ns: float
     floor_ns: float
+    interval: numpy.ndarray | None  # of the median over rounds, 95 %
+
+    def ends(self):
+        """The interval where there is one, otherwise what most samples lie in."""
+        return (self.p5_ns, self.p95_ns) if self.interval is None else tuple(self.interval)
 
 
 @dataclasses.dataclass
@@ -222,9 +227,14 @@ class Cell:
         values = {key: checks.number(checks.member(timing, key, path), f"{path}.{key}", 1e-9, 1e18)
                   for key in ("median_ns", "p5_ns", "p95_ns")}
         floor = checks.number(checks.member(timing, "floor_ns", path), f"{path}.floor_ns", 0, 1e18)
+        interval = checks.member(timing, "median_interval_ns", path)
+        if interval is not None:
+            interval = checks.number_list(interval, f"{path}.median_interval_ns", 2, 1e-9, 1e18)
+            if numpy.isnan(interval).any():
+                raise Refused(f"{path}.median_interval_ns", "an end that is null")
         samples = checks.number(checks.member(cost, "samples", f"{self.path}.cost"),
                                 f"{self.path}.cost.samples", 1e-9, 1e18)
-        return Timing(samples=samples, floor_ns=floor, **values)
+        return Timing(samples=samples, floor_ns=floor, interval=interval, **values)
 
     @property
     def has_jacobian(self):

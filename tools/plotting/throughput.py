@@ -80,8 +80,10 @@ class Curve:
         self.label = label
         cells = sorted(cells, key=lambda c: c.length)
         timings = [cell.timing() for cell in cells]
-        samples, median, p5, p95, floor = (numpy.array([getattr(t, key) for t in timings])
-                                           for key in ("samples", "median_ns", "p5_ns", "p95_ns", "floor_ns"))
+        samples, median, floor = (numpy.array([getattr(t, key) for t in timings])
+                                  for key in ("samples", "median_ns", "floor_ns"))
+        p5, p95 = numpy.array([t.ends() for t in timings]).T
+        self.by_round = {t.interval is not None for t in timings}
         self.lengths = numpy.array([cell.length for cell in cells])
         self.rate, self.slow, self.fast = (samples / ns * 1e9 for ns in (median, p95, p5))
         self.limit = numpy.where(floor > 0, samples / numpy.where(floor > 0, floor, 1) * 1e9, numpy.nan)
@@ -120,7 +122,10 @@ def _draw(document, group, panels, told):
     sheet.axes[0][0].set_ylabel("throughput  [samples / s]")
     sheet.axes[1][0].set_ylabel("of the floor\n[%]")
     sheet.lines = [Line2D([], [], label=label, **style.look(i)) for i, label in enumerate(labels)]
-    sheet.keys = [Line2D([], [], color="#555555", linewidth=1.5, label="measured: median, p5 .. p95 of the steps"),
+    by_round = set().union(*(curve.by_round for _, curves in panels for curve in curves))
+    bars = [words for kind, words in ((False, "p5 .. p95 of the samples"), (True, "95 % interval over rounds"))
+            if kind in by_round]
+    sheet.keys = [Line2D([], [], color="#555555", linewidth=1.5, label=f"measured: median, {' or '.join(bars)}"),
                   Line2D([], [], color="#555555", linewidth=1, linestyle=style.RMS, marker="o", markerfacecolor="white",
                          markersize=3.5, label="floor: at the machine's measured limits")]
     return sheet

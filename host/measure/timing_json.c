@@ -1,0 +1,332 @@
+/* The timing of a record. See timing_json.h. */
+#include "measure/timing_json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/machine.h"
+#include "measure/sample.h"
+
+static const cJSON *get(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+static gs_status out_of_memory(gs_error *error) {
+  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
+}
+
+/* ---- one round ---- */
+
+static cJSON *lacks_to_json(unsigned lacks) {
+  cJSON *list = cJSON_CreateArray();
+  bool added = list != NULL;
+#define GS_TIMING_LACK_ADD(constant, bit, name)                                                    \
+  if (added && (lacks & (constant))) added = gs_json_append(list, cJSON_CreateString(name));
+  GS_TIMING_LACK_LIST(GS_TIMING_LACK_ADD)
+#undef GS_TIMING_LACK_ADD
+  if (added) return list;
+  cJSON_Delete(list);
+  return NULL;
+}
+
+static cJSON *disturbed_to_json(const gs_timing *timing) {
+  cJSON *list = cJSON_CreateArray();
+  bool added = list != NULL;
+  for (int64_t i = 0; added && i < timing->count; i++) {
+    if (timing->disturbed[i]) added = gs_json_append(list, gs_json_number((double)i));
+  }
+  if (added) return list;
+  cJSON_Delete(list);
+  return NULL;
+}
+
+/* The entry of "rounds". */
+static cJSON *round_to_json(const gs_timing *timing, int64_t round, double median_ns) {
+  int64_t disturbed = 0;
+  for (int64_t i = 0; i < timing->count; i++) disturbed += timing->disturbed[i];
+  cJSON *json = cJSON_CreateObject();
+  if (json && gs_json_add_int(json, "round", round) &&
+      gs_json_add_int(json, "samples", timing->count) &&
+      gs_json_add_number(json, "median_ns", median_ns) &&
+      gs_json_add_string(json, "stopped", gs_timing_stop_name(timing->stopped)) &&
+      gs_json_add(json, "lacks", lacks_to_json(timing->lacks)) &&
+      gs_json_add_int(json, "disturbed", disturbed) &&
+      gs_json_add_number(json, "wall_ns", timing->wall_ns) &&
+      gs_json_add_number(json, "held_up_ns", timing->held_up_ns) &&
+      gs_json_add_int(json, "involuntary_switches", timing->taken)) {
+    return json;
+  }
+  cJSON_Delete(json);
+  return NULL;
+}
+
+/* What was measured, with nothing made of it yet. */
+static cJSON *raw_to_json(const gs_timing *timing, int64_t round, double median_ns) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON *rounds = cJSON_AddArrayToObject(json, "rounds");
+  if (json && gs_json_append(rounds, round_to_json(timing, round, median_ns)) &&
+      gs_json_add_string(json, "launch", gs_launch_name(timing->launch)) &&
+      gs_json_add_int(json, "steps_per_sample", timing->steps_per_sample) &&
+      gs_json_add(json, "samples_ns", gs_json_numbers(timing->samples_ns, (size_t)timing->count)) &&
+      gs_json_add(json, "disturbed_samples", disturbed_to_json(timing))) {
+    return json;
+  }
+  cJSON_Delete(json);
+  return NULL;
+}
+
+gs_status gs_timing_json(const gs_timing *timing, int64_t round, const gs_config *config,
+                         const gs_floor_best *floor, cJSON **json, gs_error *error) {
+  gs_sample s;
+  *json = NULL;
+  GS_TRY(gs_sample_of(timing->samples_ns, (size_t)timing->count, &s, error));
+  cJSON *raw = raw_to_json(timing, round, s.p50);
+  if (!raw) return out_of_memory(error);
+  const cJSON *const rounds[] = {raw};
+  const gs_status status = gs_timing_compose(rounds, 1, config, floor, json, error);
+  cJSON_Delete(raw);
+  return status;
+}
+
+/* ---- reading rounds ---- */
+
+/* All rounds together. */
+typedef struct pooled {
+  int rounds;
+  const cJSON **entries; /* of "rounds", borrowed */
+  double *medians;       /* of the rounds, ascending */
+  double *samples;       /* in order */
+  int64_t count;
+} pooled;
+
+static void pooled_clear(pooled *all) {
+  free(all->entries);
+  free(all->medians);
+  free(all->samples);
+}
+
+static double number(const cJSON *object, const char *key) {
+  const cJSON *item = get(object, key);
+  return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+}
+
+static bool is_list_of_samples(const cJSON *list, double most) {
+  const cJSON *item = NULL;
+  if (!cJSON_IsArray(list)) return false;
+  cJSON_ArrayForEach(item, list) {
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= most)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* GS_TIMING_STOP_COUNT when there is none of the name. */
+static gs_timing_stop find_stop(const char *name) {
+  int found = GS_STOP_SPREAD;
+  while (found < GS_TIMING_STOP_COUNT &&
+         !(name && strcmp(gs_timing_stop_name((gs_timing_stop)found), name) == 0)) {
+    found++;
+  }
+  return (gs_timing_stop)found;
+}
+
+bool gs_timing_is_round(const cJSON *timing) {
+  const cJSON *entry = cJSON_GetArrayItem(get(timing, "rounds"), 0);
+  const cJSON *samples = get(timing, "samples_ns");
+  const int count = cJSON_GetArraySize(samples);
+  return cJSON_GetArraySize(get(timing, "rounds")) == 1 && cJSON_IsString(get(timing, "launch")) &&
+         number(timing, "steps_per_sample") >= 1 && count > 0 &&
+         number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
+         number(entry, "median_ns") > 0 && number(entry, "round") >= 0 &&
+         number(entry, "disturbed") >= 0 && number(entry, "wall_ns") >= 0 &&
+         cJSON_IsArray(get(entry, "lacks")) &&
+         find_stop(cJSON_GetStringValue(get(entry, "stopped"))) < GS_TIMING_STOP_COUNT &&
+         is_list_of_samples(get(timing, "disturbed_samples"), count - 1);
+}
+
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a;
+  const double y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static gs_status pool(const cJSON *const *rounds, int count, pooled *all, gs_error *error) {
+  for (int i = 0; i < count; i++) {
+    if (!gs_timing_is_round(rounds[i]))
+      return GS_FAIL(error, GS_ERR_DATA, "not the timing of a round");
+    all->count += cJSON_GetArraySize(get(rounds[i], "samples_ns"));
+  }
+  all->rounds = count;
+  all->entries = malloc((size_t)count * sizeof *all->entries);
+  all->medians = malloc((size_t)count * sizeof *all->medians);
+  all->samples = malloc((size_t)all->count * sizeof *all->samples);
+  if (!all->entries || !all->medians || !all->samples) return out_of_memory(error);
+  int64_t at = 0;
+  for (int i = 0; i < count; i++) {
+    const cJSON *sample = NULL;
+    all->entries[i] = cJSON_GetArrayItem(get(rounds[i], "rounds"), 0);
+    all->medians[i] = number(all->entries[i], "median_ns");
+    cJSON_ArrayForEach(sample, get(rounds[i], "samples_ns")) {
+      all->samples[at++] = sample->valuedouble;
+    }
+  }
+  qsort(all->medians, (size_t)count, sizeof *all->medians, ascending);
+  return GS_OK;
+}
+
+/* ---- what was measured ---- */
+
+unsigned gs_timing_lacks_from_json(const cJSON *list) {
+  unsigned lacks = 0;
+  const cJSON *item = NULL;
+  cJSON_ArrayForEach(item, list) {
+    const char *name = cJSON_GetStringValue(item);
+#define GS_TIMING_LACK_FIND(constant, bit, text)                                                   \
+  if (name && strcmp(name, text) == 0) lacks |= (constant);
+    GS_TIMING_LACK_LIST(GS_TIMING_LACK_FIND)
+#undef GS_TIMING_LACK_FIND
+  }
+  return lacks;
+}
+
+/* Every sample, its round, and which are disturbed. */
+static bool add_samples(cJSON *json, const pooled *all, const cJSON *const *rounds) {
+  if (!gs_json_add(json, "samples_ns", gs_json_numbers(all->samples, (size_t)all->count))) {
+    return false;
+  }
+  cJSON *of_rounds = cJSON_AddArrayToObject(json, "sample_round");
+  cJSON *disturbed = cJSON_AddArrayToObject(json, "disturbed_samples");
+  bool added = of_rounds && disturbed;
+  double before = 0;
+  for (int i = 0; i < all->rounds; i++) {
+    const double round = number(all->entries[i], "round");
+    const int count = cJSON_GetArraySize(get(rounds[i], "samples_ns"));
+    const cJSON *item = NULL;
+    for (int k = 0; added && k < count; k++) {
+      added = gs_json_append(of_rounds, gs_json_number(round));
+    }
+    cJSON_ArrayForEach(item, get(rounds[i], "disturbed_samples")) {
+      added = added && gs_json_append(disturbed, gs_json_number(before + item->valuedouble));
+    }
+    before += count;
+  }
+  return added;
+}
+
+static bool add_rounds(cJSON *json, const pooled *all) {
+  cJSON *list = cJSON_AddArrayToObject(json, "rounds");
+  bool added = list != NULL;
+  for (int i = 0; added && i < all->rounds; i++) {
+    added = gs_json_append(list, cJSON_Duplicate(all->entries[i], true));
+  }
+  return added;
+}
+
+/* What is said of all rounds: the one that reached least, and what is lacking in any. */
+static bool add_endings(cJSON *json, const pooled *all) {
+  gs_timing_stop stopped = GS_STOP_NOT_YET;
+  unsigned lacks = 0;
+  double disturbed = 0;
+  double wall_ns = 0;
+  double held_up_ns = 0;
+  for (int i = 0; i < all->rounds; i++) {
+    const cJSON *entry = all->entries[i];
+    const gs_timing_stop of_round = find_stop(get(entry, "stopped")->valuestring);
+    if (of_round > stopped) stopped = of_round;
+    lacks |= gs_timing_lacks_from_json(get(entry, "lacks"));
+    disturbed += number(entry, "disturbed");
+    wall_ns += number(entry, "wall_ns");
+    held_up_ns += number(entry, "held_up_ns");
+  }
+  const double share = wall_ns > 0 ? held_up_ns / wall_ns : (double)NAN;
+  return gs_json_add_string(json, "stopped", gs_timing_stop_name(stopped)) &&
+         gs_json_add(json, "lacks", lacks_to_json(lacks)) &&
+         gs_json_add_number(json, "disturbed", disturbed) &&
+         gs_json_add_number(json, "held_up_share", share) &&
+         gs_json_add_bool(json, "machine_busy", gs_machine_busy(wall_ns, held_up_ns));
+}
+
+/* ---- what is made of it ---- */
+
+void gs_median_interval(const double *sorted, int64_t count, double *low, double *high) {
+  const double tail = 0.025;
+  double term = pow(0.5, (double)count); /* C(n, k) / 2^n */
+  double below = term;                   /* sum of the first k + 1 */
+  int64_t k = 0;
+  while (below <= tail && k < count) {
+    k++;
+    term *= (double)(count - k + 1) / (double)k;
+    below += term;
+  }
+  *low = k > 0 ? sorted[k - 1] : (double)NAN;
+  *high = k > 0 ? sorted[count - k] : (double)NAN;
+}
+
+static bool add_interval(cJSON *json, const pooled *all) {
+  double ends[2];
+  gs_median_interval(all->medians, all->rounds, &ends[0], &ends[1]);
+  return gs_json_add(json, "median_interval_ns",
+                     isnan(ends[0]) ? cJSON_CreateNull() : gs_json_numbers(ends, 2));
+}
+
+static bool add_statistics(cJSON *json, const pooled *all, const gs_cost *cost, double median_ns,
+                           const gs_sample *s) {
+  const double noise = s->count > 1 ? (s->p95 - s->p05) / median_ns : (double)NAN;
+  return gs_json_add_number(json, "median_ns", median_ns) && add_interval(json, all) &&
+         gs_json_add_number(json, "p5_ns", s->p05) && gs_json_add_number(json, "p95_ns", s->p95) &&
+         gs_json_add_number(json, "noise", noise) &&
+         gs_json_add_number(json, "samples_per_s", cost->samples / median_ns * 1e9) &&
+         gs_json_add_number(json, "flops_per_s", cost->flops / median_ns * 1e9) &&
+         gs_json_add_number(json, "bytes_per_s", cost->bytes / median_ns * 1e9);
+}
+
+static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dtype dtype,
+                      const gs_floor_best *best) {
+  if (!best) return true;
+  const gs_least_time least = gs_cost_least_time(cost, dtype, &best->limits);
+  const double share = least.floor_ns / median_ns;
+  return gs_json_add_number(json, "fraction_of_flops", least.arithmetic_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_copy", least.traffic_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_meetings", least.meetings_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_launches", least.launches_ns / median_ns) &&
+         gs_json_add_number(json, "floor_ns", least.floor_ns) &&
+         gs_json_add_number(json, "fraction_of_floor", share) &&
+         gs_json_add_string(json, "floor",
+                            share <= GS_FLOOR_MOST_SHARE ? "trustworthy" : GS_FLOOR_WRONG) &&
+         gs_json_add_int(json, "floor_measurements", best->measurements);
+}
+
+static gs_status compose(const pooled *all, const cJSON *const *rounds, const gs_config *config,
+                         const gs_floor_best *floor, cJSON *json, gs_error *error) {
+  const gs_cost cost = gs_cost_of(config);
+  const double median_ns = gs_quantile(all->medians, (size_t)all->rounds, 0.5);
+  gs_sample s;
+  GS_TRY(gs_sample_of(all->samples, (size_t)all->count, &s, error));
+  const bool added =
+      gs_json_add_string(json, "launch", get(rounds[0], "launch")->valuestring) &&
+      gs_json_add_number(json, "steps_per_sample", number(rounds[0], "steps_per_sample")) &&
+      add_samples(json, all, rounds) && add_rounds(json, all) && add_endings(json, all) &&
+      add_statistics(json, all, &cost, median_ns, &s) &&
+      add_floor(json, &cost, median_ns, config->dtype, floor);
+  return added ? GS_OK : out_of_memory(error);
+}
+
+gs_status gs_timing_compose(const cJSON *const *rounds, int count, const gs_config *config,
+                            const gs_floor_best *floor, cJSON **json, gs_error *error) {
+  pooled all = {0};
+  *json = NULL;
+  gs_status status = pool(rounds, count, &all, error);
+  cJSON *made = status == GS_OK ? cJSON_CreateObject() : NULL;
+  if (status == GS_OK) {
+    status = made ? compose(&all, rounds, config, floor, made, error) : out_of_memory(error);
+  }
+  pooled_clear(&all);
+  if (status == GS_OK) {
+    *json = made;
+  } else {
+    cJSON_Delete(made);
+  }
+  return status;
+}

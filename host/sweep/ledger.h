@@ -1,0 +1,63 @@
+/* What a run has finished: for every cell and round the newest line of the journal, and the
+ * floors measured on the way. A cell's record is put together from its lines: the first
+ * round's has everything, those of later rounds their timing alone. */
+#ifndef GS_SWEEP_LEDGER_H
+#define GS_SWEEP_LEDGER_H
+
+#include "sweep/floors.h"
+#include "sweep/journal.h"
+#include "sweep/record.h"
+#include "sweep/spec.h"
+
+/* One line of the journal. */
+typedef struct gs_ledger_line {
+  gs_cell_status status;
+  int64_t offset; /* without its newline */
+  int64_t length;
+  double median_ns;   /* of the round; NaN: not timed */
+  double timed_steps; /* samples x steps per sample */
+} gs_ledger_line;
+
+typedef struct gs_ledger {
+  const gs_sweep *sweep; /* borrowed */
+  int64_t rounds;
+  gs_outcome *outcomes;  /* of the cells, borrowed */
+  gs_ledger_line *lines; /* cell x rounds + round */
+  gs_floors floors;
+  int64_t *by_id; /* cells sorted by id, of a continued run */
+} gs_ledger;
+
+/* outcomes: one for each cell, kept up to date. The caller clears the ledger, also after a
+ * failure. Errors: GS_ERR_MEMORY. */
+gs_status gs_ledger_open(gs_ledger *ledger, const gs_sweep *sweep, int64_t rounds,
+                         gs_outcome *outcomes, gs_error *error);
+void gs_ledger_clear(gs_ledger *ledger);
+
+/* Takes over what the run in the journal has finished. Errors: of gs_journal_read;
+ * GS_ERR_DATA for lines of other cells or rounds. */
+gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal, gs_error *error);
+
+/* Appends the line of a cell and round to the journal and takes it over. */
+gs_status gs_ledger_append(gs_ledger *ledger, gs_journal *journal, int64_t cell, int64_t round,
+                           const char *text, const gs_outcome *outcome, gs_error *error);
+/* The same of a floor (borrowed). */
+gs_status gs_ledger_append_floor(gs_ledger *ledger, gs_journal *journal, const cJSON *entry,
+                                 gs_error *error);
+
+/* Whether a cell needs no further run in this round: it is done, or skipped; or it is a
+ * later round of a cell that the first one could not measure. */
+bool gs_ledger_is_done(const gs_ledger *ledger, int64_t cell, int64_t round);
+bool gs_ledger_is_hopeless(const gs_ledger *ledger, int64_t cell, int64_t round);
+
+/* The first round's, or that of the first later one that went wrong. */
+gs_cell_status gs_ledger_status(const gs_ledger *ledger, int64_t cell);
+
+const gs_ledger_line *gs_ledger_line_of(const gs_ledger *ledger, int64_t cell, int64_t round);
+
+/* Puts the record of a cell together, its timing judged by the best floor; a round that
+ * went wrong is the cell's status and reason, and leaves it without timing. Brings the
+ * cell's outcome up to date. Errors: GS_ERR_OUTPUT; GS_ERR_DATA; GS_ERR_MEMORY. */
+gs_status gs_ledger_record(const gs_ledger *ledger, const gs_journal *journal, int64_t cell,
+                           cJSON **record, gs_error *error);
+
+#endif
