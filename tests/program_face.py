@@ -656,6 +656,17 @@ class Requirements(ProgramTest):
         self.assert_unmet(self.program("run", "mlp", "--width=2", "--time-limit=0", "--out", self.scratch / "narrow",
                                        "--require=predicted"), "no cell is as predicted; outside theory's reach: 1")
 
+    def test_timing(self):
+        run = ["run", *self.WIDE, "--out", self.out, "--require=timed,samples,floor"]
+        done = self.program(*run, "--time-limit=1e-9")
+        lines = self.unmet(done)
+        self.assert_code(done, 3)
+        self.assertIn("samples: 2 of 2 cells have fewer, the first is mlp/", lines[0])
+        self.assert_unmet(self.program(*run, "--time-limit=0", "--overwrite"), "timed: ", "samples: ", "floor: ")
+        done = self.program(*run, "--time-limit=20", "--min-samples=2", "--min-time=0.001", "--overwrite")
+        wrong = any(cell["timing"]["floor"] == "not trustworthy" for cell in self.results()["cells"])
+        self.assertEqual([line.split(":")[0] for line in self.unmet(done)], ["floor"] if wrong else [])
+
     def test_dry_run(self):
         cells = ["run", "mlp", "--depth=2", "--width=8", "--dtype=f32,bf16", "--dry-run"]
         self.assert_code(self.program(*cells, "--require=cells>=1,predicted,timed"), 0)
@@ -663,7 +674,7 @@ class Requirements(ProgramTest):
 
     def test_help_has_every_word(self):
         text = self.program("run", "--help").stdout
-        for word in ("backend=NAME", "device=TEXT", "cells>=N", "no-skips", "predicted", "timed"):
+        for word in ("backend=NAME", "device=TEXT", "cells>=N", "no-skips", "predicted", "timed", "samples", "floor"):
             self.assertRegex(text, rf"(?m)^ +{word} +\S")
         self.assertIn("3 what --require asks for", self.program("--help").stdout)
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/printable.h"
+#include "measure/timing_rule.h"
 #include "sweep/place.h"
 
 enum { WORDS_BYTES = 400 };
@@ -115,6 +116,32 @@ static bool not_timed(const char *value, const gs_require_facts *facts, char *wo
   return false;
 }
 
+static bool floor_wrong(const char *value, const gs_require_facts *facts, char *words) {
+  if (not_timed(value, facts, words)) return true;
+  int64_t wrong = 0;
+  int64_t first = 0;
+  if (!facts->outcomes || facts->only_statuses) return false;
+  for (int64_t i = 0; i < facts->sweep->count; i++) {
+    if (facts->outcomes[i].floor_wrong && wrong++ == 0) first = i;
+  }
+  return wrong > 0 &&
+         say(words, "not trustworthy for %" PRId64 " of %" PRId64 " cells, the first is %s", wrong,
+             facts->sweep->count, facts->sweep->cells[first].name);
+}
+
+static bool too_few_samples(const char *value, const gs_require_facts *facts, char *words) {
+  if (not_timed(value, facts, words)) return true;
+  int64_t lacking = 0;
+  int64_t first = 0;
+  if (!facts->outcomes || facts->only_statuses) return false;
+  for (int64_t i = 0; i < facts->sweep->count; i++) {
+    const bool lacks = (facts->outcomes[i].lacks & (GS_LACKS_MIN_TIME | GS_LACKS_MIN_SAMPLES)) != 0;
+    if (lacks && lacking++ == 0) first = i;
+  }
+  return lacking > 0 && say(words, "%" PRId64 " of %" PRId64 " cells have fewer, the first is %s",
+                            lacking, facts->sweep->count, facts->sweep->cells[first].name);
+}
+
 /* ---- the table ---- */
 
 typedef struct gs_require_rule {
@@ -135,6 +162,9 @@ static const gs_require_rule rules[] = {
     {"predicted", NULL, false, not_predicted, "predicted",
      "no cell is off, and at least one is as predicted"},
     {"timed", NULL, false, not_timed, "timed", "every cell that is ok is timed"},
+    {"samples", NULL, false, too_few_samples, "samples",
+     "... for at least --min-time and --min-samples"},
+    {"floor", NULL, false, floor_wrong, "floor", "... and the floor is trustworthy"},
 };
 enum { RULES = sizeof rules / sizeof *rules };
 
