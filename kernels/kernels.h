@@ -170,6 +170,27 @@ size_t gs_persistent_counters(int64_t replicas);
 bool gs_persistent_preferred(const gs_recurrence *recurrence, int64_t batch, int64_t replicas,
                              gs_dtype dtype);
 
+/* ---- latency.cu: how long parts of the device wait for each other in a kernel ---- */
+
+typedef enum gs_latency {
+  GS_LATENCY_BLOCK_BARRIER,   /* two warps of a block meet */
+  GS_LATENCY_CLUSTER_HOP,     /* a load from the other block's shared memory */
+  GS_LATENCY_CLUSTER_BARRIER, /* eight blocks of a cluster meet */
+  GS_LATENCY_GRID_BARRIER,    /* blocks on every multiprocessor meet, as persistent.cu's do */
+  GS_LATENCY_COUNT
+} gs_latency;
+
+enum { GS_LATENCY_UNROLL = 16 };
+
+/* One launch of `turns` waits of this kind, each after the one before, and little else.
+ * turns: a multiple of GS_LATENCY_UNROLL. Device memory: *counter, 0 before and after;
+ * *done, set to the number of turns (of hops: to (5 turns) modulo 16, where they end).
+ * An error where the device has no such thing. */
+cudaError_t gs_launch_latency(gs_queue queue, gs_latency which, int turns, uint32_t *counter,
+                              uint32_t *done);
+/* Has the device in use clusters, or cooperative launches, as this one needs? Never waits. */
+cudaError_t gs_latency_exists(gs_latency which, bool *exists);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,6 +10,7 @@
 #define GS_KERNELS_PERSISTENT_LOOP_CUH
 
 #include "kernels/persistent_product.cuh"
+#include "kernels/waiting.cuh"
 
 namespace gs::persistent {
 
@@ -45,27 +46,9 @@ __device__ __forceinline__ Place place_of(const Plan &plan) {
 
 /* ---- waiting for other blocks ---- */
 
-/* A circle's counter counts arrivals, starting from 0, without end (modulo 2^32: what is
- * due is never far from it); the last block of the launch clears it. Only one thread of a
- * block counts, after __syncthreads. */
+/* A circle has a counter of its own (waiting.cuh). */
 template <typename U> __device__ __forceinline__ U *counter_of(U *counters, const Place &place) {
   return counters + place.circle * COUNTER_WORDS;
-}
-
-__device__ __forceinline__ void arrive(uint32_t *counter) {
-  __threadfence();
-  atomicAdd(counter, 1u);
-}
-
-/* Until `due` blocks have arrived since the launch began. */
-__device__ __forceinline__ void await(const uint32_t *counter, uint32_t due) {
-  while (static_cast<int32_t>(__ldcg(counter) - due) < 0) GS_SPIN_PAUSE();
-  __threadfence();
-}
-
-/* A last arrival: who is the last of `all` knows that nobody waits any more. */
-__device__ __forceinline__ void leave(uint32_t *counter, uint32_t all) {
-  if (atomicAdd(counter, 1u) + 1 == all) atomicMin(counter, 0u);
 }
 
 /* ---- one round of a step: as many pairs of rows as there are slices ---- */

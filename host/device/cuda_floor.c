@@ -1,5 +1,6 @@
-/* The GPU's own limits, measured: cuBLASLt's largest products, a copy, and a chain of
- * operations that do next to nothing in a replayed graph. The best of several rounds
+/* The GPU's own limits, measured: cuBLASLt's largest products, a copy, a chain of
+ * operations that do next to nothing in a replayed graph, and kernels whose parts do
+ * nothing but wait for each other. The best of several rounds
  * counts: a limit is not an average. Operands are normal numbers: products of zeros draw
  * less power and run faster than any network. */
 #include <math.h>
@@ -108,6 +109,64 @@ static gs_status measure_launches(gs_device *device, void *memory, double *launc
   return status;
 }
 
+/* ---- waits inside a kernel ---- */
+
+enum { FEWEST_TURNS = 64, MOST_TURNS = 1 << 15 };
+
+typedef struct waiting {
+  gs_latency which;
+  int turns;
+  uint32_t *words; /* the counter, 0; the result */
+} waiting;
+
+static gs_status wait_in_turns(gs_device *device, void *what) {
+  const waiting *w = what;
+  return gs_cuda_check(
+      device, gs_launch_latency(gs_cuda_main(device), w->which, w->turns, w->words, w->words + 1),
+      "launching a kernel that waits");
+}
+
+/* As many turns as show, then twice as many: the difference has no launch in it. 0 where
+ * the device has no such thing, or noise leaves nothing: then nothing is known. */
+static gs_status measure_latency(gs_device *device, gs_latency which, uint32_t *words,
+                                 double *latency_ns) {
+  const double long_enough_ns = 1e5;
+  waiting w = {which, FEWEST_TURNS, words};
+  bool exists = false;
+  double once = 0;
+  double twice = 0;
+  *latency_ns = 0;
+  GS_TRY(gs_cuda_check(device, gs_latency_exists(which, &exists), "asking about barriers"));
+  if (!exists) return GS_OK;
+  GS_TRY(best_ns(device, wait_in_turns, &w, &once));
+  while (once < long_enough_ns && 2 * w.turns < MOST_TURNS) {
+    w.turns *= 2;
+    GS_TRY(best_ns(device, wait_in_turns, &w, &once));
+  }
+  const double more = w.turns;
+  w.turns *= 2;
+  GS_TRY(best_ns(device, wait_in_turns, &w, &twice));
+  *latency_ns = fmax(twice - once, 0) / more;
+  return GS_OK;
+}
+
+static gs_status measure_latencies(gs_device *device, void *memory, gs_floor *floor) {
+  double *const places[GS_LATENCY_COUNT] = {
+      [GS_LATENCY_BLOCK_BARRIER] = &floor->block_barrier_ns,
+      [GS_LATENCY_CLUSTER_HOP] = &floor->cluster_hop_ns,
+      [GS_LATENCY_CLUSTER_BARRIER] = &floor->cluster_barrier_ns,
+      [GS_LATENCY_GRID_BARRIER] = &floor->grid_barrier_ns,
+  };
+  uint32_t *words = memory;
+  const cudaStream_t stream = gs_cuda(device)->streams.main;
+  GS_TRY(gs_cuda_check(device, cudaMemsetAsync(words, 0, 2 * sizeof *words, stream),
+                       "clearing a counter"));
+  for (int i = 0; i < GS_LATENCY_COUNT; i++) {
+    GS_TRY(measure_latency(device, (gs_latency)i, words, places[i]));
+  }
+  return GS_OK;
+}
+
 /* ---- all of it ---- */
 
 static gs_status measure_all(gs_device *device, char *memory, size_t bytes, gs_floor *floor) {
@@ -120,7 +179,8 @@ static gs_status measure_all(gs_device *device, char *memory, size_t bytes, gs_f
   }
   GS_TRY(best_ns(device, copy, &halves, &ns));
   floor->copy_bytes_per_s = 2 * (double)halves.bytes / ns * 1e9;
-  return measure_launches(device, memory, &floor->launch_ns);
+  GS_TRY(measure_launches(device, memory, &floor->launch_ns));
+  return measure_latencies(device, memory, floor);
 }
 
 gs_status gs_cuda_floor(gs_device *device, gs_floor *floor) {

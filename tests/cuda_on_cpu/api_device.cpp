@@ -40,24 +40,26 @@ void describe(cudaDeviceProp *properties, int device) {
   properties->maxThreadsDim[2] = 64;
   properties->maxGridSize[0] = 0x7fffffff;
   properties->maxGridSize[1] = properties->maxGridSize[2] = 65535;
-  properties->major = pretended_capability_major;
-  properties->minor = pretended_capability_minor;
+  properties->major = pretended_capability() / 10;
+  properties->minor = pretended_capability() % 10;
   properties->multiProcessorCount = pretended_multiprocessors();
   properties->l2CacheSize = pretended_l2_bytes;
   properties->memoryBusWidth = pretended_bus_bits;
   properties->concurrentKernels = 1;
   properties->asyncEngineCount = 1;
   properties->cooperativeLaunch = 1;
+  properties->clusterLaunch = pretended_clusters();
   properties->unifiedAddressing = 1;
   properties->pciBusID = bus_of(device);
 }
 
 cudaError_t attribute_of(int *value, cudaDeviceAttr attribute) {
   switch (attribute) {
-  case cudaDevAttrComputeCapabilityMajor: *value = pretended_capability_major; break;
-  case cudaDevAttrComputeCapabilityMinor: *value = pretended_capability_minor; break;
+  case cudaDevAttrComputeCapabilityMajor: *value = pretended_capability() / 10; break;
+  case cudaDevAttrComputeCapabilityMinor: *value = pretended_capability() % 10; break;
   case cudaDevAttrMultiProcessorCount: *value = pretended_multiprocessors(); break;
   case cudaDevAttrCooperativeLaunch: *value = 1; break;
+  case cudaDevAttrClusterLaunch: *value = pretended_clusters(); break;
   case cudaDevAttrMaxSharedMemoryPerBlock: *value = max_static_shared_bytes; break;
   case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = max_shared_bytes; break;
   case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
@@ -207,6 +209,7 @@ constexpr ErrorWords error_words[] = {
     GS_SIM_ERROR(cudaErrorIllegalAddress, "illegal memory access"),
     GS_SIM_ERROR(cudaErrorLaunchOutOfResources, "too many resources requested for launch"),
     GS_SIM_ERROR(cudaErrorCooperativeLaunchTooLarge, "too many blocks in cooperative launch"),
+    GS_SIM_ERROR(cudaErrorInvalidClusterSize, "invalid cluster size"),
     GS_SIM_ERROR(cudaErrorNotSupported, "operation not supported"),
     GS_SIM_ERROR(cudaErrorSystemDriverMismatch, "driver and display driver do not match"),
     GS_SIM_ERROR(cudaErrorStreamCaptureUnsupported, "not permitted while a stream is captured"),

@@ -40,6 +40,12 @@ int resident_blocks_per_multiprocessor(size_t threads, size_t shared_bytes) {
   return static_cast<int>(std::min(blocks, by_shared));
 }
 
+cudaError_t check_cluster(const Launch &launch) {
+  if (!pretended_clusters()) return cudaErrorNotSupported;
+  if (launch.cluster > pretended_cluster_blocks) return cudaErrorInvalidClusterSize;
+  return launch.grid.x % launch.cluster == 0 ? cudaSuccess : cudaErrorInvalidConfiguration;
+}
+
 cudaError_t check(const Launch &launch) {
   const size_t threads = size_t{launch.block.x} * launch.block.y * launch.block.z;
   if (threads == 0 || threads > max_block_threads || launch.block.z > 64)
@@ -48,6 +54,7 @@ cudaError_t check(const Launch &launch) {
       launch.grid.y > 65535 || launch.grid.z == 0 || launch.grid.z > 65535)
     return cudaErrorInvalidConfiguration;
   if (launch.shared_bytes > shared_limit(launch.kernel)) return cudaErrorInvalidValue;
+  if (launch.cluster > 0) return check_cluster(launch);
   if (!launch.cooperative) return cudaSuccess;
   const uint64_t blocks = uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
   const auto resident =
@@ -90,6 +97,16 @@ cudaError_t launch(const Launch &launch) {
   });
 }
 
+cudaError_t clusters_at_once(int *count, size_t threads, unsigned cluster) {
+  return api_call(CallKind::ordinary, [=] {
+    if (!pretended_clusters()) return cudaErrorNotSupported;
+    const int resident =
+        resident_blocks_per_multiprocessor(threads, 0) * pretended_multiprocessors();
+    *count = cluster > pretended_cluster_blocks ? 0 : resident / static_cast<int>(cluster);
+    return cudaSuccess;
+  });
+}
+
 bool is_device_memory(const void *address) { return heap_contains(address, 0); }
 
 void refuse_host_pointer(const void *address) {
@@ -118,7 +135,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *fu
     *attributes = cudaFuncAttributes{};
     attributes->maxThreadsPerBlock = max_block_threads;
     attributes->maxDynamicSharedSizeBytes = static_cast<int>(shared_limit(function));
-    attributes->binaryVersion = 10 * pretended_capability_major + pretended_capability_minor;
+    attributes->binaryVersion = pretended_capability();
     attributes->ptxVersion = attributes->binaryVersion;
     return cudaSuccess;
   });

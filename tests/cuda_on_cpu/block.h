@@ -44,6 +44,8 @@ public:
   void begin(size_t dynamic_bytes, size_t static_limit);
   void *dynamic() const { return dynamic_; }
   void *object(const void *declaration, size_t bytes);
+  // Where `other`, of the same kernel, has what is at `address` here; NULL where it has not.
+  void *same_place(const void *address, const SharedMemory &other) const;
   // Dies if bytes between the objects were written.
   void end();
 
@@ -85,6 +87,9 @@ extern unsigned long progress;
 void wait_as(State state);
 // A barrier of all threads is complete: they may go on.
 void open_barrier(Block &block);
+// Blocks of the running launch's clusters, 0: it has none; and one of the current cluster's.
+unsigned cluster_size();
+Block &cluster_block(unsigned rank);
 // Where a thread that is at_barrier or at_warp waits.
 Site waits_at(const Thread &thread);
 

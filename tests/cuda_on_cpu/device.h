@@ -25,6 +25,8 @@ void *shared_object(const void *declaration, size_t bytes);
 void *dynamic_shared();
 void spin_pause();
 void fence();
+void cluster_barrier(Site site);
+void *cluster_shared(const void *shared, unsigned block);
 
 } // namespace gs_sim
 

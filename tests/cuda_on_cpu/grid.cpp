@@ -3,7 +3,7 @@
 // A fiber whose thread has ended takes up the next thread that has not begun,
 // so a kernel without barriers runs as one loop on one stack. The blocks of an
 // ordinary launch run one after another; those of a cooperative launch are all
-// alive, each with its own shared memory, and take turns.
+// alive, each with its own shared memory, and take turns, as do those of a cluster.
 #include "grid.h"
 
 #include <cinttypes>
@@ -185,7 +185,9 @@ void begin_block(Block &block, uint64_t number) {
   blockIdx = thread.block->index;
   if (state == State::spinning)
     die("deadlock: waits in GS_SPIN_PAUSE for what no thread will do%s",
-        running->cooperative ? "" : " (blocks of an ordinary launch need not run together)");
+        running->cooperative || running->cluster > 0
+            ? ""
+            : " (blocks of an ordinary launch need not run together)");
   die("deadlock: waits at %s:%d for threads that will not come", site.file, site.line);
 }
 
@@ -247,7 +249,20 @@ void run_all(uint64_t count) {
   for (uint64_t i = 0; i < count; i++) blocks[i].shared.end();
 }
 
+// Clusters one after another, the blocks of each together.
+void run_clusters(uint64_t count, unsigned cluster) {
+  while (blocks.size() < cluster) blocks.emplace_back();
+  for (uint64_t first = 0; first < count; first += cluster) {
+    for (unsigned i = 0; i < cluster; i++) begin_block(blocks[i], first + i);
+    run_together(cluster, first / cluster % 2 * cluster);
+    for (unsigned i = 0; i < cluster; i++) blocks[i].shared.end();
+  }
+}
+
 } // namespace
+
+unsigned cluster_size() { return running->cluster; }
+Block &cluster_block(unsigned rank) { return blocks[rank]; }
 
 void wait_as(State state) {
   Thread &thread = *current;
@@ -269,7 +284,9 @@ void run_grid(const Launch &launch, FiberPool &fibers) {
   blockDim = launch.block;
   begun->release();
   const uint64_t count = uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
-  if (launch.cooperative)
+  if (launch.cluster > 0)
+    run_clusters(count, launch.cluster);
+  else if (launch.cooperative)
     run_all(count);
   else
     run_one_by_one(count);

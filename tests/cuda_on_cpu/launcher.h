@@ -1,5 +1,5 @@
-// Launches from C++: gs_launch and gs_launch_cooperative, as kernels/language.h
-// has them for CUDA.
+// Launches from C++: gs_launch, gs_launch_cooperative and gs_launch_cluster, as
+// kernels/language.h has them for CUDA.
 #ifndef GS_CUDA_ON_CPU_LAUNCHER_H
 #define GS_CUDA_ON_CPU_LAUNCHER_H
 
@@ -30,8 +30,9 @@ template <class T> void check_argument(const T &argument) {
 }
 
 template <class... Parameters, class... Arguments>
-cudaError_t launch_with(bool cooperative, void (*kernel)(Parameters...), dim3 grid, dim3 block,
-                        size_t shared_bytes, cudaStream_t stream, Arguments &&...arguments) {
+cudaError_t launch_with(bool cooperative, unsigned cluster, void (*kernel)(Parameters...),
+                        dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
+                        Arguments &&...arguments) {
   static_assert((sizeof(std::decay_t<Parameters>) + ... + 0) <= max_parameter_bytes,
                 "a kernel's parameters fill at most 32764 bytes");
   static_assert(sizeof...(Parameters) == sizeof...(Arguments), "as many arguments as parameters");
@@ -46,6 +47,7 @@ cudaError_t launch_with(bool cooperative, void (*kernel)(Parameters...), dim3 gr
   launch.shared_bytes = shared_bytes;
   launch.stream = stream;
   launch.cooperative = cooperative;
+  launch.cluster = cluster;
   launch.call = Closure<Parameters...>::call;
   launch.closure = &closure;
   launch.closure_bytes = sizeof(closure);
@@ -57,7 +59,7 @@ cudaError_t launch_with(bool cooperative, void (*kernel)(Parameters...), dim3 gr
 template <class... Parameters, class... Arguments>
 cudaError_t gs_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
                       cudaStream_t stream, Arguments &&...arguments) {
-  return gs_sim::launch_with(false, kernel, grid, block, shared_bytes, stream,
+  return gs_sim::launch_with(false, 0, kernel, grid, block, shared_bytes, stream,
                              std::forward<Arguments>(arguments)...);
 }
 
@@ -65,8 +67,22 @@ template <class... Parameters, class... Arguments>
 cudaError_t gs_launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block,
                                   size_t shared_bytes, cudaStream_t stream,
                                   Arguments &&...arguments) {
-  return gs_sim::launch_with(true, kernel, grid, block, shared_bytes, stream,
+  return gs_sim::launch_with(true, 0, kernel, grid, block, shared_bytes, stream,
                              std::forward<Arguments>(arguments)...);
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t gs_launch_cluster(void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                              unsigned cluster, size_t shared_bytes, cudaStream_t stream,
+                              Arguments &&...arguments) {
+  return gs_sim::launch_with(false, cluster, kernel, grid, block, shared_bytes, stream,
+                             std::forward<Arguments>(arguments)...);
+}
+
+template <class... Parameters>
+cudaError_t gs_clusters_at_once(int *count, void (*)(Parameters...), dim3, dim3 block,
+                                unsigned cluster) {
+  return gs_sim::clusters_at_once(count, size_t{block.x} * block.y * block.z, cluster);
 }
 
 #endif

@@ -9,8 +9,14 @@
 
 namespace gs_sim {
 
-constexpr int pretended_capability_major = 8;
-constexpr int pretended_capability_minor = 0;
+// 80: 8.0. Clusters come with 9.0.
+inline int pretended_capability() {
+  static const int capability =
+      static_cast<int>(environment_number("GRADSWEEP_SIM_CAPABILITY", 80));
+  return capability;
+}
+inline bool pretended_clusters() { return pretended_capability() >= 90; }
+constexpr unsigned pretended_cluster_blocks = 8; // the most
 // Few enough for a fiber each in a cooperative launch; the thread sanitizer has
 // some 8000 contexts in all.
 constexpr size_t pretended_threads_per_multiprocessor = with_tsan ? 512 : 1024;

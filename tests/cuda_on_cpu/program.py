@@ -113,7 +113,8 @@ class Numbers(SimulatedTest):
         document, done = self.run_sweep(EVERY, "cuda", 0.001)
         device = document["context"]["device"]
         self.assertEqual((device["backend"], device["dtypes"]), ("cuda", DTYPES))
-        for rate in [*(f"flops_per_s_{dtype}" for dtype in DTYPES), "copy_bytes_per_s", "launch_ns"]:
+        for rate in [*(f"flops_per_s_{dtype}" for dtype in DTYPES), "copy_bytes_per_s", "launch_ns",
+                     "block_barrier_ns", "grid_barrier_ns"]:
             self.assertTrue(document["context"]["floor"][rate] > 0, rate)
         reference = self.reference()
         for cell in document["cells"]:
@@ -145,6 +146,41 @@ class Joined(SimulatedTest):
         rows = compared(self.scratch / "cpu" / "results.json", self.scratch / "cuda" / "results.json")
         for cell in runs[0]:
             self.assertRegex(rows, re.escape(cell["name"]) + r" +[+-]")
+
+
+class Latencies(SimulatedTest):
+    """What waits for what; clusters come with compute capability 9.0."""
+
+    WORDS = {"block_barrier_ns": "block barrier", "cluster_hop_ns": "cluster hop",
+             "cluster_barrier_ns": "cluster barrier", "grid_barrier_ns": "grid barrier"}
+    MLP = ["run", "mlp", "--depth=2", "--batch=4", "--time-limit=0.001", "--backend=cuda", "--overwrite"]
+
+    def test_info(self):
+        for capability in (75, 80, 90, 120):
+            done = self.program("info", "--backend=cuda", sim={"CAPABILITY": capability})
+            self.assert_code(done, 0)
+            line = next(line for line in done.stdout.splitlines() if line.startswith("latencies"))
+            there = {words for words in self.WORDS.values() if f"({words})" in line}
+            self.assertEqual(there, {words for words in self.WORDS.values()
+                                     if capability >= 90 or "cluster" not in words})
+            self.assertRegex(line, r" ns \(graph node\), measured now$")
+
+    def test_record(self):
+        for capability, clusters in ((80, False), (90, True)):
+            done = self.program(*self.MLP, "--width=33,32", "--out", self.out, sim={"CAPABILITY": capability})
+            self.assert_code(done, 0)
+            floor = self.results()["context"]["floor"]
+            self.assertEqual({key for key in self.WORDS if floor[key] is None},
+                             set() if clusters else {"cluster_hop_ns", "cluster_barrier_ns"})
+            for cell, meetings in zip(self.results()["cells"], (4, 0), strict=True):
+                cost, timing = cell["cost"], cell["timing"]
+                self.assertEqual((cost["dependent"], cost["meetings"], cost["launches"]), (4, meetings, 4))
+                self.assertAlmostEqual(timing["fraction_of_meetings"] * timing["median_ns"],
+                                       meetings * floor["block_barrier_ns"], delta=1e-6 * timing["median_ns"])
+                self.assertAlmostEqual(timing["fraction_of_launches"] * timing["median_ns"],
+                                       4 * floor["launch_ns"], delta=1e-6 * timing["median_ns"])
+                self.assertEqual(timing["fraction_of_floor"],
+                                 max(timing[f"fraction_of_{of}"] for of in ("flops", "copy", "meetings")))
 
 
 class Devices(SimulatedTest):

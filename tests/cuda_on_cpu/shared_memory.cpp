@@ -5,6 +5,7 @@
 // filling at the end, so that writes past an object are found without it, too.
 // Under the thread sanitizer every object is an allocation of its own: the next
 // block's shared memory is other memory, as far as races are concerned.
+#include <cstdint>
 #include <cstdlib>
 
 #include "block.h"
@@ -57,6 +58,17 @@ unsigned char *SharedMemory::add(const void *declaration, size_t bytes) {
   }
   objects_.push_back({declaration, memory, bytes});
   return memory;
+}
+
+void *SharedMemory::same_place(const void *address, const SharedMemory &other) const {
+  const auto at = reinterpret_cast<uintptr_t>(address);
+  for (const Object &object : objects_) {
+    const uintptr_t offset = at - reinterpret_cast<uintptr_t>(object.first);
+    if (offset >= object.bytes) continue; // also where it lies before
+    for (const Object &theirs : other.objects_)
+      if (theirs.declaration == object.declaration) return theirs.first + offset;
+  }
+  return nullptr;
 }
 
 void SharedMemory::end() {

@@ -72,6 +72,12 @@ inline int __all_sync(unsigned mask, int predicate, GS_SIM_HERE) {
   return gs_sim::warp_ballot(mask, predicate != 0, {file, line}) == mask;
 }
 
+// Clusters, as kernels/language.h has them.
+inline void gs_cluster_barrier(GS_SIM_HERE) { gs_sim::cluster_barrier({file, line}); }
+template <class T> T *gs_cluster_shared(T *shared, unsigned block) {
+  return static_cast<T *>(gs_sim::cluster_shared(shared, block));
+}
+
 #undef GS_SIM_HERE
 
 #endif

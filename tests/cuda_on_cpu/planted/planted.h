@@ -91,9 +91,11 @@ extern const Case right_cases[];
 extern const Case right_format_cases[];
 extern const Case right_stream_cases[];
 extern const Case right_error_cases[];
+extern const Case right_cluster_cases[];
 extern const Case right_matmul_cases[];
 extern const Case wrong_cases[];
 extern const Case wrong_block_cases[];
+extern const Case wrong_cluster_cases[];
 extern const Case wrong_stream_cases[];
 extern const Case wrong_matmul_cases[];
 

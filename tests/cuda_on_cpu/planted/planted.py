@@ -13,6 +13,7 @@ import sys
 LAZY = {"GRADSWEEP_SIM_LAZY": "1"}  # the newest stream runs first
 ON_DEMAND = {"GRADSWEEP_SIM_LAZY": "2"}
 BACKWARD = {"GRADSWEEP_SIM_ORDER": "1"}
+CLUSTERS = {"GRADSWEEP_SIM_CAPABILITY": "90"}
 RACE = "WARNING: ThreadSanitizer: data race"
 WRONG_RESULT = "not true:"
 NAMES = {"": "plain", "address": "asan", "thread": "tsan"}
@@ -61,6 +62,12 @@ KERNELS = [
     ("spin_in_ordinary_launch", {}, always("blocks of an ordinary launch need not run together")),
     ("spin_for_ever", {}, always("deadlock: waits in GS_SPIN_PAUSE")),
     ("flag_before_data", {}, {"tsan": RACE}),
+    ("cluster_before_it_begins", CLUSTERS, always("has no such shared memory (yet)")),
+    ("cluster_race", CLUSTERS, {"plain": WRONG_RESULT, "asan": WRONG_RESULT, "tsan": RACE}),
+    ("cluster_barrier_alone", CLUSTERS, always("deadlock: waits in GS_SPIN_PAUSE")),
+    ("cluster_barrier_alone", {}, always("cudaErrorNotSupported")),
+    ("no_cluster", CLUSTERS, always("this launch has no clusters")),
+    ("block_outside_cluster", CLUSTERS, always("a cluster of 2 blocks has no block 2")),
     ("missing_event", {}, {"tsan": RACE}),
     ("missing_event", LAZY, {"plain": WRONG_RESULT, "asan": WRONG_RESULT, "tsan": RACE}),
     ("missing_join", ON_DEMAND, {"plain": WRONG_RESULT, "asan": WRONG_RESULT, "tsan": RACE}),
@@ -117,7 +124,8 @@ def right_runs(build):
     orders = [(order, lazy) for order in range(3) for lazy in range(3)]
     if build != "plain":
         orders = [(0, 0), (1, 1), (2, 2)]
-    return [{"GRADSWEEP_SIM_ORDER": str(o), "GRADSWEEP_SIM_LAZY": str(l)} for o, l in orders]
+    return [{"GRADSWEEP_SIM_ORDER": str(o), "GRADSWEEP_SIM_LAZY": str(l),
+             "GRADSWEEP_SIM_CAPABILITY": str(90 if o + l else 80)} for o, l in orders]
 
 
 def main():

@@ -1,0 +1,43 @@
+// Clusters: blocks that meet and that reach each other's shared memory.
+#include "block.h"
+#include "device.h"
+#include "die.h"
+
+namespace gs_sim {
+namespace {
+
+// Of the cluster that is running; both even out at the end of every barrier.
+unsigned arrived;
+unsigned meetings;
+SyncPoint &edge = *new SyncPoint; // never destroyed, as blocks are not
+
+// One thread of each block: waits for those of the others.
+void meet() {
+  const unsigned meeting = meetings;
+  if (++arrived == cluster_size()) {
+    arrived = 0;
+    meetings++;
+    progress++;
+  }
+  while (meetings == meeting) spin_pause();
+}
+
+} // namespace
+
+void cluster_barrier(Site site) {
+  if (cluster_size() == 0) die("%s:%d: this launch has no clusters", site.file, site.line);
+  edge.release();
+  block_barrier(site);
+  if (current->number == 0) meet();
+  block_barrier(site);
+  edge.acquire();
+}
+
+void *cluster_shared(const void *shared, unsigned block) {
+  if (block >= cluster_size()) die("a cluster of %u blocks has no block %u", cluster_size(), block);
+  void *there = current->block->shared.same_place(shared, cluster_block(block).shared);
+  if (there == nullptr) die("block %u of the cluster has no such shared memory (yet)", block);
+  return there;
+}
+
+} // namespace gs_sim
