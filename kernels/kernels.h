@@ -188,7 +188,8 @@ enum { GS_LATENCY_UNROLL = 16 };
  * An error where the device has no such thing. */
 cudaError_t gs_launch_latency(gs_queue queue, gs_latency which, int turns, uint32_t *counter,
                               uint32_t *done);
-/* Has the device in use clusters, or cooperative launches, as this one needs? Never waits. */
+/* Has the device in use, and this program for it, clusters or cooperative launches, as this
+ * one needs? Never waits. */
 cudaError_t gs_latency_exists(gs_latency which, bool *exists);
 
 #ifdef __cplusplus

@@ -73,10 +73,21 @@ cudaError_t device_has(cudaDeviceAttr attribute, bool *has) {
   return status;
 }
 
+/* Has the device clusters, and this program a kernel that uses them? Compiled for an older
+ * architecture and translated by the driver, it does not know what a cluster is. */
+cudaError_t knows_clusters(const void *kernel, bool *knows) {
+  cudaFuncAttributes attributes = {};
+  cudaError_t status = device_has(cudaDevAttrClusterLaunch, knows);
+  if (status != cudaSuccess || !*knows) return status;
+  status = cudaFuncGetAttributes(&attributes, kernel);
+  *knows = status == cudaSuccess && attributes.ptxVersion >= 90;
+  return status;
+}
+
 /* A part of a device may be too small for what the whole has room for. */
 template <typename Kernel> cudaError_t cluster_fits(Kernel kernel, unsigned blocks, bool *fits) {
   int count = 0;
-  cudaError_t status = device_has(cudaDevAttrClusterLaunch, fits);
+  cudaError_t status = knows_clusters(reinterpret_cast<const void *>(kernel), fits);
   if (status != cudaSuccess || !*fits) return status;
   status = gs_clusters_at_once(&count, kernel, dim3(blocks), dim3(THREADS), blocks);
   *fits = status == cudaSuccess && count > 0;

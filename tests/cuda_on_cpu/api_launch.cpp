@@ -136,7 +136,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *fu
     attributes->maxThreadsPerBlock = max_block_threads;
     attributes->maxDynamicSharedSizeBytes = static_cast<int>(shared_limit(function));
     attributes->binaryVersion = pretended_capability();
-    attributes->ptxVersion = attributes->binaryVersion;
+    attributes->ptxVersion = pretended_ptx();
     return cudaSuccess;
   });
 }

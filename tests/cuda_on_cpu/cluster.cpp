@@ -2,6 +2,7 @@
 #include "block.h"
 #include "device.h"
 #include "die.h"
+#include "pretended_device.h"
 
 namespace gs_sim {
 namespace {
@@ -26,6 +27,8 @@ void meet() {
 
 void cluster_barrier(Site site) {
   if (cluster_size() == 0) die("%s:%d: this launch has no clusters", site.file, site.line);
+  if (pretended_ptx() < 90)
+    die("%s:%d: compiled for %d, which has no clusters", site.file, site.line, pretended_ptx());
   edge.release();
   block_barrier(site);
   if (current->number == 0) meet();

@@ -15,6 +15,12 @@ inline int pretended_capability() {
       static_cast<int>(environment_number("GRADSWEEP_SIM_CAPABILITY", 80));
   return capability;
 }
+// What kernels were compiled for: an older architecture's are translated by the driver.
+inline int pretended_ptx() {
+  static const int version =
+      static_cast<int>(environment_number("GRADSWEEP_SIM_PTX", pretended_capability()));
+  return version;
+}
 inline bool pretended_clusters() { return pretended_capability() >= 90; }
 constexpr unsigned pretended_cluster_blocks = 8; // the most
 // Few enough for a fiber each in a cooperative launch; the thread sanitizer has
