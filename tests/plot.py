@@ -293,6 +293,21 @@ class Pictures(PlotTest):
         self.assertTrue(has_line(upper, [c["timing"]["samples_per_s"] for c in cells]))
         self.assertTrue(has_line(upper, [c["cost"]["samples"] / c["timing"]["floor_ns"] * 1e9 for c in cells]))
         self.assertTrue(has_line(lower, [100 * c["timing"]["fraction_of_floor"] for c in cells]))
+        self.assertEqual(picture.keys[0].get_label(), "measured: median, p5 .. p95 of the samples")
+
+    def test_throughput_over_rounds(self):
+        """Bars are the interval of the median where there are rounds enough for one."""
+        def with_interval(document):
+            for cell in document["cells"]:
+                if "timing" in cell:
+                    median = cell["timing"]["median_ns"]
+                    cell["timing"]["median_interval_ns"] = [median / 2, median * 4]
+        _, picture = self.drawn(throughput, file=self.changed(with_interval), cells="relu/.*/n96/")[0]
+        self.assertEqual(picture.keys[0].get_label(), "measured: median, 95 % interval over rounds")
+        rates = [self.cell(f"relu/normal/L{n}/n96/")["timing"]["samples_per_s"] for n in (2, 40)]
+        ends = [sorted(segment[:, 1]) for bars in picture.axes[0][0].collections for segment in bars.get_segments()]
+        for rate in rates:
+            self.assertTrue(any(numpy.allclose(end, [rate / 4, rate * 2]) for end in ends), rate)
 
     def test_jacobian(self):
         _, picture = self.drawn(jacobian)[0]

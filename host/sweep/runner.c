@@ -298,7 +298,7 @@ static void begin_progress(const run_state *run) {
 
 static gs_status run_cells(run_state *run, gs_error *error) {
   gs_status status = GS_OK;
-  int64_t *order = malloc((size_t)run->sweep->count * sizeof *order);
+  int64_t *order = calloc((size_t)run->sweep->count, sizeof *order);
   if (!order) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the order of the cells");
   begin_progress(run);
   for (int64_t round = 0; status == GS_OK && round < run->ledger.rounds; round++) {

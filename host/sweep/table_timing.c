@@ -55,19 +55,31 @@ static bool is_too_fast(const gs_outcome *outcome, char words[WORDS_BYTES]) {
   return outcome->floor_wrong;
 }
 
+/* What is to be said of cells that have something in common. */
+typedef struct cell_lines {
+  const char *heading;
+  const char *label;
+  cell_test *test;
+  long long most; /* cells that are named */
+} cell_lines;
+
 /* A heading with how many there are, and a line for each. */
 static void print_cells(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
-                        const char *heading, const char *label, cell_test *test) {
+                        const cell_lines *lines) {
   char words[WORDS_BYTES];
   long long count = 0;
+  long long named = 0;
   for (int64_t i = 0; i < sweep->count; i++) {
-    count += is_timed(&outcomes[i]) && test(&outcomes[i], words);
+    count += is_timed(&outcomes[i]) && lines->test(&outcomes[i], words);
   }
-  if (count > 0) (void)fprintf(stream, "%s: %lld cells\n", heading, count);
-  for (int64_t i = 0; count > 0 && i < sweep->count && !ferror(stream); i++) {
-    if (!is_timed(&outcomes[i]) || !test(&outcomes[i], words)) continue;
-    (void)fprintf(stream, "  %s: %s: %s\n", label, sweep->cells[i].name, words);
+  if (count == 0) return;
+  (void)fprintf(stream, "%s: %lld cells\n", lines->heading, count);
+  for (int64_t i = 0; named < lines->most && i < sweep->count && !ferror(stream); i++) {
+    if (!is_timed(&outcomes[i]) || !lines->test(&outcomes[i], words)) continue;
+    (void)fprintf(stream, "  %s: %s: %s\n", lines->label, sweep->cells[i].name, words);
+    named++;
   }
+  if (named < count) (void)fprintf(stream, "  and %lld more\n", count - named);
 }
 
 /* In the run as a whole, or in a cell. */
@@ -98,13 +110,17 @@ static void print_machine(FILE *stream, const gs_sweep *sweep, const gs_outcome 
 }
 
 void gs_table_timing_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes) {
-  char heading[WORDS_BYTES];
-  print_machine(stream, sweep, outcomes);
-  snprintf(heading, sizeof heading, "noise above %.0f%%", GS_NOISY * 100);
-  print_cells(stream, sweep, outcomes, heading, "noisy", is_noisy);
-  print_cells(stream, sweep, outcomes, "fewer samples or less time than asked for within the limit",
-              "lacks", is_short);
-  snprintf(heading, sizeof heading, "floor: not trustworthy, a share above %.0f%%",
+  char noise[WORDS_BYTES];
+  char floor[WORDS_BYTES];
+  const cell_lines all[] = {
+      {noise, "noisy", is_noisy, GS_SWEEP_MAX_CELLS},
+      {"fewer samples or less time than asked for within the limit", "lacks", is_short, 10},
+      {floor, "floor: not trustworthy", is_too_fast, GS_SWEEP_MAX_CELLS}};
+  snprintf(noise, sizeof noise, "noise above %.0f%%", GS_NOISY * 100);
+  snprintf(floor, sizeof floor, "floor: not trustworthy, a share above %.0f%%",
            GS_FLOOR_MOST_SHARE * 100);
-  print_cells(stream, sweep, outcomes, heading, "floor: not trustworthy", is_too_fast);
+  print_machine(stream, sweep, outcomes);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    print_cells(stream, sweep, outcomes, &all[i]);
+  }
 }
