@@ -173,8 +173,8 @@ static gs_status measure_latencies(gs_device *device, void *memory, gs_floor *fl
       [GS_LATENCY_GRID_BARRIER] = &floor->grid_barrier_ns,
   };
   uint32_t *words = memory;
-  const cudaStream_t stream = gs_cuda(device)->streams.main;
-  GS_TRY(gs_cuda_check(device, cudaMemsetAsync(words, 0, 2 * sizeof *words, stream),
+  GS_TRY(gs_cuda_check(device,
+                       cudaMemsetAsync(words, 0, 2 * sizeof *words, gs_cuda(device)->streams.main),
                        "clearing a counter"));
   for (int i = 0; i < GS_LATENCY_COUNT; i++) {
     GS_TRY(measure_latency(device, (gs_latency)i, words, places[i]));
