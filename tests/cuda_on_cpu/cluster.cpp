@@ -10,7 +10,9 @@ namespace {
 // Of the cluster that is running; both even out at the end of every barrier.
 unsigned arrived;
 unsigned meetings;
-SyncPoint &edge = *new SyncPoint; // never destroyed, as blocks are not
+// Of every other meeting: nobody leaves one when others come to the next but one. Never
+// destroyed, as blocks are not.
+SyncPoint *const edges = new SyncPoint[2];
 
 // One thread of each block: waits for those of the others.
 void meet() {
@@ -29,6 +31,7 @@ void cluster_barrier(Site site) {
   if (cluster_size() == 0) die("%s:%d: this launch has no clusters", site.file, site.line);
   if (pretended_ptx() < 90)
     die("%s:%d: compiled for %d, which has no clusters", site.file, site.line, pretended_ptx());
+  SyncPoint &edge = edges[meetings % 2];
   edge.release();
   block_barrier(site);
   if (current->number == 0) meet();
