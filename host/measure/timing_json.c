@@ -137,8 +137,8 @@ bool gs_timing_is_round(const cJSON *timing) {
   const cJSON *samples = get(timing, "samples_ns");
   const int count = cJSON_GetArraySize(samples);
   return cJSON_GetArraySize(get(timing, "rounds")) == 1 && cJSON_IsString(get(timing, "launch")) &&
-         number(timing, "steps_per_sample") >= 1 && count > 0 &&
-         number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
+         number(timing, "steps_per_sample") >= 1 && number(timing, "steps_per_sample") <= 1e15 &&
+         count > 0 && number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
          number(entry, "median_ns") > 0 && number(entry, "round") >= 0 &&
          number(entry, "disturbed") >= 0 && number(entry, "wall_ns") >= 0 &&
          cJSON_IsArray(get(entry, "lacks")) &&

@@ -130,9 +130,12 @@ static int64_t find_cell(const gs_ledger *ledger, const char *id) {
 /* The round of a line: that of a whole record is the first. */
 static bool read_round(const gs_ledger *ledger, const cJSON *line, int64_t *round) {
   const cJSON *item = get(line, "round");
-  *round = cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0;
-  return !item || (cJSON_IsNumber(item) && *round > 0 && *round < ledger->rounds &&
-                   (double)*round == item->valuedouble);
+  const double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
+  *round = 0;
+  if (!item) return true;
+  if (!(number >= 1 && number < (double)ledger->rounds)) return false;
+  *round = (int64_t)number;
+  return (double)*round == number;
 }
 
 static gs_status visit_line(void *user, const cJSON *line, int64_t offset, int64_t length,
