@@ -5,6 +5,7 @@
 
 #include "device/activation_f32.h"
 #include "device/activation_f64.h"
+#include "device/activation_scale.h"
 #include "kernels/language.h"
 
 namespace gs {
@@ -43,6 +44,28 @@ __device__ inline Slope<float> activation(gs_activation phi, float z) {
   case GS_ACTIVATION_COUNT: break;
   }
   return {both.h, both.slope};
+}
+
+__device__ __forceinline__ float argument(float digits, int32_t z) {
+  return gs_f32_argument(digits, z);
+}
+__device__ __forceinline__ double argument(double digits, int32_t z) {
+  return gs_f64_argument(digits, z);
+}
+__device__ __forceinline__ float moved_back(float h, float digits, int32_t z, int32_t exponent) {
+  return gs_f32_moved_back(h, digits, z, exponent);
+}
+__device__ __forceinline__ double moved_back(double h, double digits, int32_t z, int32_t exponent) {
+  return gs_f64_moved_back(h, digits, z, exponent);
+}
+
+/* phi(digits 2^z), as digits with this exponent (device/activation_scale.h), and phi'. */
+template <typename C>
+__device__ __forceinline__ Slope<C> activation(gs_activation phi, C digits, int32_t z,
+                                               int32_t exponent) {
+  Slope<C> both = activation(phi, z == 0 ? digits : argument(digits, z));
+  if (z != 0) both.h = moved_back(both.h, digits, z, exponent);
+  return both;
 }
 
 /* delta = phi' eps. By the sign of h where that tells phi'; a unit that is off has

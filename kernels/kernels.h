@@ -51,8 +51,9 @@ cudaError_t gs_launch_product_shift(gs_queue queue, const gs_tensor *a, const gs
 
 /* h = phi(product 2^. + addend 2^.), after a matrix product. product: the shape of
  * h, its dtype or f32; h's own memory or another's. source: the slots of the tensor
- * that went into the product, or NULL. addend: NULL, one row for all (a bias), or a
- * matrix of h's shape without slots (an rnn's input part). saved: phi'(z), or NULL
+ * that went into the product, or NULL. phi sees true values: digits of z and h have the
+ * exponents of gs_activate_scale_of (device/activation_scale.h). addend: NULL, one row for all (a
+ * bias), or a matrix of h's shape without slots (an rnn's input part). saved: phi'(z), or NULL
  * where none is needed. Writes h's slots: exponent and peak. */
 cudaError_t gs_launch_activate(gs_queue queue, const gs_tensor *product, const gs_scale *source,
                                const gs_tensor *addend, gs_activation activation,
@@ -126,7 +127,8 @@ size_t gs_loss_counters(int64_t replicas);
 /* ---- stats.cu ---- */
 
 /* gs_device_ops.stats: as few launches as jobs and scratch allow, a table of jobs going
- * with each. scratch.data is zero before the first call and after every one. */
+ * with each; a second one after each whose tensors have both saturation bounds and slots.
+ * scratch.data is zero before the first call and after every one. */
 cudaError_t gs_launch_stats(gs_queue queue, const gs_stats_job *jobs, int64_t count,
                             gs_scratch scratch);
 /* Scratch for `units` tensors (of one step and replica each) of at most so many elements

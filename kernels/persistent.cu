@@ -15,9 +15,9 @@
 namespace gs::persistent {
 namespace {
 
-/* Exponent of a step's result and the factors of its two addends. */
+/* Exponent of a step's result and the factors of its two addends; forward, z's exponent. */
 struct Scale {
-  int32_t exponent;
+  int32_t exponent, z;
   float by_product, by_addend;
 };
 
@@ -76,12 +76,9 @@ template <typename T> struct Forward {
   }
 
   __device__ __forceinline__ Scale rescale(gs_scale before, int, int) const {
-    Scale scale;
-    before = gs_scale_input(before);
-    scale.exponent = h.scale ? gs_scale_join(shifted(before, h.dtype), 0) : 0;
-    scale.by_product = power_of_two(static_cast<int64_t>(before.exponent) - scale.exponent);
-    scale.by_addend = power_of_two(-static_cast<int64_t>(scale.exponent));
-    return scale;
+    const gs_activate_scale of =
+        gs_activate_scale_of(before, h.dtype, phi.kind, h.scale != nullptr, true);
+    return {of.exponent, of.z, power_of_two(of.factor), power_of_two(of.addend)};
   }
 
   __device__ __forceinline__ float finish(const Plan &plan, const Place &place, int replica, int k,
@@ -89,7 +86,7 @@ template <typename T> struct Forward {
                                           const Scale &scale) const {
     const int64_t at = static_cast<int64_t>(k) * plan.batch + place.first_row + row;
     const float z = sum * scale.by_product + widen(operands.p) * scale.by_addend;
-    const Slope<float> both = activation(phi, z);
+    const Slope<float> both = activation(phi, z, scale.z, scale.exponent);
     const T digits = narrow<T>(both.h);
     store_fresh(element<T>(h, replica, plan.batch + at, col), digits);
     if (keeps) *element<T>(saved, replica, at, col) = narrow<T>(both.slope);
@@ -153,6 +150,7 @@ template <typename T> struct Backward {
     next = gs_scale_input(next);
     of_dh = gs_scale_input(of_dh);
     scale.exponent = 0;
+    scale.z = 0;
     if (delta.scale) {
       const int32_t by_dh = shifted(of_dh, delta.dtype);
       const int32_t by_next = shifted(next, delta.dtype);

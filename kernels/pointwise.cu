@@ -85,15 +85,32 @@ __device__ __forceinline__ Compute<T> scaled(P product, Compute<T> factor) {
 
 /* ---- forward ---- */
 
+/* Exponents of z and h, and what the digits of its two addends are multiplied by. */
+template <typename C> struct ForwardScale {
+  int32_t z, exponent;
+  C by_product, by_addend;
+};
+
+template <typename C>
+__device__ ForwardScale<C> forward_scale_of(const Forward &pass, int64_t replica) {
+  const gs_activate_scale of =
+      gs_activate_scale_of(slot_or_none(pass.source, replica), pass.h.dtype, pass.phi.kind,
+                           pass.h.scale != nullptr, pass.has_addend);
+  ForwardScale<C> scale;
+  scale.z = of.z;
+  scale.exponent = of.exponent;
+  scale.by_product = static_cast<C>(gs_scale_factor(of.factor));
+  scale.by_addend = static_cast<C>(gs_scale_factor(of.addend));
+  return scale;
+}
+
 template <typename T, typename P, int V>
 __device__ void forward_pack(const Forward &pass, int64_t replica, Place at,
-                             const gs_rescale &scale, Compute<T> &most) {
+                             const ForwardScale<Compute<T>> &scale, Compute<T> &most) {
   using C = Compute<T>;
   const int64_t left = pass.h.cols - at.col;
   const bool whole = pass.whole && left >= V;
   const int count = left < V ? static_cast<int>(left) : V;
-  const C by_product = static_cast<C>(scale.product);
-  const C by_addend = static_cast<C>(scale.addend);
   const Pack<P, V> product =
       load_pack<P, V>(element<P>(pass.product, replica, at.row, at.col), whole, count);
   Pack<T, V> addend{};
@@ -105,9 +122,9 @@ __device__ void forward_pack(const Forward &pass, int64_t replica, Place at,
   Pack<T, V> saved;
 #pragma unroll
   for (int i = 0; i < V; i++) {
-    C z = scaled<T>(product.at[i], by_product);
-    if (pass.has_addend) z = z + widen(addend.at[i]) * by_addend;
-    const Slope<C> both = activation(pass.phi, z);
+    C z = scaled<T>(product.at[i], scale.by_product);
+    if (pass.has_addend) z = z + widen(addend.at[i]) * scale.by_addend;
+    const Slope<C> both = activation(pass.phi, z, scale.z, scale.exponent);
     h.at[i] = narrow<T>(both.h);
     saved.at[i] = narrow<T>(both.slope);
     if (i < count) raise_magnitude(most, widen(h.at[i]));
@@ -124,8 +141,7 @@ __global__ void __launch_bounds__(THREADS)
   const int64_t replica = blockIdx.x / pass.items.blocks_per_replica;
   const int64_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
   const bool tracked = pass.h.scale != nullptr;
-  const gs_rescale scale =
-      gs_rescale_of(slot_or_none(pass.source, replica), pass.h.dtype, tracked, pass.has_addend);
+  const ForwardScale<Compute<T>> scale = forward_scale_of<Compute<T>>(pass, replica);
   Compute<T> most = 0;
   for (int64_t item = block * THREADS + threadIdx.x; item < pass.items.per_replica;
        item += pass.items.blocks_per_replica * THREADS) {

@@ -65,12 +65,16 @@ template <int ENTRIES> __device__ Task task_of(const StatsTable<ENTRIES> &table)
 }
 
 template <typename T>
-__device__ void read_task(const StatsEntry &job, const Task &task, uint32_t *counters,
-                          BlockStats<T> &block) {
-  const Unit unit = unit_of(job, task.place);
+__device__ __forceinline__ Path<T> path_to(const StatsEntry &job, const Unit &unit, uint32_t part) {
   const T *data = static_cast<const T *>(job.data) + unit.step * job.step_stride +
                   unit.replica * job.replica_stride;
-  const Path<T> path = path_of<T>(data, job.parts.ld, walk_of<lanes_of<T>>(job.parts, task.part));
+  return path_of<T>(data, job.parts.ld, walk_of<lanes_of<T>>(job.parts, part));
+}
+
+template <typename T>
+__device__ void read_task(const StatsEntry &job, const Task &task, uint32_t *counters,
+                          BlockStats<T> &block) {
+  const Path<T> path = path_to<T>(job, unit_of(job, task.place), task.part);
   read_part<T>(path, wish_of<T>(job), counters, block);
   if constexpr (sizeof(T) == 8) mend_sums(path, block);
 }
@@ -102,6 +106,51 @@ __global__ void __launch_bounds__(PART_THREADS, BLOCKS_AT_ONCE)
   }
 }
 
+/* ---- saturation of scaled tensors ---- */
+
+__device__ __forceinline__ float digits_bound(float, double bound, int32_t exponent) {
+  return gs_scale_bound_f32(bound, exponent);
+}
+__device__ __forceinline__ double digits_bound(double, double bound, int32_t exponent) {
+  return gs_scale_bound(bound, exponent);
+}
+
+/* Elements of a unit outside its bounds, which digits with an exponent reach elsewhere than
+ * true values do. */
+template <typename T>
+__device__ uint32_t count_saturated(const StatsEntry &job, const Unit &unit, int32_t exponent) {
+  const Compute<T> low = digits_bound(Compute<T>{}, job.low, exponent);
+  const Compute<T> high = digits_bound(Compute<T>{}, job.high, exponent);
+  uint32_t saturated = 0;
+  for (uint32_t part = 0; part < static_cast<uint32_t>(job.parts.count); part++) {
+    const Path<T> path = path_to<T>(job, unit, part);
+    for (int32_t k = 0; k < path.walk.count; k++) {
+      const T *pack = path.from + k * path.step;
+      const int32_t width = width_of(path.walk, k);
+      for (int32_t i = 0; i < width; i++) {
+        const Compute<T> x = widen(pack[i]);
+        saturated += (x <= low) | (x >= high);
+      }
+    }
+  }
+  return saturated;
+}
+
+/* After stats_kernel, with its blocks: the first of every unit whose exponent is not 0 counts
+ * again. A kernel of its own, because it is rare and the other has no registers left. */
+template <typename T, int ENTRIES>
+__global__ void __launch_bounds__(PART_THREADS)
+    mend_saturated_kernel(const __grid_constant__ StatsTable<ENTRIES> table) {
+  const Task task = task_of(table);
+  const StatsEntry &job = table.entries[task.entry];
+  if (task.part > 0 || !job.saturation || !job.scale) return;
+  const Unit unit = unit_of(job, task.place);
+  const int32_t exponent = job.scale[unit.index].exponent;
+  if (exponent == 0) return;
+  const uint32_t saturated = block_reduce(count_saturated<T>(job, unit, exponent), Add{});
+  if (threadIdx.x == 0) job.stats[unit.index].saturated = saturated;
+}
+
 /* ---- launching ---- */
 
 /* What goes with one launch. */
@@ -110,6 +159,7 @@ struct Batch {
   uint32_t blocks;
   size_t scratch_used;
   bool histograms;
+  bool scaled_bounds; /* of a tensor that may have an exponent */
 };
 
 template <typename T> Parts cut(const gs_stats_job &job) {
@@ -158,23 +208,30 @@ int64_t take_units(Batch &batch, const gs_stats_job &job, int64_t first, gs_scra
   batch.blocks += static_cast<uint32_t>(units * parts.count);
   batch.scratch_used += static_cast<size_t>(units) * unit_bytes;
   batch.histograms = batch.histograms || job.histogram;
+  batch.scaled_bounds = batch.scaled_bounds || (job.saturation && tensor.scale);
   return units;
 }
 
-template <typename T> cudaError_t launch(gs_queue queue, const Batch &batch) {
+template <typename T, int ENTRIES>
+cudaError_t launch_table(gs_queue queue, const Batch &batch, const StatsTable<ENTRIES> &table) {
   const dim3 grid(batch.blocks);
   const dim3 block(PART_THREADS);
   const size_t shared = batch.histograms ? stats_counter_bytes<T> : sizeof(uint32_t);
-  if (batch.table.count > FEW) {
-    return gs_launch(stats_kernel<T, MANY>, grid, block, shared, queue.stream, batch.table);
-  }
+  const cudaError_t status =
+      gs_launch(stats_kernel<T, ENTRIES>, grid, block, shared, queue.stream, table);
+  if (status != cudaSuccess || !batch.scaled_bounds) return status;
+  return gs_launch(mend_saturated_kernel<T, ENTRIES>, grid, block, 0, queue.stream, table);
+}
+
+template <typename T> cudaError_t launch(gs_queue queue, const Batch &batch) {
+  if (batch.table.count > FEW) return launch_table<T, MANY>(queue, batch, batch.table);
   StatsTable<FEW> few;
   few.count = batch.table.count;
   for (uint32_t i = 0; i < few.count; i++) {
     few.first_block[i] = batch.table.first_block[i];
     few.entries[i] = batch.table.entries[i];
   }
-  return gs_launch(stats_kernel<T, FEW>, grid, block, shared, queue.stream, few);
+  return launch_table<T, FEW>(queue, batch, few);
 }
 
 /* Runs jobs[0 .. count), all stored as T. */
@@ -188,6 +245,7 @@ cudaError_t run_jobs(gs_queue queue, const gs_stats_job *jobs, int64_t count, gs
     batch.blocks = 0;
     batch.scratch_used = 0;
     batch.histograms = false;
+    batch.scaled_bounds = false;
     while (job < count) {
       done += take_units<T>(batch, jobs[job], done, scratch);
       if (done < jobs[job].steps * jobs[job].tensor.replicas) break;

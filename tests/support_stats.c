@@ -93,13 +93,19 @@ static double least_normal(gs_dtype dtype) {
   return dtype == GS_F64 ? DBL_MIN : dtype == GS_F16 ? 0x1p-14 : (double)FLT_MIN;
 }
 
-static void count_value(expected *e, const gs_stats_job *job, double x) {
+/* digits 2^exponent, which saturates at 2^+-4000 */
+static long double true_value(double digits, int32_t exponent) {
+  return ldexpl((long double)digits, exponent > 4000 ? 4000 : exponent < -4000 ? -4000 : exponent);
+}
+
+static void count_value(expected *e, const gs_stats_job *job, double x, int32_t exponent) {
   const gs_dtype dtype = job->tensor.dtype;
   const double magnitude = fabs(x);
   gs_stats *s = &e->stats;
   s->count++;
-  s->saturated += job->saturation && (x <= bound_of(job->saturation_low, dtype) ||
-                                      x >= bound_of(job->saturation_high, dtype));
+  const long double value = true_value(x, exponent);
+  s->saturated += job->saturation && (value <= bound_of(job->saturation_low, dtype) ||
+                                      value >= bound_of(job->saturation_high, dtype));
   if (isnan(x)) {
     s->nan++;
   } else if (isinf(x)) {
@@ -123,13 +129,15 @@ static expected *expect(const gs_subject *s, int64_t step, int64_t replica) {
   const double *values = s->values + (replica * t->rows + step * rows) * t->cols;
   expected *e = calloc(1, sizeof *e);
   assert_non_null(e);
-  for (int64_t i = 0; i < rows * t->cols; i++) count_value(e, &s->job, values[i]);
+  e->stats.exponent = s->scale ? s->scale[step * t->replicas + replica].exponent : 0;
+  for (int64_t i = 0; i < rows * t->cols; i++) {
+    count_value(e, &s->job, values[i], (int32_t)e->stats.exponent);
+  }
   for (int64_t col = 0; s->job.dead && col < t->cols; col++) {
     bool dead = true;
     for (int64_t row = 0; row < rows; row++) dead = dead && values[row * t->cols + col] == 0;
     e->stats.dead += dead;
   }
-  e->stats.exponent = s->scale ? s->scale[step * t->replicas + replica].exponent : 0;
   return e;
 }
 

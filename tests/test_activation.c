@@ -13,48 +13,7 @@
 #include <string.h>
 
 #include "device/cpu_internal.h"
-
-typedef struct exact {
-  long double h, slope;
-  long double slope_scale; /* what the slope's error is relative to */
-} exact;
-
-static const long double SELU_LAMBDA = 1.0507009873554804934193349852946L;
-static const long double SELU_ALPHA = 1.6732632423543772848170429916717L;
-static const long double SLOPE = 0.01L;
-
-static long double logistic(long double z) {
-  return z >= 0 ? 1 / (1 + expl(-z)) : expl(z) / (1 + expl(z));
-}
-
-static exact reference(gs_activation_kind kind, long double z) {
-  const long double s = logistic(z);
-  const long double s_slope = s * logistic(-z);
-  const long double density = expl(-z * z / 2) * 0.39894228040143267793994605993438L;
-  const long double below = erfcl(-z * sqrtl(0.5L)) / 2;
-  const long double r = 1 / (1 + fabsl(z));
-  const bool up = z > 0;
-  exact e = {z, 1, 0};
-  switch (kind) {
-  case GS_SIGMOID: e = (exact){s, s_slope, 0}; break;
-  case GS_TANH: e = (exact){tanhl(z), 4 * logistic(2 * z) * logistic(-2 * z), 0}; break;
-  case GS_RELU: e = up ? e : (exact){0, 0, 0}; break;
-  case GS_LEAKY_RELU: e = up ? e : (exact){SLOPE * z, SLOPE, 0}; break;
-  case GS_ELU: e = up ? e : (exact){expm1l(z), expl(z), 0}; break;
-  case GS_SELU:
-    e = up ? (exact){SELU_LAMBDA * z, SELU_LAMBDA, 0}
-           : (exact){SELU_LAMBDA * SELU_ALPHA * expm1l(z), SELU_LAMBDA * SELU_ALPHA * expl(z), 0};
-    break;
-  case GS_GELU: e = (exact){z * below, below + z * density, below + fabsl(z) * density}; break;
-  case GS_SILU: e = (exact){z * s, s + z * s_slope, s + fabsl(z) * s_slope}; break;
-  case GS_SOFTSIGN: e = (exact){z * r, r * r, 0}; break;
-  case GS_SOFTPLUS: e = (exact){(up ? z : 0) + log1pl(expl(-fabsl(z))), s, 0}; break;
-  case GS_IDENTITY:
-  case GS_ACTIVATION_COUNT: break;
-  }
-  if (e.slope_scale == 0) e.slope_scale = fabsl(e.slope);
-  return e;
-}
+#include "support_wide.h"
 
 /* ---- evaluation ---- */
 
@@ -62,9 +21,9 @@ typedef struct evaluated {
   double h, slope;
 } evaluated;
 
-static gs_activation activation_of(gs_activation_kind kind) {
-  return (gs_activation){kind, (double)SLOPE};
-}
+static const double SLOPE = 0.01;
+
+static gs_activation activation_of(gs_activation_kind kind) { return (gs_activation){kind, SLOPE}; }
 
 /* phi(z) and phi'(z) of n values; the slope is what backward makes of a 1. */
 static void evaluate_f32(gs_activation_kind kind, const float *z, int64_t n, evaluated *out) {
@@ -138,7 +97,7 @@ static void assert_near(const char *what, gs_activation_kind kind, double z, dou
 static void assert_precision(gs_activation_kind kind, const double *z, const evaluated *out,
                              const precision *p) {
   for (int64_t i = 0; i < POINTS; i++) {
-    const exact e = reference(kind, (long double)z[i]);
+    const gs_wide_slope e = gs_wide_activation(activation_of(kind), (long double)z[i]);
     assert_near("phi", kind, z[i], out[i].h, e.h, fabsl(e.h), p);
     assert_near("phi'", kind, z[i], out[i].slope, e.slope, e.slope_scale, p);
   }
@@ -180,14 +139,99 @@ static void test_reference_derivatives(void **state) {
     for (int i = 1; i < 2000; i++) {
       const long double z = (i % 2 ? 1 : -1) * (long double)i / 100;
       const long double step = 1e-6L;
-      const long double numeric = (reference((gs_activation_kind)kind, z + step).h -
-                                   reference((gs_activation_kind)kind, z - step).h) /
-                                  (2 * step);
-      const long double error = fabsl(numeric - reference((gs_activation_kind)kind, z).slope);
+      const gs_activation phi = activation_of((gs_activation_kind)kind);
+      const long double numeric =
+          (gs_wide_activation(phi, z + step).h - gs_wide_activation(phi, z - step).h) / (2 * step);
+      const long double error = fabsl(numeric - gs_wide_activation(phi, z).slope);
       if (!(error <= 1e-10L))
         fail_msg("%s at %Lg", gs_activation_name((gs_activation_kind)kind), z);
     }
   }
+}
+
+/* ---- digits with exponents (activation_scale.h) ---- */
+
+/* phi and phi' of `count` digits 2^scale.z, h's with scale.exponent. */
+static void evaluate_scaled(gs_activation_kind kind, bool wide, gs_activate_scale scale,
+                            const double *digits, int64_t count, evaluated *out) {
+  double h[64], slope[64];
+  float narrow_h[64], narrow_slope[64];
+  assert_true(count <= 64);
+  for (int64_t i = 0; i < count; i++) h[i] = digits[i];
+  for (int64_t i = 0; i < count; i++) narrow_h[i] = (float)digits[i];
+  if (wide)
+    gs_cpu_rows_f64.activate_scaled(activation_of(kind), scale, h, slope, count);
+  else
+    gs_cpu_rows_f32.activate_scaled(activation_of(kind), scale, narrow_h, narrow_slope, count);
+  for (int64_t i = 0; i < count; i++)
+    out[i] = wide ? (evaluated){h[i], slope[i]}
+                  : (evaluated){(double)narrow_h[i], (double)narrow_slope[i]};
+}
+
+/* Exponents of h for z of this exponent: for phi(0) = 0 and unbounded phi z's own. */
+static gs_activate_scale scale_of(gs_activation_kind kind, int32_t z) {
+  const gs_scale in = {z, 0};
+  return gs_activate_scale_of(in, GS_F32, kind, true, false);
+}
+
+/* At magnitudes up to 2^+-5000, with digits of several sizes, both sides of 0. */
+static void test_any_magnitude(void **state) {
+  (void)state;
+  static const int digit[] = {-40, -3, 0, 17, 60};
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
+    for (int wide = 0; gs_activation_needs_saved((gs_activation_kind)kind) && wide < 2; wide++)
+      for (int exponent = -5000; exponent <= 5000; exponent += abs(exponent) <= 200 ? 1 : 97)
+        for (size_t d = 0; d < sizeof digit / sizeof *digit; d++) {
+          double digits[4];
+          evaluated out[4];
+          const precision p = {wide ? 2e-15 : 4e-7, wide ? 0x1p-1022L : 0x1p-126L,
+                               wide ? 0x1p-1074L : 0x1p-149L};
+          const gs_activate_scale scale = scale_of((gs_activation_kind)kind, exponent - digit[d]);
+          if (scale.z == 0) continue;
+          for (int i = 0; i < 4; i++)
+            digits[i] = ldexp(i % 2 ? -1 : 1, digit[d]) * (double)(float)(1 + 0.317 * i);
+          evaluate_scaled((gs_activation_kind)kind, wide, scale, digits, 4, out);
+          for (int i = 0; i < 4; i++) {
+            const long double z = ldexpl((long double)digits[i], scale.z);
+            const gs_wide_slope e = gs_wide_activation(activation_of((gs_activation_kind)kind), z);
+            const long double h = ldexpl(e.h, -scale.exponent);
+            /* tails that underflow before h is moved back are 0 */
+            const long double lift = fmaxl(1, ldexpl(1, -scale.exponent));
+            const precision of_h = {p.relative, p.least_normal * lift, p.least * lift};
+            assert_near("phi", (gs_activation_kind)kind, (double)exponent, out[i].h, h, fabsl(h),
+                        of_h.least < 1 ? &of_h : &p);
+            assert_near("phi'", (gs_activation_kind)kind, (double)exponent, out[i].slope, e.slope,
+                        e.slope_scale, &p);
+          }
+        }
+}
+
+/* Where plain arithmetic has the range, exponents change no bit. */
+static void check_same_bits(gs_activation_kind kind, bool wide, double z, int32_t exponent) {
+  const double least = wide ? DBL_MIN : (double)FLT_MIN, most = wide ? DBL_MAX : (double)FLT_MAX;
+  const gs_activate_scale scale = scale_of(kind, exponent);
+  const double digits = ldexp(z, -exponent);
+  if (scale.z == 0 || fabs(digits) < least || fabs(digits) > most) return;
+  const evaluated plain = evaluate_one(kind, wide ? GS_F64 : GS_F32, z);
+  evaluated out;
+  evaluate_scaled(kind, wide, scale, &digits, 1, &out);
+  const double h = ldexp(plain.h, -scale.exponent);
+  assert_true(plain.slope == out.slope);
+  if (h != 0 && (fabs(h) < least || fabs(h) > most || fabs(plain.h) < least)) return;
+  if (!(h == out.h)) fail_msg("%s(%a) with exponent %d", gs_activation_name(kind), z, exponent);
+}
+
+static void test_same_bits(void **state) {
+  (void)state;
+  for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++)
+    for (int wide = 0; gs_activation_needs_saved((gs_activation_kind)kind) && wide < 2; wide++)
+      for (int binade = wide ? -1000 : -125; binade < (wide ? 1000 : 125); binade++)
+        for (int i = 0; i < 6; i++) {
+          const double mantissa = (double)(float)(1 + 0.731 * i / 5);
+          const double z = ldexp(i % 2 ? -mantissa : mantissa, binade);
+          check_same_bits((gs_activation_kind)kind, wide, z, binade + 7 * i - 20);
+          check_same_bits((gs_activation_kind)kind, wide, z, wide ? binade / 2 : 40 - 16 * i);
+        }
 }
 
 /* ---- special values ---- */
@@ -252,7 +296,7 @@ static void test_zero(void **state) {
   for (int d = 0; d < 4; d++) {
     const gs_dtype dtype = d / 2 ? GS_F64 : GS_F32;
     const double z = d % 2 ? -0.0 : 0.0;
-    const double leaky = dtype == GS_F64 ? (double)SLOPE : (double)(float)SLOPE;
+    const double leaky = dtype == GS_F64 ? SLOPE : (double)(float)SLOPE;
     assert_true(evaluate_one(GS_RELU, dtype, z).slope == 0);
     assert_true(evaluate_one(GS_RELU, dtype, z).h == 0);
     assert_true(evaluate_one(GS_LEAKY_RELU, dtype, z).slope == leaky);
@@ -336,6 +380,8 @@ int main(void) {
       cmocka_unit_test(test_reference_derivatives),
       cmocka_unit_test(test_f32_accuracy),
       cmocka_unit_test(test_f64_accuracy),
+      cmocka_unit_test(test_any_magnitude),
+      cmocka_unit_test(test_same_bits),
       cmocka_unit_test(test_nan_passes),
       cmocka_unit_test(test_far_out),
       cmocka_unit_test(test_zero),

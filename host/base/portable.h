@@ -29,4 +29,17 @@ GS_PORTABLE_FN float gs_float_from_bits(uint32_t bits) {
   return value;
 }
 
+/* The same of a float64. */
+GS_PORTABLE_FN uint64_t gs_double_bits(double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+GS_PORTABLE_FN double gs_double_from_bits(uint64_t bits) {
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 #endif

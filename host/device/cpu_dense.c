@@ -7,11 +7,8 @@
 
 #include "device/cpu_internal.h"
 
-static void open_slots(const gs_tensor *out, const gs_tensor *in, bool joined) {
-  for (int64_t r = 0; out->scale && r < out->replicas; r++) {
-    const gs_rescale scale = gs_rescale_of(gs_cpu_scale(in, r), out->dtype, true, joined);
-    out->scale[r] = (gs_scale){scale.exponent, GS_PEAK_NONE};
-  }
+static void open_slot(const gs_tensor *out, int64_t replica, int32_t exponent) {
+  if (out && out->scale) out->scale[replica] = (gs_scale){exponent, GS_PEAK_NONE};
 }
 
 static int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
@@ -35,21 +32,25 @@ static bool forward_packs(int64_t rows, int64_t n_in, int64_t n_out) {
   return rows >= BLOCK_ROWS && n_in >= 2 * STRIP_COLS && n_out >= 2 * STRIP_COLS;
 }
 
+static gs_activate_scale forward_scale(const forward_pass *pass, int64_t replica) {
+  return gs_activate_scale_of(gs_cpu_scale(pass->x, replica), pass->h->dtype, pass->activation.kind,
+                              pass->h->scale != NULL, pass->b != NULL);
+}
+
 static void forward_pointwise(const forward_pass *pass, gs_tile tile) {
   const gs_tensor *h = pass->h;
   const int64_t r = tile.replica;
   const gs_cpu_rows *rows = gs_cpu_rows_of(h->dtype);
-  const gs_rescale scale =
-      gs_rescale_of(gs_cpu_scale(pass->x, r), h->dtype, h->scale != NULL, pass->b != NULL);
+  const gs_activate_scale scale = forward_scale(pass, r);
+  const double of_product = gs_scale_factor(scale.factor);
+  const double of_bias = gs_scale_factor(scale.addend);
   const void *bias = pass->b ? gs_cpu_at(pass->b, r, 0, tile.col) : NULL;
   int32_t peak = GS_PEAK_NONE;
   for (int64_t i = 0; i < tile.rows; i++) {
     void *row = gs_cpu_at(h, r, tile.row + i, tile.col);
     void *saved = pass->saved ? gs_cpu_at(pass->saved, r, tile.row + i, tile.col) : NULL;
-    if (bias || scale.product != 1) {
-      rows->scale_add(row, scale.product, bias, scale.addend, tile.cols);
-    }
-    rows->activate(pass->activation, row, saved, tile.cols);
+    if (bias || of_product != 1) rows->scale_add(row, of_product, bias, of_bias, tile.cols);
+    gs_cpu_activate(rows, pass->activation, scale, row, saved, tile.cols);
     if (h->scale) peak = larger(peak, rows->peak(row, tile.cols));
   }
   if (h->scale) gs_cpu_raise_peak(&h->scale[r], peak);
@@ -125,7 +126,7 @@ gs_status gs_cpu_dense_forward(gs_device *device, const gs_tensor *x, const gs_t
     tiling = gs_cpu_fixed_tiling(h->rows, h->cols, h->replicas, STRIP_ROWS, STRIP_COLS);
   }
   bool failed = false;
-  open_slots(h, x, b != NULL);
+  for (int64_t r = 0; r < h->replicas; r++) open_slot(h, r, forward_scale(&pass, r).exponent);
 #pragma omp parallel for num_threads(team) schedule(dynamic) reduction(|| : failed)
   for (int64_t task = 0; task < tiling.tasks; task++) {
     failed = !forward_task(&pass, gs_cpu_tile(&tiling, task, h->rows, h->cols)) || failed;
@@ -158,7 +159,7 @@ static void backward_pointwise(const backward_pass *pass, gs_tile tile, void *su
   const int64_t r = tile.replica;
   const gs_cpu_rows *rows = gs_cpu_rows_of(delta->dtype);
   const gs_rescale scale =
-      gs_rescale_of(gs_cpu_scale(source, r), delta->dtype, delta->scale != NULL, false);
+      gs_rescale_of(gs_cpu_scale(source, r), delta->dtype, delta->scale != NULL);
   int32_t peak = GS_PEAK_NONE;
   for (int64_t row = tile.row; row < tile.row + tile.rows; row++) {
     void *out = gs_cpu_at(delta, r, row, tile.col);
@@ -207,11 +208,11 @@ static gs_status backward_run(gs_device *device, backward_pass *pass) {
   const gs_tensor *delta = pass->delta;
   const gs_tiling tiling = gs_cpu_tiling(GS_GEMM_NN, delta->rows, delta->cols, delta->replicas);
   bool failed = false;
-  open_slots(delta, pass->source, false);
-  if (pass->db && pass->db->scale) {
-    for (int64_t r = 0; r < delta->replicas; r++) {
-      pass->db->scale[r] = (gs_scale){gs_cpu_scale(delta, r).exponent, GS_PEAK_NONE};
-    }
+  for (int64_t r = 0; r < delta->replicas; r++) {
+    const gs_scale source = gs_cpu_scale(pass->source, r);
+    const int32_t exponent = gs_rescale_of(source, delta->dtype, delta->scale != NULL).exponent;
+    open_slot(delta, r, exponent);
+    open_slot(pass->db, r, exponent);
   }
   if (pass->db && tiling.row_tiles > 1) {
     gs_arena arena = gs_cpu_workspace(device);

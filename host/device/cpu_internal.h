@@ -11,8 +11,8 @@
 
 #include "base/arena.h"
 #include "base/cgroup.h"
+#include "device/activation_scale.h"
 #include "device/device.h"
-#include "device/scale.h"
 
 typedef struct gs_cpu_device {
   gs_device base; /* first: a gs_device * is a gs_cpu_device * */
@@ -119,6 +119,9 @@ typedef struct gs_cpu_rows {
   /* In place, z becomes h = phi(z); saved = phi'(z) where
    * gs_activation_needs_saved. */
   void (*activate)(gs_activation, void *h, void *saved, int64_t n);
+  /* The same for digits of z with the exponent scale.z, not 0, and digits of h with
+   * scale.exponent, where gs_activation_needs_saved. */
+  void (*activate_scaled)(gs_activation, gs_activate_scale scale, void *h, void *saved, int64_t n);
   /* In place, eps becomes delta = phi' eps; phi' from saved or from h's sign. */
   void (*backward)(gs_activation, void *delta, const void *saved, const void *h, int64_t n);
   /* sum += row */
@@ -131,6 +134,16 @@ typedef struct gs_cpu_rows {
 
 extern const gs_cpu_rows gs_cpu_rows_f32;
 extern const gs_cpu_rows gs_cpu_rows_f64;
+
+/* phi of one row of z's digits, in place. */
+static inline void gs_cpu_activate(const gs_cpu_rows *rows, gs_activation activation,
+                                   gs_activate_scale scale, void *h, void *saved, int64_t n) {
+  if (scale.z == 0) {
+    rows->activate(activation, h, saved, n);
+  } else {
+    rows->activate_scaled(activation, scale, h, saved, n);
+  }
+}
 
 static inline const gs_cpu_rows *gs_cpu_rows_of(gs_dtype dtype) {
   return dtype == GS_F64 ? &gs_cpu_rows_f64 : &gs_cpu_rows_f32;

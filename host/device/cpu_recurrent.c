@@ -59,18 +59,19 @@ static void forward_step(loop *pass, gs_tile tile, int64_t t) {
   const gs_cpu_rows *rows = gs_cpu_rows_of(h->dtype);
   const gs_scale before = scale_at(h, t - 1, r);
   gs_scale *slot = slot_at(h, t, r);
-  const int32_t exponent =
-      slot ? gs_scale_join(before.exponent + gs_scale_shift(before.peak, h->dtype), 0) : 0;
-  const double of_product = gs_scale_factor((int64_t)before.exponent - exponent);
-  const double of_input = gs_scale_factor(-exponent);
+  const gs_activation phi = pass->recurrence->activation;
+  const gs_activate_scale scale =
+      gs_activate_scale_of(before, h->dtype, phi.kind, slot != NULL, true);
+  const double of_product = gs_scale_factor(scale.factor);
+  const double of_input = gs_scale_factor(scale.addend);
   note_failure(pass, forward_product(pass, tile, t));
-  if (slot && tile.row == 0) slot->exponent = exponent;
+  if (slot && tile.row == 0) slot->exponent = scale.exponent;
   for (int64_t i = 0; i < tile.rows; i++) {
     const int64_t row = (t - 1) * pass->batch + tile.row + i;
     void *out = gs_cpu_at(h, r, pass->batch + row, 0);
     void *saved = pass->saved ? gs_cpu_at(pass->saved, r, row, 0) : NULL;
     rows->scale_add(out, of_product, gs_cpu_at(pass->projection, r, row, 0), of_input, h->cols);
-    rows->activate(pass->recurrence->activation, out, saved, h->cols);
+    gs_cpu_activate(rows, phi, scale, out, saved, h->cols);
     if (slot) gs_cpu_raise_peak(slot, rows->peak(out, h->cols));
   }
 }

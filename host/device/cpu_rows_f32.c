@@ -3,12 +3,21 @@
 #include "device/activation_f32.h"
 #include "device/cpu_internal.h"
 
-/* One loop per activation. */
+/* Two loops per activation: for the digits as they are, and for scaled ones
+ * (activation_scale.h). */
 #define ACTIVATION_LOOP(name)                                                                      \
   static void name##_row(float *h, float *saved, int64_t n) {                                      \
     for (int64_t i = 0; i < n; i++) {                                                              \
       const gs_f32_slope v = gs_f32_##name(h[i]);                                                  \
       h[i] = v.h;                                                                                  \
+      saved[i] = v.slope;                                                                          \
+    }                                                                                              \
+  }                                                                                                \
+  static void name##_scaled_row(gs_activate_scale scale, float *h, float *saved, int64_t n) {      \
+    for (int64_t i = 0; i < n; i++) {                                                              \
+      const float z = h[i];                                                                        \
+      const gs_f32_slope v = gs_f32_##name(gs_f32_argument(z, scale.z));                           \
+      h[i] = gs_f32_moved_back(v.h, z, scale.z, scale.exponent);                                   \
       saved[i] = v.slope;                                                                          \
     }                                                                                              \
   }
@@ -44,6 +53,25 @@ static void activate(gs_activation activation, void *h_row, void *saved, int64_t
   case GS_SOFTSIGN: softsign_row(h, saved, n); return;
   case GS_SOFTPLUS: softplus_row(h, saved, n); return;
   case GS_ACTIVATION_COUNT: return;
+  }
+}
+
+static void activate_scaled(gs_activation activation, gs_activate_scale scale, void *h_row,
+                            void *saved, int64_t n) {
+  float *h = h_row;
+  switch (activation.kind) {
+  case GS_SIGMOID: sigmoid_scaled_row(scale, h, saved, n); return;
+  case GS_TANH: hyperbolic_tangent_scaled_row(scale, h, saved, n); return;
+  case GS_ELU: elu_scaled_row(scale, h, saved, n); return;
+  case GS_SELU: selu_scaled_row(scale, h, saved, n); return;
+  case GS_GELU: gelu_scaled_row(scale, h, saved, n); return;
+  case GS_SILU: silu_scaled_row(scale, h, saved, n); return;
+  case GS_SOFTSIGN: softsign_scaled_row(scale, h, saved, n); return;
+  case GS_SOFTPLUS: softplus_scaled_row(scale, h, saved, n); return;
+  case GS_IDENTITY:
+  case GS_RELU:
+  case GS_LEAKY_RELU:
+  case GS_ACTIVATION_COUNT: return; /* the digits as they are */
   }
 }
 
@@ -116,4 +144,5 @@ static int32_t peak(const void *row, int64_t n) {
   return most ? (int32_t)ilogbf(gs_float_from_bits((uint32_t)most)) : GS_PEAK_NONE;
 }
 
-const gs_cpu_rows gs_cpu_rows_f32 = {scale_add, copy, activate, backward, add_to, dot, peak};
+const gs_cpu_rows gs_cpu_rows_f32 = {scale_add, copy,   activate, activate_scaled,
+                                     backward,  add_to, dot,      peak};

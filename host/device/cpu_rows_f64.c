@@ -14,6 +14,18 @@ static void activate(gs_activation activation, void *h_row, void *saved, int64_t
   }
 }
 
+static void activate_scaled(gs_activation activation, gs_activate_scale scale, void *h_row,
+                            void *saved, int64_t n) {
+  double *h = h_row;
+  double *slope = saved;
+  for (int64_t i = 0; i < n; i++) {
+    const double z = h[i];
+    const gs_f64_slope v = gs_f64_activation(activation, gs_f64_argument(z, scale.z));
+    h[i] = gs_f64_moved_back(v.h, z, scale.z, scale.exponent);
+    slope[i] = v.slope;
+  }
+}
+
 static void backward(gs_activation activation, void *delta_row, const void *saved,
                      const void *h_row, int64_t n) {
   const double *h = h_row;
@@ -79,4 +91,5 @@ static int32_t peak(const void *row, int64_t n) {
   return most > 0 ? (int32_t)ilogb(most) : GS_PEAK_NONE;
 }
 
-const gs_cpu_rows gs_cpu_rows_f64 = {scale_add, copy, activate, backward, add_to, dot, peak};
+const gs_cpu_rows gs_cpu_rows_f64 = {scale_add, copy,   activate, activate_scaled,
+                                     backward,  add_to, dot,      peak};

@@ -107,12 +107,22 @@ static part_scratch part_at(const unit *u, unsigned char *base, int64_t part) {
   return scratch;
 }
 
+static gs_stats_options options_of(const unit *u, uint32_t *histogram) {
+  const gs_stats_job *job = u->job;
+  const int32_t exponent = gs_cpu_scale(&u->tensor, u->replica).exponent;
+  const bool f64 = u->tensor.dtype == GS_F64;
+  return (gs_stats_options){.saturation = job->saturation,
+                            .low = f64 ? gs_scale_bound(job->saturation_low, exponent)
+                                       : gs_scale_bound_f32(job->saturation_low, exponent),
+                            .high = f64 ? gs_scale_bound(job->saturation_high, exponent)
+                                        : gs_scale_bound_f32(job->saturation_high, exponent),
+                            .histogram = job->histogram ? histogram : NULL};
+}
+
 static void do_part(const unit *u, int64_t part, part_scratch scratch) {
   const gs_tensor *tensor = &u->tensor;
   const row_range range = part_range(u, part);
-  const gs_stats_options options = {u->job->saturation, u->job->saturation_low,
-                                    u->job->saturation_high,
-                                    u->job->histogram ? scratch.histogram : NULL};
+  const gs_stats_options options = options_of(u, scratch.histogram);
   const size_t bins = (size_t)gs_dtype_exponent_bins(tensor->dtype);
   const bool flat = tensor->ld == tensor->cols;
   const int64_t runs = flat ? 1 : range.count;

@@ -32,8 +32,11 @@ gs_status gs_cuda_dense_forward(gs_device *device, const gs_tensor *x, const gs_
   const gs_tensor *reads[] = {x, w, b};
   const gs_tensor *writes[] = {saved, h};
   GS_TRY(gs_cuda_main_touches(device, reads, 3, writes, 2));
+  gs_tensor shifted = *h; /* the product of digits is, if either tensor's are */
+  if (!h->scale) shifted.scale = x->scale;
   const gs_cuda_product product = {
-      false, true, *x, *w, gs_cuda_product_place(h, gs_cuda(device)->workspace.product_main)};
+      false, true, *x, *w,
+      gs_cuda_product_place(&shifted, gs_cuda(device)->workspace.product_main)};
   GS_TRY(gs_cuda_multiply(device, &product, false));
   const bool done = activation.kind == GS_IDENTITY && !b && !x->scale && !h->scale;
   if (done) return GS_OK;

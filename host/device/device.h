@@ -20,6 +20,8 @@
  *     are those of unscaled arithmetic, and while the magnitudes stay inside
  *     gs_scale_window the exponents stay 0 and the two are the same bits.
  *     Without a slot (`scale` NULL) the exponent is 0: plain arithmetic.
+ *     Activations see true values, whatever the exponents of z and h
+ *     (activation_scale.h): any phi may write a tensor with slots.
  *  4. Determinism. Same inputs, same device: same bits, whatever the number of
  *     threads. Reductions have a fixed order.
  *
@@ -33,6 +35,7 @@
 #define GS_DEVICE_DEVICE_H
 
 #include "base/status.h"
+#include "device/activation_scale.h"
 #include "device/scale.h"
 #include "device/tensor.h"
 
@@ -48,9 +51,6 @@ gs_tensor gs_tensor_step(const gs_tensor *sequence, int64_t steps, int64_t t);
  * shape whose content only the backend that wrote it can read. Activations
  * whose derivative follows from the sign of h need none. */
 bool gs_activation_needs_saved(gs_activation_kind kind);
-/* phi(a z) = a phi(z) for a > 0: identity, relu, leaky_relu. Only these can be
- * scaled in the forward pass. */
-bool gs_activation_homogeneous(gs_activation_kind kind);
 /* Bounded activations count as saturated at h <= low or h >= high: 1 % of the
  * range from either end. Returns false for unbounded ones. */
 bool gs_activation_saturation(gs_activation_kind kind, double *low, double *high);

@@ -58,28 +58,37 @@ GS_PORTABLE_FN double gs_scale_factor(int64_t exponent) {
   return factor;
 }
 
-/* How a replica's product becomes its output: digits are multiplied by
- * `product`, an addend's by `addend` (powers of two), and the output has
- * `exponent`. */
+/* How a replica's product becomes its output: digits are multiplied by `product`, a
+ * power of two, and the output has `exponent`. What an activation makes of exponents is
+ * in activation_scale.h. */
 typedef struct gs_rescale {
   int32_t exponent;
   double product;
-  double addend;
 } gs_rescale;
 
 /* in: the scale of the tensor that went into the product; tracked: the output has
- * a slot; joined: an unscaled addend (exponent 0) is added. */
-GS_PORTABLE_FN gs_rescale gs_rescale_of(gs_scale in, gs_dtype dtype, bool tracked, bool joined) {
+ * a slot. */
+GS_PORTABLE_FN gs_rescale gs_rescale_of(gs_scale in, gs_dtype dtype, bool tracked) {
   gs_rescale scale;
   in = gs_scale_input(in);
-  scale.exponent = 0;
-  if (tracked) {
-    scale.exponent = in.exponent + gs_scale_shift(in.peak, dtype);
-    if (joined) scale.exponent = gs_scale_join(scale.exponent, 0);
-  }
+  scale.exponent = tracked ? in.exponent + gs_scale_shift(in.peak, dtype) : 0;
   scale.product = gs_scale_factor((int64_t)in.exponent - scale.exponent);
-  scale.addend = gs_scale_factor(-(int64_t)scale.exponent);
   return scale;
+}
+
+/* A bound of true values as one of digits with this exponent; never 0, which would take the
+ * zeros with it. The caller rounds it to the digits' type, and so does gs_scale_bound_f32. */
+GS_PORTABLE_FN double gs_scale_bound(double bound, int32_t exponent) {
+  if (exponent == 0 || bound == 0) return bound;
+  if (exponent > 1000) return copysign(gs_double_from_bits(1), bound);
+  return bound * gs_scale_factor(-(int64_t)exponent);
+}
+
+GS_PORTABLE_FN float gs_scale_bound_f32(double bound, int32_t exponent) {
+  const double scaled = gs_scale_bound(bound, exponent);
+  const double most = 3.402823466e+38;
+  const float rounded = fabs(scaled) > most ? copysignf(HUGE_VALF, (float)bound) : (float)scaled;
+  return rounded == 0 ? copysignf(gs_float_from_bits(bound != 0), (float)bound) : rounded;
 }
 
 /* ---- sums over steps whose exponents differ (weight and bias gradients) ---- */

@@ -70,7 +70,7 @@ typedef struct gs_stats_job {
   int64_t steps;       /* T blocks of rows with statistics of their own; else 1 */
   gs_stats *stats;     /* [steps][R] */
   uint32_t *histogram; /* [steps][R][gs_dtype_exponent_bins], or NULL for norms only */
-  bool saturation;     /* count saturated elements? with the two bounds below */
+  bool saturation;     /* count saturated elements? true values, with the two bounds below */
   double saturation_low;
   double saturation_high;
   bool dead; /* count dead columns? */

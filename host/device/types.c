@@ -32,10 +32,6 @@ bool gs_activation_needs_saved(gs_activation_kind kind) {
   return kind != GS_IDENTITY && kind != GS_RELU && kind != GS_LEAKY_RELU;
 }
 
-bool gs_activation_homogeneous(gs_activation_kind kind) {
-  return kind == GS_IDENTITY || kind == GS_RELU || kind == GS_LEAKY_RELU;
-}
-
 bool gs_activation_saturation(gs_activation_kind kind, double *low, double *high) {
   const bool symmetric = kind == GS_TANH || kind == GS_SOFTSIGN;
   if (!symmetric && kind != GS_SIGMOID) return false;

@@ -79,18 +79,63 @@ static gs_status judge_series(const comparison *c, const gs_quantity_stats *stat
   return GS_OK;
 }
 
-/* ---- the verdict and its words ---- */
+/* ---- what extended range cannot hold (scale.h) ---- */
 
-/* Whether a forward pass that cannot be scaled (scale.h) has overflowed. */
-static bool overflows(const gs_quantity_stats *h, const gs_config *config) {
-  if (gs_activation_homogeneous(config->activation.kind) && config->range == GS_RANGE_EXTENDED) {
-    return false;
-  }
-  for (int64_t i = 0; i < h->points * config->replicas; i++) {
-    if (h->stats[i].inf > 0) return true;
+/* Binades by which one layer or step may scale numbers of the dtype: what its range leaves
+ * beside the window, for each of a product's two factors. */
+static double most_growth(gs_dtype dtype) {
+  const double range = dtype == GS_F64 ? 1022 : dtype == GS_F16 ? 24 : 126;
+  return (range - gs_scale_window(dtype)) / 2;
+}
+
+/* Does a layer scale h, or delta, by more? The input's elements are about 1. */
+static bool scales_too_far(const gs_quantity_stats *stats, const gs_config *config,
+                           gs_quantity quantity) {
+  const int64_t R = config->replicas;
+  const double most = most_growth(config->dtype) * log10(2);
+  for (int64_t i = 0; i < stats->points * R; i++) {
+    const gs_stats *now = &stats->stats[i];
+    double before = quantity == GS_ACTIVATION_H ? 0.5 * log10((double)now->count) : NAN;
+    if (i >= R) before = gs_stats_log10_norm(&stats->stats[i - R]);
+    const double growth = fabs(gs_stats_log10_norm(now) - before);
+    if (growth > most && isfinite(growth)) return true; /* not what died or came back */
   }
   return false;
 }
+
+/* Lost, all of a tensor, where phi' is not 0: units are so far out that phi or phi' is below
+ * what the dtype holds. Near 0 nothing is lost so. */
+static bool loses_tails(const gs_quantity_stats *stats, const gs_config *config,
+                        const gs_theory *theory) {
+  const bool curved = !gs_activation_homogeneous(config->activation.kind) ||
+                      !gs_activation_homogeneous(config->output_activation.kind);
+  bool far = false;
+  for (int64_t i = 0; i < theory->points; i++) far = far || !(theory->log10_q[i] < 1);
+  if (!curved || !far) return false;
+  for (int q = GS_ACTIVATION_H; q <= GS_DELTA; q++) {
+    for (int64_t i = 0; i < stats[q].points * config->replicas; i++) {
+      const gs_stats *s = &stats[q].stats[i];
+      if (s->nan + s->inf > 0 || s->zero == s->count) return true;
+    }
+  }
+  return false;
+}
+
+/* Why the run's numbers are not those of the network, or NULL. */
+static const char *not_held(const gs_quantity_stats stats[GS_QUANTITY_COUNT],
+                            const gs_config *config, const gs_theory *theory) {
+  if (config->range != GS_RANGE_EXTENDED) return NULL;
+  if (scales_too_far(&stats[GS_ACTIVATION_H], config, GS_ACTIVATION_H) ||
+      scales_too_far(&stats[GS_DELTA], config, GS_DELTA)) {
+    return "one layer or step scales by more than extended range can follow";
+  }
+  if (loses_tails(stats, config, theory)) {
+    return "units so far out that phi or phi' is below the dtype's range";
+  }
+  return NULL;
+}
+
+/* ---- the verdict and its words ---- */
 
 /* Native range is predicted only as far as it is extended range. */
 static bool leaves_native(const gs_quantity_stats *stats, const gs_config *config) {
@@ -145,6 +190,7 @@ static bool say_off(const gs_agreement *made, const gs_config *config, int64_t p
 }
 
 static void conclude(const comparison *c, const gs_quantity_stats *stats, gs_agreement *made) {
+  const char *const lost = not_held(stats, c->config, c->theory);
   made->verdict = GS_AS_PREDICTED;
   made->words[0] = '\0';
   if (c->theory->reach == GS_REACH_OUTSIDE) {
@@ -154,11 +200,9 @@ static void conclude(const comparison *c, const gs_quantity_stats *stats, gs_agr
       snprintf(made->words, sizeof made->words, "%s", gs_reason_words((gs_reason)r));
       return;
     }
-  } else if (overflows(&stats[GS_ACTIVATION_H], c->config)) {
+  } else if (lost) {
     made->verdict = GS_OUTSIDE_REACH;
-    snprintf(made->words, sizeof made->words,
-             "activations overflow %s: their range is not extended",
-             gs_dtype_name(c->config->dtype));
+    snprintf(made->words, sizeof made->words, "%s", lost);
   } else if (leaves_native(stats, c->config)) {
     made->verdict = GS_OUTSIDE_REACH;
     snprintf(made->words, sizeof made->words,

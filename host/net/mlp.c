@@ -115,7 +115,8 @@ static void layout_activations(gs_network *network, gs_layout *layout) {
   for (int64_t l = 1; l <= config->depth; l++) {
     const gs_activation phi = gs_config_activation(config, l);
     const int64_t n = config->widths[l];
-    const bool tracked = extended && gs_activation_homogeneous(phi.kind);
+    const bool tracked =
+        extended && (gs_activation_grows(phi.kind) || gs_activation_shrinks(phi.kind));
     mlp->h[l] = gs_layout_tensor(network, layout, B, n, tracked, 1);
     if (gs_activation_needs_saved(phi.kind)) {
       mlp->saved[l] = gs_layout_tensor(network, layout, B, n, false, 1);

@@ -34,7 +34,8 @@ static void layout_sequences(gs_network *network, gs_layout *layout) {
   const gs_config *config = &network->config;
   gs_rnn *rnn = &network->rnn;
   const bool extended = gs_network_extended(network);
-  const bool tracked = extended && gs_activation_homogeneous(config->activation.kind);
+  /* a step's input, at exponent 0, keeps h from becoming small */
+  const bool tracked = extended && gs_activation_grows(config->activation.kind);
   const int64_t T = config->seq_len;
   const int64_t rows = T * config->batch;
   const int64_t n = config->hidden;

@@ -60,7 +60,7 @@ struct Data {
         w(c.dtype, c.replicas, 1, c.n, c.n, c.pad, false),
         p(c.dtype, c.replicas, c.steps, c.batch, c.n, c.pad, false),
         saved(c.dtype, c.replicas, c.steps, c.batch, c.n, c.pad, false),
-        h(c.dtype, c.replicas, c.steps + 1, c.batch, c.n, c.pad, c.extended && homogeneous),
+        h(c.dtype, c.replicas, c.steps + 1, c.batch, c.n, c.pad, c.extended),
         dh(c.dtype, c.replicas, c.every ? c.steps : 1, c.batch, c.n, c.pad, c.extended),
         delta(c.dtype, c.replicas, c.steps, c.batch, c.n, c.pad, c.extended) {
     random_state = static_cast<uint32_t>(c.n * 131 + c.batch * 17 + c.steps);

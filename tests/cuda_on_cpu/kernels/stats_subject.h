@@ -84,12 +84,15 @@ inline int least_normal(gs_dtype dtype) {
 }
 
 inline void count_value(Expected &e, const gs_stats_job &job, double x) {
+  // the bounds are those of true values
+  const int exponent = static_cast<int>(std::clamp<int64_t>(e.stats.exponent, -4000, 4000));
+  const long double value = std::ldexp(static_cast<long double>(x), exponent);
   const gs_dtype dtype = job.tensor.dtype;
   const double low = dtype == GS_F64 ? job.saturation_low : double(float(job.saturation_low));
   const double high = dtype == GS_F64 ? job.saturation_high : double(float(job.saturation_high));
   const double magnitude = std::fabs(x);
   e.stats.count++;
-  e.stats.saturated += job.saturation && (x <= low || x >= high);
+  e.stats.saturated += job.saturation && (value <= low || value >= high);
   if (std::isnan(x)) {
     e.stats.nan++;
   } else if (std::isinf(x)) {
@@ -113,14 +116,14 @@ inline Expected expect(const Subject &s, int64_t step, int64_t replica) {
   const double *values = &s.values[static_cast<size_t>((replica * t.rows + step * rows) * t.cols)];
   Expected e;
   e.histogram.resize(s.bins);
+  const size_t entry = static_cast<size_t>(step * t.replicas + replica);
+  e.stats.exponent = t.scale ? s.scales[entry].exponent : 0;
   for (int64_t i = 0; i < rows * t.cols; i++) count_value(e, s.job, values[i]);
   for (int64_t col = 0; s.job.dead && col < t.cols; col++) {
     bool dead = true;
     for (int64_t row = 0; row < rows; row++) dead = dead && values[row * t.cols + col] == 0;
     e.stats.dead += dead;
   }
-  const size_t entry = static_cast<size_t>(step * t.replicas + replica);
-  e.stats.exponent = t.scale ? s.scales[entry].exponent : 0;
   return e;
 }
 

@@ -87,7 +87,8 @@ void check_forward(const Case &c, const Data &data, const Sequence &p, int r, in
   if (!data.homogeneous) {
     expect_close(c, data.slopes(c).values(r, t - 1), slope, 0, what + "phi'");
   }
-  expect_slot(data.h, r, t, gs_scale_join(shifted(c, data.h.input(r, t - 1)), 0), what + "h");
+  const int32_t joined = gs_scale_join(shifted(c, data.h.input(r, t - 1)), 0);
+  expect_slot(data.h, r, t, gs_activation_grows(c.phi.kind) ? joined : 0, what + "h");
 }
 
 // phi' of a step as the forward pass left it.
@@ -194,9 +195,12 @@ void check_activations(Runner &runner) {
 void check_range(Runner &runner) {
   for (gs_dtype dtype : {GS_F32, GS_BF16, GS_F16}) {
     const double far = dtype == GS_F16 ? 64 : 1e12;
-    for (gs_activation_kind kind : {GS_RELU, GS_LEAKY_RELU, GS_IDENTITY, GS_TANH}) {
+    for (gs_activation_kind kind :
+         {GS_RELU, GS_LEAKY_RELU, GS_IDENTITY, GS_TANH, GS_GELU, GS_SILU, GS_ELU}) {
       for (double gain : {far, 1 / far}) {
         if (kind == GS_TANH && gain > 1) continue; // saturates
+        // coarse digits do not say on which side of a narrow bend z lies
+        if (gs_activation_needs_saved(kind) && dtype != GS_F32 && gain > 1) continue;
         Case c = case_of(dtype, kind, 40, 5, 7, 3);
         c.gain = gain;
         check_case(runner, c);

@@ -217,7 +217,7 @@ void test_many_jobs(void **) {
   Scratch none(0);
   run(subjects, none);
   const long needed = launches() - before;
-  assert_true(needed >= 2 && needed <= 4);
+  assert_true(needed >= 4 && needed <= 8); // two each: bounds of tensors with exponents
   for (const auto &s : subjects) assert_subject(*s);
 }
 
@@ -244,7 +244,7 @@ void test_little_scratch(void **) {
     Scratch scratch(scratch_of(subjects, units));
     run(subjects, scratch);
     const long needed = launches() - before;
-    assert_true(units == 20 ? needed == 1 : needed > 1);
+    assert_true(units == 20 ? needed == 2 : needed > 2); // two: bounds, with exponents
     for (const auto &s : subjects) assert_subject(*s);
   }
   Scratch scratch(one / 4);
