@@ -11,8 +11,6 @@ static void open_slot(const gs_tensor *out, int64_t replica, int32_t exponent) {
   if (out && out->scale) out->scale[replica] = (gs_scale){exponent, GS_PEAK_NONE};
 }
 
-static int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
-
 /* ---- forward ---- */
 
 typedef struct forward_pass {
@@ -51,7 +49,7 @@ static void forward_pointwise(const forward_pass *pass, gs_tile tile) {
     void *saved = pass->saved ? gs_cpu_at(pass->saved, r, tile.row + i, tile.col) : NULL;
     if (bias || of_product != 1) rows->scale_add(row, of_product, bias, of_bias, tile.cols);
     gs_cpu_activate(rows, pass->activation, scale, row, saved, tile.cols);
-    if (h->scale) peak = larger(peak, rows->peak(row, tile.cols));
+    if (h->scale) peak = gs_cpu_larger(peak, rows->peak(row, tile.cols));
   }
   if (h->scale) gs_cpu_raise_peak(&h->scale[r], peak);
 }
@@ -170,7 +168,7 @@ static void backward_pointwise(const backward_pass *pass, gs_tile tile, void *su
                    pass->saved ? gs_cpu_at(pass->saved, r, row, tile.col) : NULL,
                    gs_cpu_at(pass->h, r, row, tile.col), tile.cols);
     if (scale.product != 1) rows->scale_add(out, scale.product, NULL, 0, tile.cols);
-    if (delta->scale) peak = larger(peak, rows->peak(out, tile.cols));
+    if (delta->scale) peak = gs_cpu_larger(peak, rows->peak(out, tile.cols));
     if (sums) rows->add_to(sums, out, tile.cols);
   }
   if (delta->scale) gs_cpu_raise_peak(&delta->scale[r], peak);

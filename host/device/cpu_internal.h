@@ -49,6 +49,9 @@ static inline gs_scale gs_cpu_scale(const gs_tensor *tensor, int64_t replica) {
   return tensor->scale ? tensor->scale[replica] : (gs_scale){0, GS_PEAK_NONE};
 }
 
+/* Of two peaks. */
+static inline int32_t gs_cpu_larger(int32_t a, int32_t b) { return a > b ? a : b; }
+
 /* Raises a slot's peak; safe from several threads, independent of their order. */
 static inline void gs_cpu_raise_peak(gs_scale *slot, int32_t peak) {
   int32_t seen = __atomic_load_n(&slot->peak, __ATOMIC_RELAXED);

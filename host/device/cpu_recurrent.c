@@ -64,6 +64,7 @@ static void forward_step(loop *pass, gs_tile tile, int64_t t) {
       gs_activate_scale_of(before, h->dtype, phi.kind, slot != NULL, true);
   const double of_product = gs_scale_factor(scale.factor);
   const double of_input = gs_scale_factor(scale.addend);
+  int32_t peak = GS_PEAK_NONE;
   note_failure(pass, forward_product(pass, tile, t));
   if (slot && tile.row == 0) slot->exponent = scale.exponent;
   for (int64_t i = 0; i < tile.rows; i++) {
@@ -72,8 +73,9 @@ static void forward_step(loop *pass, gs_tile tile, int64_t t) {
     void *saved = pass->saved ? gs_cpu_at(pass->saved, r, row, 0) : NULL;
     rows->scale_add(out, of_product, gs_cpu_at(pass->projection, r, row, 0), of_input, h->cols);
     gs_cpu_activate(rows, phi, scale, out, saved, h->cols);
-    if (slot) gs_cpu_raise_peak(slot, rows->peak(out, h->cols));
+    if (slot) peak = gs_cpu_larger(peak, rows->peak(out, h->cols));
   }
+  if (slot) gs_cpu_raise_peak(slot, peak);
 }
 
 /* ---- one step, backward: delta_t = phi'(z_t) (W_{t+1}^T delta_{t+1} + dh_t) ---- */
@@ -126,6 +128,7 @@ static void backward_step(loop *pass, gs_tile tile, int64_t t) {
   const backward_scale scale = backward_scale_of(pass, r, t);
   const gs_cpu_rows *rows = gs_cpu_rows_of(delta->dtype);
   gs_scale *slot = slot_at(delta, t - 1, r);
+  int32_t peak = GS_PEAK_NONE;
   if (!last) note_failure(pass, backward_product(pass, tile, t));
   if (slot && tile.row == 0) slot->exponent = scale.exponent;
   for (int64_t i = 0; i < tile.rows; i++) {
@@ -141,8 +144,9 @@ static void backward_step(loop *pass, gs_tile tile, int64_t t) {
     rows->backward(pass->recurrence->activation, out,
                    pass->saved ? gs_cpu_at(pass->saved, r, row, 0) : NULL,
                    gs_cpu_at(pass->h, r, pass->batch + row, 0), n);
-    if (slot) gs_cpu_raise_peak(slot, rows->peak(out, n));
+    if (slot) peak = gs_cpu_larger(peak, rows->peak(out, n));
   }
+  if (slot) gs_cpu_raise_peak(slot, peak);
 }
 
 /* ---- the loops ---- */

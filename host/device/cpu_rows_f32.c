@@ -141,6 +141,7 @@ static int32_t peak(const void *row, int64_t n) {
     const int32_t finite = magnitude < 0x7f800000 ? magnitude : 0;
     most = finite > most ? finite : most;
   }
+  if (most >= 0x00800000) return (most >> 23) - 127; /* normal: without a library call */
   return most ? (int32_t)ilogbf(gs_float_from_bits((uint32_t)most)) : GS_PEAK_NONE;
 }
 
