@@ -26,7 +26,7 @@ gs_activation gs_chain_activation(const gs_config *config, int64_t i) {
   return output ? config->output_activation : config->activation;
 }
 
-static int64_t fan_in_of(const gs_config *config, int64_t i) {
+int64_t gs_chain_fan_in(const gs_config *config, int64_t i) {
   return config->model == GS_MLP ? config->widths[i] : config->hidden;
 }
 
@@ -41,11 +41,15 @@ static double log_scale(const gs_init *init, int64_t in, int64_t out) {
 }
 
 double gs_chain_log_s(const gs_config *config, int64_t i) {
-  return log_scale(&config->init, fan_in_of(config, i), gs_chain_units(config, i));
+  return log_scale(&config->init, gs_chain_fan_in(config, i), gs_chain_units(config, i));
+}
+
+double gs_chain_log_input(const gs_config *config) {
+  return log_scale(&config->input_init, config->input, config->hidden);
 }
 
 int64_t gs_chain_orthogonal(const gs_config *config, int64_t i) {
-  const int64_t in = fan_in_of(config, i);
+  const int64_t in = gs_chain_fan_in(config, i);
   const int64_t out = gs_chain_units(config, i);
   if (config->init.kind != GS_INIT_ORTHOGONAL) return 0;
   return in > out ? in : out;
@@ -255,7 +259,7 @@ static gs_status walk_begin(const gs_config *config, walk *w, gs_error *error) {
     GS_TRY(gs_pair_table_create(phi, &w->pairs[i], error));
   }
   if (!mlp) {
-    w->log_input = log_scale(&config->input_init, config->input, config->hidden);
+    w->log_input = gs_chain_log_input(config);
   }
   return GS_OK;
 }

@@ -51,8 +51,10 @@ void gs_chain_clear(gs_chain *chain);
 /* Of point i = 0..points-1: units, activation, and ln s of the weights that lead
  * to it (mlp: W^{i+1} with fan_in n_i; rnn: W). */
 int64_t gs_chain_units(const gs_config *config, int64_t i);
+int64_t gs_chain_fan_in(const gs_config *config, int64_t i); /* rnn: of W */
 gs_activation gs_chain_activation(const gs_config *config, int64_t i);
 double gs_chain_log_s(const gs_config *config, int64_t i);
+double gs_chain_log_input(const gs_config *config); /* rnn: ln of n_x Var(U_ij) */
 /* The larger side of those weights when they are orthogonal, else 0. */
 int64_t gs_chain_orthogonal(const gs_config *config, int64_t i);
 /* Orthogonal weights put z on a sphere, whose radius would else have the relative

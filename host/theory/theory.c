@@ -176,6 +176,34 @@ static bool mixes(const gs_chain *chain) {
   return !(fabs(log_chi) > 3 * own);
 }
 
+/* How far from 1 a standard deviation may be that arithmetic of this dtype multiplies by:
+ * the exponent of 2 (README, extended range). Random numbers are scaled in float32. */
+static double most_exponent(gs_dtype dtype) {
+  return dtype == GS_F64 ? 115 : dtype == GS_F16 ? 9 : 47;
+}
+
+static bool beyond(double log_square, double most) {
+  return isfinite(log_square) && fabs(log_square) > 2 * M_LN2 * most;
+}
+
+/* Whether weights, as elements and as what a product multiplies z by, biases or the slope
+ * leave what the dtype can hold. None at all is a number like others. */
+static bool out_of_range(const gs_config *config) {
+  const double most = most_exponent(config->dtype);
+  const double drawn = 115;
+  const bool rnn = config->model == GS_RNN;
+  const bool identity = config->init.kind == GS_INIT_IDENTITY;
+  for (int64_t i = 0; i < (rnn ? 1 : config->depth); i++) { /* an rnn's steps are alike */
+    const double log_gain = 2 * log(fabs(config->init.gain));
+    const double log_s = identity ? log_gain : gs_chain_log_s(config, i);
+    const double log_units = identity ? 0 : log((double)gs_chain_fan_in(config, i));
+    if (beyond(log_s, most) || beyond(log_s - log_units, drawn)) return true;
+    if (beyond(gs_bias_log_variance(config, i + 1), drawn)) return true;
+  }
+  if (rnn && beyond(gs_chain_log_input(config), most)) return true;
+  return config->activation.kind == GS_LEAKY_RELU && config->activation.slope > exp2(most);
+}
+
 /* A prediction says something about a cell where its sd is below a quarter of what twice the
  * weights' variance would change in the norm of delta, 0.5 log10 2 a layer; 2 decades in
  * short ones. */
@@ -222,6 +250,7 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
                                      : narrowest(config) < narrow || inputs_of(config) < narrow;
   why[GS_REASON_GROWING] = !(end->moved <= M_LN10);
   why[GS_REASON_SCATTERED] = !exact_laws && !says_something(theory);
+  why[GS_REASON_RANGE] = out_of_range(config);
   why[GS_REASON_BATCH] = config->batch > 1 && !(spread.own - spread.pair <= apart);
   theory->reach = exact_laws && config->batch == 1 ? GS_REACH_EXACT : GS_REACH_WIDE;
   for (int r = 0; r < GS_REASON_COUNT; r++) {
@@ -274,7 +303,9 @@ static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_er
     if (gs_rotation_holds(config)) {
       gs_rotation_theory(config, theory);
       memset(theory->reasons, 0, sizeof theory->reasons);
-      theory->reach = GS_REACH_WIDE; /* delta is exact, the law of |h| to order 1/n */
+      theory->reasons[GS_REASON_RANGE] = out_of_range(config);
+      /* delta is exact, the law of |h| to order 1/n */
+      theory->reach = theory->reasons[GS_REASON_RANGE] ? GS_REACH_OUTSIDE : GS_REACH_WIDE;
     }
   }
   gs_chain_clear(&chain);
@@ -300,7 +331,9 @@ static void identity_theory(const gs_config *config, gs_theory *theory) {
   const int64_t deep = theory->points - 2;
   theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * M_LN10);
   theory->reasons[GS_REASON_IDENTITY] = !known;
-  theory->reach = known ? GS_REACH_EXACT : GS_REACH_OUTSIDE;
+  theory->reasons[GS_REASON_RANGE] = out_of_range(config);
+  const bool holds = known && !theory->reasons[GS_REASON_RANGE];
+  theory->reach = holds ? GS_REACH_EXACT : GS_REACH_OUTSIDE;
 }
 
 gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *error) {

@@ -38,6 +38,8 @@ typedef enum gs_reach {
     "orders in 1/n that grow with depth or steps move a norm by more than half a decade")          \
   X(GS_REASON_SCATTERED, "scattered", true,                                                        \
     "networks differ by over a quarter of what twice the weights' variance would change")          \
+  X(GS_REASON_RANGE, "weights_range", true,                                                        \
+    "weights, biases or a slope are too large or small for products of this dtype")                \
   X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
     "identity weights are not random: only special cases are known")                               \
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
