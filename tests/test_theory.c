@@ -166,6 +166,62 @@ static void test_reach(void **state) {
   check_reason(gs_support_mlp(10, 3, GS_IDENTITY, GS_INIT_HE_NORMAL), GS_REASON_NARROW, false);
 }
 
+static gs_config mlp_of_std(double std, gs_dtype dtype) {
+  gs_config config = gs_support_mlp(5, 64, GS_RELU, GS_INIT_NORMAL);
+  config.init.std = std;
+  config.dtype = dtype;
+  return config;
+}
+
+/* Orders that grow, networks too far apart, and weights that no product holds. */
+static void test_reach_of_extremes(void **state) {
+  (void)state;
+  gs_config config = gs_support_rnn(400, 64, GS_RELU, GS_INIT_ORTHOGONAL);
+  check_reason(config, GS_REASON_GROWING, false);
+  config = gs_support_rnn(400, 64, GS_RELU, GS_INIT_ORTHOGONAL);
+  config.init.gain = 1.41; /* rates of either sign */
+  check_reason(config, GS_REASON_GROWING, true);
+  config = gs_support_rnn(400, 16, GS_SIGMOID, GS_INIT_NORMAL);
+  config.input = 16;
+  check_reason(config, GS_REASON_SCATTERED, true);
+  check_reason(mlp_of_std(1e13, GS_F32), GS_REASON_RANGE, false);
+  check_reason(mlp_of_std(1e-13, GS_F32), GS_REASON_RANGE, false);
+  check_reason(mlp_of_std(1e20, GS_F32), GS_REASON_RANGE, true);
+  check_reason(mlp_of_std(1e-30, GS_F32), GS_REASON_RANGE, true);
+  check_reason(mlp_of_std(1e20, GS_F64), GS_REASON_RANGE, false);
+  check_reason(mlp_of_std(1e300, GS_F64), GS_REASON_RANGE, true);
+  check_reason(mlp_of_std(0, GS_F32), GS_REASON_RANGE, false);
+  config = mlp_of_std(1, GS_F32);
+  config.bias_std = 1e300;
+  check_reason(config, GS_REASON_RANGE, true);
+}
+
+/* W turns: delta keeps its norm, |h_t|^2 is a sum of t inputs. */
+static void test_rotation(void **state) {
+  (void)state;
+  const int64_t T = 400;
+  gs_config config = gs_support_rnn(T, 24, GS_IDENTITY, GS_INIT_ORTHOGONAL);
+  config.input = 24;
+  config.batch = 1;
+  gs_theory theory = theory_of(&config);
+  assert_true(theory.decades_rms == 0 && theory.decades_typical == 0 && theory.decades_sd == 0);
+  for (int64_t t = 1; t <= T; t++) {
+    const double inputs = log10(24 * (double)t);
+    assert_true(near(2 * theory.series[GS_ACTIVATION_H].rms[t - 1], inputs, 1e-12));
+  }
+  /* chi^2_24 chi^2_24 / 24: the first step, exactly */
+  const double sd = sqrt(2 * gs_trigamma(12)) / (2 * log(10));
+  assert_true(near(theory.series[GS_ACTIVATION_H].sd[0], sd, 1e-12));
+  assert_true(isnan(theory.series[GS_GRAD_WEIGHT].typical[0])); /* steps correlate */
+  gs_theory_clear(&theory);
+  config = gs_support_rnn(3, 24, GS_IDENTITY, GS_INIT_ORTHOGONAL);
+  config.init.gain = 2;
+  config.loss_at = GS_LOSS_EVERY; /* |delta_1|^2 = (1 + 4 + 16) chi^2 */
+  theory = theory_of(&config);
+  assert_true(near(2 * theory.decades_rms, log10(21), 1e-12));
+  gs_theory_clear(&theory);
+}
+
 /* Inside reach every number is there, outside none, and there is a reason. */
 static void check_whole(gs_config config) {
   gs_theory theory = theory_of(&config);
@@ -245,6 +301,8 @@ int main(void) {
       cmocka_unit_test(test_orthogonal_linear),
       cmocka_unit_test(test_irnn),
       cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_reach_of_extremes),
+      cmocka_unit_test(test_rotation),
       cmocka_unit_test(test_no_holes),
       cmocka_unit_test(test_speed),
   };

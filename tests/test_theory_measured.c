@@ -208,6 +208,25 @@ static void test_tied_alike(void **state) {
   }
 }
 
+/* Examples of few units, whose norms are products of chi-squares of few degrees of freedom;
+ * and what W turns. */
+static void test_heavy_tails(void **state) {
+  (void)state;
+  const int64_t narrow[] = {3, 5, 2, 6, 1, 4};
+  const int64_t out[] = {16, 16, 1};
+  gs_config config = mlp(5, GS_IDENTITY, GS_INIT_HE_NORMAL, 32);
+  gs_support_set_widths(&config, 5, narrow);
+  check(config, (allowance){0.1, 0.25, true});
+  config = mlp(2, GS_IDENTITY, GS_INIT_LECUN_NORMAL, 8);
+  gs_support_set_widths(&config, 2, out);
+  check(config, (allowance){0.02, 0.15, true});
+  check(mlp(20, GS_IDENTITY, GS_INIT_XAVIER_NORMAL, 64), (allowance){0.01, 0.2, true});
+  config = rnn(GS_IDENTITY, GS_INIT_ORTHOGONAL, 2);
+  config.tied = true;
+  config.loss_at = GS_LOSS_EVERY;
+  check(config, (allowance){0.01, 0.06, true});
+}
+
 /* Steps with a W of their own still share b, which decides which units bend. */
 static void test_untied_biases(void **state) {
   (void)state;
@@ -227,10 +246,11 @@ static int setup(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_exact),      cmocka_unit_test(test_wide),
-      cmocka_unit_test(test_biases),     cmocka_unit_test(test_batches),
-      cmocka_unit_test(test_untied),     cmocka_unit_test(test_tied_tanh),
-      cmocka_unit_test(test_tied_alike), cmocka_unit_test(test_untied_biases),
+      cmocka_unit_test(test_exact),         cmocka_unit_test(test_wide),
+      cmocka_unit_test(test_biases),        cmocka_unit_test(test_batches),
+      cmocka_unit_test(test_untied),        cmocka_unit_test(test_tied_tanh),
+      cmocka_unit_test(test_tied_alike),    cmocka_unit_test(test_heavy_tails),
+      cmocka_unit_test(test_untied_biases),
   };
   return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }
