@@ -17,7 +17,7 @@ typedef struct gs_pascanu {
   double spectral_radius; /* wide limit sigma_w (circular law); orthogonal, identity: gain */
   bool vanishes;          /* gamma lambda < 1 */
 } gs_pascanu;
-gs_pascanu gs_pascanu_of(const gs_config *config);
+gs_pascanu gs_pascanu_of(const gs_config *named);
 
 /* Spectral radius (the largest modulus of an eigenvalue) and largest singular value
  * of a dense n x n matrix, rows of n. Errors: GS_ERR_MEMORY; GS_ERR_INTERNAL when

@@ -80,7 +80,7 @@ typedef struct gs_theory {
 /* The prediction for a checked configuration (gs_config_check). Milliseconds for
  * 10,000 layers. Native range and number formats are not modelled: norms are
  * those of extended range. The caller clears *theory. Errors: GS_ERR_MEMORY. */
-gs_status gs_theory_of(const gs_config *config, gs_theory *theory, gs_error *error);
+gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *error);
 
 /* Frees what it owns and zeroes it. Accepts NULL. */
 void gs_theory_clear(gs_theory *theory);
