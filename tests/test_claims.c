@@ -245,6 +245,41 @@ static void test_setup(void **state) {
   gs_config_clear(&config);
 }
 
+/* Four seeds of three networks are the trials of each, one behind the other. */
+static void test_seeds(void **state) {
+  (void)state;
+  gs_error error = {0};
+  char text[GS_CHECK_SETUP_BYTES];
+  gs_config config;
+  gs_trial all;
+  for (int seeds = 1; seeds <= 4; seeds += 3) {
+    const gs_claim_run run = {.device = device, .seed = 7};
+    gs_support_ok(gs_trial_mlp(&run, 5, 9, GS_TANH, gs_trial_scaled(2), &config, &error), &error);
+    config.replicas = 3;
+    gs_support_ok(gs_trial_run_seeds(&run, &config, seeds, &all, &error), &error);
+    double gaps[12];
+    gs_trial_gaps(&all, GS_GRAD_WEIGHT, 2, GS_TRIAL_LAST, gaps);
+    for (int s = 0; s < seeds; s++) {
+      const gs_claim_run shifted = {.device = device, .seed = 7 + (uint64_t)s};
+      gs_trial part;
+      double own[3];
+      gs_support_ok(gs_trial_mlp(&shifted, 5, 9, GS_TANH, gs_trial_scaled(2), &config, &error),
+                    &error);
+      config.replicas = 3;
+      gs_support_ok(gs_trial_run(&shifted, &config, &part, &error), &error);
+      gs_trial_gaps(&part, GS_GRAD_WEIGHT, 2, GS_TRIAL_LAST, own);
+      assert_memory_equal(own, gaps + (ptrdiff_t)3 * s, sizeof own);
+      gs_trial_clear(&part);
+    }
+    assert_int_equal(all.config.replicas, 3 * seeds);
+    assert_true(gs_trial_rms_gap(&all, GS_DELTA, 1, GS_TRIAL_LAST).freedom == 3 * seeds - 1);
+    gs_trial_words(&all, NULL, NULL, text);
+    assert_string_equal(strstr(text, " --replicas"),
+                        seeds == 1 ? " --replicas 3 --seed 7" : " --replicas 3 --seed 7,8,9,10");
+    gs_trial_clear(&all);
+  }
+}
+
 /* ---- claims ---- */
 
 static gs_decades_case right(void) {
@@ -350,14 +385,15 @@ static int setup(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_normal),       cmocka_unit_test(test_beta),
-      cmocka_unit_test(test_student),      cmocka_unit_test(test_ks),
-      cmocka_unit_test(test_means),        cmocka_unit_test(test_shares),
-      cmocka_unit_test(test_rms_ratio),    cmocka_unit_test(test_crossing),
-      cmocka_unit_test(test_false_alarms), cmocka_unit_test(test_binomial_range),
-      cmocka_unit_test(test_rules),        cmocka_unit_test(test_setup),
-      cmocka_unit_test(test_names),        cmocka_unit_test(test_true_and_false),
-      cmocka_unit_test(test_trial),        cmocka_unit_test(test_a_claim),
+      cmocka_unit_test(test_normal),         cmocka_unit_test(test_beta),
+      cmocka_unit_test(test_student),        cmocka_unit_test(test_ks),
+      cmocka_unit_test(test_means),          cmocka_unit_test(test_shares),
+      cmocka_unit_test(test_rms_ratio),      cmocka_unit_test(test_crossing),
+      cmocka_unit_test(test_false_alarms),   cmocka_unit_test(test_binomial_range),
+      cmocka_unit_test(test_rules),          cmocka_unit_test(test_setup),
+      cmocka_unit_test(test_seeds),          cmocka_unit_test(test_names),
+      cmocka_unit_test(test_true_and_false), cmocka_unit_test(test_trial),
+      cmocka_unit_test(test_a_claim),
   };
   return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }

@@ -10,13 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "claims/setup.h"
 #include "claims/trial.h"
 
-/* Many networks: `batches` times `replicas`, with consecutive seeds. */
+/* Many networks: `replicas` with each of `seeds` seeds. */
 typedef struct population {
   int64_t width, depth;
-  int batches;
+  int seeds;
   int64_t replicas;
   double *logs; /* ln of the squared ratio where it is finite */
   int64_t count;
@@ -31,7 +30,7 @@ static double beta_of(const gs_config *config) {
   return beta;
 }
 
-static void take(population *all, const gs_trial *trial, const char *seeds) {
+static void take(population *all, const gs_trial *trial) {
   gs_trial_gaps(trial, GS_DELTA, 1, GS_TRIAL_LAST, trial->scratch);
   for (int64_t r = 0; r < trial->config.replicas; r++) {
     const double log = 2 * M_LN10 * trial->scratch[r];
@@ -45,36 +44,28 @@ static void take(population *all, const gs_trial *trial, const char *seeds) {
   all->beta = beta_of(&trial->config);
   all->mean = 2 * M_LN10 * trial->theory.decades_typical;
   all->variance = deviation * deviation;
-  gs_setup_words(&trial->config, "seed", seeds, all->setup, sizeof all->setup);
+  gs_trial_words(trial, NULL, NULL, all->setup);
 }
 
 /* widths: n_0..n_depth, or NULL for equal ones. */
 static gs_status draw(gs_claim_run *run, const int64_t *widths, population *all, gs_error *error) {
-  gs_claim_run shifted = *run;
-  char seeds[64] = "";
-  all->logs = calloc((size_t)all->batches * (size_t)all->replicas, sizeof *all->logs);
+  gs_config config;
+  gs_trial trial;
+  all->logs = calloc((size_t)all->seeds * (size_t)all->replicas, sizeof *all->logs);
   if (!all->logs) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the networks' ratios");
-  for (int b = 0; b < all->batches; b++) {
-    gs_config config;
-    gs_trial trial;
-    const size_t length = strlen(seeds);
-    shifted.seed = run->seed + (uint64_t)b;
-    snprintf(seeds + length, sizeof seeds - length, "%s%llu", b > 0 ? "," : "",
-             (unsigned long long)shifted.seed);
-    GS_TRY(gs_trial_mlp(&shifted, all->depth, all->width, GS_RELU,
-                        gs_init_default(GS_INIT_HE_NORMAL), &config, error));
-    config.replicas = all->replicas;
-    if (widths) {
-      const gs_status status = gs_trial_widths(&config, widths, all->depth, error);
-      if (status != GS_OK) {
-        gs_config_clear(&config);
-        return status;
-      }
+  GS_TRY(gs_trial_mlp(run, all->depth, all->width, GS_RELU, gs_init_default(GS_INIT_HE_NORMAL),
+                      &config, error));
+  config.replicas = all->replicas;
+  if (widths) {
+    const gs_status status = gs_trial_widths(&config, widths, all->depth, error);
+    if (status != GS_OK) {
+      gs_config_clear(&config);
+      return status;
     }
-    GS_TRY(gs_trial_run(&shifted, &config, &trial, error));
-    take(all, &trial, seeds);
-    gs_trial_clear(&trial);
   }
+  GS_TRY(gs_trial_run_seeds(run, &config, all->seeds, &trial, error));
+  take(all, &trial);
+  gs_trial_clear(&trial);
   return GS_OK;
 }
 
@@ -145,9 +136,9 @@ static gs_status with_population(gs_claim_run *run, const int64_t *widths, popul
 gs_status gs_claim_hanin2020(gs_claim_run *run, gs_error *error) {
   static const int64_t widths[] = {100, 80, 120, 150, 90, 200, 110, 160, 100, 180, 130};
   const char *const quantity = "p-value of Kolmogorov-Smirnov against N(-beta/2, beta)";
-  population equal = {.width = 128, .depth = 17, .batches = 16, .replicas = 640};
-  population unequal = {.width = 100, .depth = 10, .batches = 16, .replicas = 640};
-  population narrow = {.width = 16, .depth = 41, .batches = 1, .replicas = 10240};
+  population equal = {.width = 128, .depth = 17, .seeds = 16, .replicas = 640};
+  population unequal = {.width = 100, .depth = 10, .seeds = 16, .replicas = 640};
+  population narrow = {.width = 16, .depth = 41, .seeds = 1, .replicas = 10240};
   gs_check equal_law = {.sentence = "ln of the squared gradient is normal.",
                         .source = "main theorem, for rectifier networks",
                         .quantity = quantity,

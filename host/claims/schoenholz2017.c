@@ -8,11 +8,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "claims/setup.h"
 #include "claims/trial.h"
 #include "theory/critical.h"
 
-enum { DEPTH = 90, SETTLED = 30, WIDTH = 256, REPLICAS = 128 };
+enum { DEPTH = 90, SETTLED = 30, WIDTH = 256, SEEDS = 4, REPLICAS = 32 * SEEDS };
 
 static const double SIGMA_B2 = 0.05;
 static const gs_activation TANH = {.kind = GS_TANH};
@@ -24,14 +23,14 @@ static gs_status log_chi(gs_claim_run *run, double sigma_w2, const char *axis, c
   gs_trial trial;
   GS_TRY(gs_trial_mlp(run, DEPTH, WIDTH, GS_TANH, gs_trial_scaled(sigma_w2), &config, error));
   config.bias_std = sqrt(SIGMA_B2);
-  config.replicas = REPLICAS;
-  GS_TRY(gs_trial_run(run, &config, &trial, error));
+  config.replicas = REPLICAS / SEEDS;
+  GS_TRY(gs_trial_run_seeds(run, &config, SEEDS, &trial, error));
   const double finite = gs_trial_rms(&trial, GS_DELTA, SETTLED, GS_TRIAL_LAST) -
                         gs_trial_typical(&trial, GS_DELTA, SETTLED, GS_TRIAL_LAST);
   const double unit = 2 * M_LN10 / (DEPTH - SETTLED);
   gs_trial_gaps(&trial, GS_DELTA, SETTLED, GS_TRIAL_LAST, chi);
   for (int r = 0; r < REPLICAS; r++) chi[r] = (chi[r] + finite) * unit;
-  gs_setup_words(&trial.config, axis, values, setup, GS_CHECK_SETUP_BYTES);
+  gs_trial_words(&trial, axis, values, setup);
   gs_trial_clear(&trial);
   return GS_OK;
 }

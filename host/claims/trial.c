@@ -1,6 +1,7 @@
 /* Running networks for claims. */
 #include "claims/trial.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ gs_status gs_trial_run(const gs_claim_run *run, gs_config *config, gs_trial *tri
                        gs_error *error) {
   memset(trial, 0, sizeof *trial);
   trial->config = *config;
+  trial->seeds = 1;
   memset(config, 0, sizeof *config);
   trial->scratch = calloc((size_t)trial->config.replicas, 3 * sizeof *trial->scratch);
   gs_status status = trial->scratch ? gs_config_check(&trial->config, error)
@@ -87,8 +89,70 @@ void gs_trial_clear(gs_trial *trial) {
   memset(trial, 0, sizeof *trial);
 }
 
+/* Puts the replicas of a part behind those of the parts before it. */
+static gs_status append_part(gs_trial *all, const gs_trial *part, gs_error *error) {
+  const int64_t before = all->config.replicas;
+  const int64_t more = part->config.replicas;
+  const size_t scratch = 3 * (size_t)(before + more) * sizeof *all->scratch;
+  double *room = realloc(all->scratch, scratch);
+  if (!room) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the replicas");
+  all->scratch = room;
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    gs_quantity_stats *stats = &all->stats[q];
+    const int64_t points = stats->points;
+    if (points == 0) continue;
+    gs_stats *joined = malloc((size_t)(points * (before + more)) * sizeof *joined);
+    if (!joined) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the statistics");
+    for (int64_t i = 0; i < points; i++) {
+      gs_stats *to = joined + i * (before + more);
+      memcpy(to, stats->stats + i * before, (size_t)before * sizeof *to);
+      memcpy(to + before, part->stats[q].stats + i * more, (size_t)more * sizeof *to);
+    }
+    free(stats->stats);
+    stats->stats = joined;
+  }
+  all->config.replicas += more;
+  all->seeds++;
+  return GS_OK;
+}
+
+static gs_status run_part(const gs_claim_run *run, const gs_config *config, int seed,
+                          gs_trial *trial, gs_error *error) {
+  gs_config own;
+  GS_TRY(gs_config_copy(config, &own, error));
+  own.seed += (uint64_t)seed;
+  return gs_trial_run(run, &own, trial, error);
+}
+
+gs_status gs_trial_run_seeds(const gs_claim_run *run, gs_config *config, int seeds, gs_trial *trial,
+                             gs_error *error) {
+  gs_status status = run_part(run, config, 0, trial, error);
+  for (int s = 1; status == GS_OK && s < seeds; s++) {
+    gs_trial part;
+    status = run_part(run, config, s, &part, error);
+    if (status == GS_OK) status = append_part(trial, &part, error);
+    gs_trial_clear(&part);
+  }
+  gs_config_clear(config);
+  if (status != GS_OK) gs_trial_clear(trial);
+  return status;
+}
+
+void gs_trial_words(const gs_trial *trial, const char *axis, const char *values,
+                    char text[GS_CHECK_SETUP_BYTES]) {
+  gs_config each = trial->config;
+  each.replicas /= trial->seeds;
+  if (trial->seeds > 1) each.seed = 1; /* which is not written */
+  gs_setup_words(&each, axis, values, text, GS_CHECK_SETUP_BYTES);
+  for (int s = 0; trial->seeds > 1 && s < trial->seeds; s++) {
+    const size_t length = strlen(text);
+    snprintf(text + length, GS_CHECK_SETUP_BYTES - length, "%s%" PRIu64, s == 0 ? " --seed " : ",",
+             trial->config.seed + (uint64_t)s);
+  }
+}
+
 gs_status gs_trial_conclude(gs_claim_run *run, gs_trial *trial, gs_check *check, gs_error *error) {
-  gs_setup_words(&trial->config, NULL, NULL, check->setup, sizeof check->setup);
+  gs_trial_words(trial, NULL, NULL, check->setup);
   gs_trial_clear(trial);
   return gs_claim_add(run, check, error);
 }

@@ -21,7 +21,8 @@ gs_status gs_trial_widths(gs_config *config, const int64_t *widths, int64_t dept
 gs_init gs_trial_scaled(double sigma_w2);
 
 typedef struct gs_trial {
-  gs_config config;
+  gs_config config; /* replicas: of all seeds together */
+  int seeds;        /* consecutive ones, from config.seed on */
   gs_quantity_stats stats[GS_QUANTITY_COUNT];
   gs_theory theory;
   double *scratch; /* [3][R] */
@@ -31,7 +32,14 @@ typedef struct gs_trial {
  * *trial is then empty. Errors: of network and theory. */
 gs_status gs_trial_run(const gs_claim_run *run, gs_config *config, gs_trial *trial,
                        gs_error *error);
+/* The same with so many consecutive seeds, one after the other: for more networks than
+ * memory should hold at once. */
+gs_status gs_trial_run_seeds(const gs_claim_run *run, gs_config *config, int seeds, gs_trial *trial,
+                             gs_error *error);
 void gs_trial_clear(gs_trial *trial);
+/* gs_setup_words of the trial, all its seeds included. */
+void gs_trial_words(const gs_trial *trial, const char *axis, const char *values,
+                    char text[GS_CHECK_SETUP_BYTES]);
 /* Writes the check's set-up, clears the trial and adds the check. */
 gs_status gs_trial_conclude(gs_claim_run *run, gs_trial *trial, gs_check *check, gs_error *error);
 
