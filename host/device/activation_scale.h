@@ -72,7 +72,7 @@ GS_PORTABLE_FN gs_activate_scale gs_activate_scale_of(gs_scale in, gs_dtype dtyp
 /* x 2^by, in two factors, so that by may take x from one end of the range to the other. */
 GS_PORTABLE_FN float gs_f32_times_power(float x, int32_t by) {
   const int32_t cut = by < -252 ? -252 : by > 254 ? 254 : by;
-  const int32_t first = cut >> 1;
+  const int32_t first = cut / 2;
   return x * gs_float_from_bits((uint32_t)(first + 127) << 23) *
          gs_float_from_bits((uint32_t)(cut - first + 127) << 23);
 }
@@ -101,7 +101,7 @@ GS_PORTABLE_FN float gs_f32_moved_back(float h, float digits, int32_t exponent, 
 
 GS_PORTABLE_FN double gs_f64_times_power(double x, int32_t by) {
   const int32_t cut = by < -2044 ? -2044 : by > 2046 ? 2046 : by;
-  const int32_t first = cut >> 1;
+  const int32_t first = cut / 2;
   return x * gs_double_from_bits((uint64_t)(first + 1023) << 52) *
          gs_double_from_bits((uint64_t)(cut - first + 1023) << 52);
 }
