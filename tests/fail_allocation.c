@@ -21,7 +21,8 @@ extern void *__libc_memalign(size_t align, size_t bytes);
 
 static atomic_long allocations;
 static long fail_at;
-static bool counting;
+static bool wanted;   /* this is the process */
+static bool counting; /* and it has begun */
 
 static bool fails(void) {
   if (!counting) return false;
@@ -56,7 +57,27 @@ __attribute__((constructor)) static void begin(void) {
   const char *process = getenv("FAIL_PROCESS");
   const char *at = getenv("FAIL_AT");
   fail_at = at ? atol(at) : 0;
-  counting = process && (strcmp(process, "worker") == 0) == is_worker();
+  wanted = process && (strcmp(process, "worker") == 0) == is_worker();
+}
+
+/* What happens before main is the libraries' own (the CUDA runtime registers its kernels,
+ * and does not look whether it got memory). */
+typedef int main_function(int, char **, char **);
+static main_function *real_main;
+
+static int counted_main(int argc, char **argv, char **environment) {
+  counting = wanted;
+  return real_main(argc, argv, environment);
+}
+
+int __libc_start_main(main_function *begin_at, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader_fini)(void), void *stack_end);
+int __libc_start_main(main_function *begin_at, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader_fini)(void), void *stack_end) {
+  __typeof__(&__libc_start_main) real = NULL;
+  *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+  real_main = begin_at;
+  return real(counted_main, argc, argv, init, fini, loader_fini, stack_end);
 }
 
 __attribute__((destructor)) static void end(void) {

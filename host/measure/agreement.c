@@ -16,7 +16,7 @@ const char *gs_agreement_name(gs_agreement_verdict verdict) {
 /* ---- measuring and judging ---- */
 
 static gs_status measure(const double *values, int64_t networks, bool median, gs_measured *measured,
-                         gs_error *error) {
+                         int64_t *dead, gs_error *error) {
   gs_sample sample;
   GS_TRY(gs_sample_of(values, (size_t)networks, &sample, error));
   *measured = (gs_measured){.networks = networks,
@@ -24,6 +24,7 @@ static gs_status measure(const double *values, int64_t networks, bool median, gs
                             .centre = median ? sample.p50 : sample.mean,
                             .sd = sample.sd,
                             .median = median};
+  *dead = sample.low;
   return GS_OK;
 }
 
@@ -35,46 +36,65 @@ typedef struct comparison {
   double *values; /* [R] */
 } comparison;
 
+static gs_judgement judge(const gs_measured *measured, const gs_predicted *predicted,
+                          gs_shape shape, const gs_deaths *deaths, const comparison *c) {
+  gs_judgement judgement = gs_judge_shaped(measured, predicted, &c->allowance, shape);
+  if (predicted->typical != -INFINITY) gs_judge_deaths(measured, deaths, &judgement);
+  return judgement;
+}
+
 static gs_status judge_decades(const comparison *c, const gs_quantity_stats *delta,
                                gs_agreement *made, gs_error *error) {
   const double edge = 1.6448536269514722; /* of a normal's middle 90 % */
   const gs_theory *theory = c->theory;
   const int64_t R = c->config->replicas;
   const gs_predicted predicted = {theory->decades_rms, theory->decades_typical, theory->decades_sd};
+  const gs_shape shape = {theory->decades_skew, theory->decades_kurtosis};
   int64_t inside = 0;
   gs_decades_of(delta, R, c->values);
-  GS_TRY(measure(c->values, R, c->median, &made->decades, error));
-  made->of_decades = gs_judge(&made->decades, &predicted, &c->allowance);
+  made->of_dead = (gs_deaths){R, 0, theory->decades_dead, theory->dead_law};
+  GS_TRY(measure(c->values, R, c->median, &made->decades, &made->of_dead.dead, error));
+  made->of_decades = judge(&made->decades, &predicted, shape, &made->of_dead, c);
   const double half = edge * predicted.sd + c->allowance.fixed;
   for (int64_t r = 0; r < R; r++) inside += fabs(c->values[r] - predicted.typical) <= half;
-  made->in_band = (double)inside / (double)R;
+  if (made->decades.finite > 0) made->in_band = (double)inside / (double)made->decades.finite;
   return GS_OK;
 }
 
-/* NaN counts as the worst there is. */
-static bool worse(const gs_judgement *a, const gs_judgement *b) {
-  if (a->lost != b->lost) return a->lost;
-  if (isnan(b->excess)) return false;
-  return isnan(a->excess) || a->excess > b->excess ||
-         (a->excess == b->excess && fabs(a->z) > fabs(b->z));
+/* In standard errors; of a count of the dead that few chances make, as many as have its
+ * probability. NaN counts as the worst there is. */
+static double severity(const gs_judgement *j) {
+  const double rare = 1e-3;
+  if (isnan(j->excess) || isnan(j->dead_p)) return INFINITY;
+  return j->dead_p < rare ? fmax(j->excess, sqrt(-2 * log(j->dead_p))) : j->excess;
 }
 
-static gs_status judge_series(const comparison *c, const gs_quantity_stats *stats,
-                              const gs_theory_series *series, int64_t *worst,
-                              gs_judgement *of_worst, gs_error *error) {
+static bool worse(const gs_judgement *a, const gs_judgement *b) {
+  if (a->lost != b->lost) return a->lost;
+  if (severity(a) != severity(b)) return severity(a) > severity(b);
+  return fabs(a->z) > fabs(b->z);
+}
+
+static gs_status judge_series(const comparison *c, const gs_quantity_stats *stats, int q,
+                              gs_agreement *made, gs_error *error) {
   const int64_t R = c->config->replicas;
-  *worst = -1;
+  const gs_theory_series *series = &c->theory->series[q];
+  made->worst[q] = -1;
   if (stats->points != series->points) return GS_OK;
   for (int64_t i = 0; i < series->points; i++) {
     const gs_predicted predicted = {series->rms[i], series->typical[i], series->sd[i]};
     if (isnan(predicted.typical)) continue; /* not predicted */
     gs_measured measured;
     for (int64_t r = 0; r < R; r++) c->values[r] = gs_stats_log10_norm(&stats->stats[i * R + r]);
-    GS_TRY(measure(c->values, R, c->median, &measured, error));
-    const gs_judgement judgement = gs_judge(&measured, &predicted, &c->allowance);
-    if (*worst >= 0 && !worse(&judgement, of_worst)) continue;
-    *worst = i;
-    *of_worst = judgement;
+    gs_deaths deaths = {R, 0, series->dead[i], c->theory->dead_law};
+    GS_TRY(measure(c->values, R, c->median, &measured, &deaths.dead, error));
+    const gs_judgement judgement =
+        judge(&measured, &predicted, (gs_shape){series->skew[i], 0}, &deaths, c);
+    if (made->worst[q] >= 0 && !worse(&judgement, &made->of_worst[q])) continue;
+    made->worst[q] = i;
+    made->of_worst[q] = judgement;
+    made->measured[q] = measured;
+    made->dead[q] = deaths;
   }
   return GS_OK;
 }
@@ -149,19 +169,24 @@ static bool leaves_native(const gs_quantity_stats *stats, const gs_config *confi
   return false;
 }
 
+/* `errors`: of the limit that was passed. */
 static void say_norm(const char *what, const gs_judgement *j, const gs_measured *measured,
-                     char *words) {
-  if (j->lost) {
-    snprintf(words, GS_AGREEMENT_WORDS, "%s: zero, infinite or NaN against the prediction", what);
-    if (measured && measured->finite < measured->networks) {
-      snprintf(words, GS_AGREEMENT_WORDS, "%s: zero, infinite or NaN in %lld of %lld networks",
-               what, (long long)(measured->networks - measured->finite),
-               (long long)measured->networks);
-    }
-    return;
+                     const gs_deaths *deaths, double errors, char *words) {
+  const long long networks = measured->networks;
+  const long long lost = measured->networks - measured->finite - deaths->dead;
+  if (lost > 0) {
+    snprintf(words, GS_AGREEMENT_WORDS, "%s: infinite or NaN in %lld of %lld networks", what, lost,
+             networks);
+  } else if (j->lost) {
+    snprintf(words, GS_AGREEMENT_WORDS, "%s: not zero against the prediction", what);
+  } else if (!(j->dead_p >= exp(-0.5 * errors * errors))) {
+    snprintf(words, GS_AGREEMENT_WORDS,
+             "%s: zero in %lld of %lld networks, expected %.3g (p = %.1g)", what,
+             (long long)deaths->dead, networks, deaths->share * (double)networks, j->dead_p);
+  } else {
+    snprintf(words, GS_AGREEMENT_WORDS, "%s: %.3g %s the prediction, %.1f standard errors", what,
+             fabs(j->difference), j->difference < 0 ? "below" : "above", fabs(j->z));
   }
-  snprintf(words, GS_AGREEMENT_WORDS, "%s: %.3g %s the prediction, %.1f standard errors", what,
-           fabs(j->difference), j->difference < 0 ? "below" : "above", fabs(j->z));
 }
 
 /* What is off, the plainest first; false when nothing is. */
@@ -170,7 +195,8 @@ static bool say_off(const gs_agreement *made, const gs_config *config, int64_t p
   const double limit = gs_judge_limit(points);
   const char *axis = config->model == GS_MLP ? "layer" : "step";
   if (!gs_judgement_agrees(&made->of_decades, gs_judge_limit(1))) {
-    say_norm("decades", &made->of_decades, &made->decades, words);
+    say_norm("decades", &made->of_decades, &made->decades, &made->of_dead, gs_judge_limit(1),
+             words);
     return true;
   }
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
@@ -178,7 +204,7 @@ static bool say_off(const gs_agreement *made, const gs_config *config, int64_t p
     if (made->worst[q] < 0 || gs_judgement_agrees(&made->of_worst[q], limit)) continue;
     snprintf(what, sizeof what, "norm of %s at %s %lld", gs_quantity_name((gs_quantity)q), axis,
              (long long)made->worst[q] + 1);
-    say_norm(what, &made->of_worst[q], NULL, words);
+    say_norm(what, &made->of_worst[q], &made->measured[q], &made->dead[q], limit, words);
     return true;
   }
   if (!made->of_decades.sd_agrees) {
@@ -223,8 +249,7 @@ gs_status gs_agreement_of(const gs_quantity_stats stats[GS_QUANTITY_COUNT], cons
   *agreement = (gs_agreement){0};
   gs_status status = judge_decades(&c, &stats[GS_DELTA], agreement, error);
   for (int q = 0; status == GS_OK && q < GS_QUANTITY_COUNT; q++) {
-    status = judge_series(&c, &stats[q], &theory->series[q], &agreement->worst[q],
-                          &agreement->of_worst[q], error);
+    status = judge_series(&c, &stats[q], q, agreement, error);
   }
   if (status == GS_OK) conclude(&c, stats, agreement);
   free(c.values);

@@ -21,10 +21,13 @@ typedef struct gs_agreement {
   char words[GS_AGREEMENT_WORDS]; /* what is off, or why it is outside reach; else empty */
   gs_measured decades;
   gs_judgement of_decades;
-  double in_band; /* share of networks between the predicted 5th and 95th percentile */
+  gs_deaths of_dead;
+  double in_band; /* share of living networks between the predicted 5th and 95th percentile */
   /* of each quantity the norm that is furthest off, and its point (0-based; -1: there
    * is no such quantity or it is not predicted) */
   int64_t worst[GS_QUANTITY_COUNT];
+  gs_measured measured[GS_QUANTITY_COUNT];
+  gs_deaths dead[GS_QUANTITY_COUNT];
   gs_judgement of_worst[GS_QUANTITY_COUNT];
 } gs_agreement;
 

@@ -9,6 +9,16 @@ static bool add_judgement(cJSON *object, const gs_judgement *judgement) {
          gs_json_add_number(object, "allowance", judgement->allowance);
 }
 
+/* Networks whose norm is zero: how many there are, and should be. */
+static bool add_dead(cJSON *json, const gs_judgement *judgement, const gs_deaths *deaths) {
+  cJSON *dead = cJSON_AddObjectToObject(json, "dead");
+  return dead && gs_json_add_number(dead, "expected_share", deaths->share) &&
+         gs_json_add_number(dead, "expected", deaths->share * (double)deaths->networks) &&
+         gs_json_add_int(dead, "measured", deaths->dead) &&
+         gs_json_add_number(dead, "z", judgement->dead_z) &&
+         gs_json_add_number(dead, "p", judgement->dead_p);
+}
+
 static bool add_decades(cJSON *json, const gs_agreement *agreement) {
   cJSON *decades = cJSON_AddObjectToObject(json, "decades");
   return decades &&
@@ -16,7 +26,8 @@ static bool add_decades(cJSON *json, const gs_agreement *agreement) {
          gs_json_add_number(decades, "measured", agreement->decades.centre) &&
          add_judgement(decades, &agreement->of_decades) &&
          gs_json_add_number(decades, "sd_ratio", agreement->of_decades.sd_ratio) &&
-         gs_json_add_number(decades, "in_band", agreement->in_band);
+         gs_json_add_number(decades, "in_band", agreement->in_band) &&
+         add_dead(decades, &agreement->of_decades, &agreement->of_dead);
 }
 
 static bool add_worst(cJSON *json, const gs_agreement *agreement) {
@@ -25,7 +36,8 @@ static bool add_worst(cJSON *json, const gs_agreement *agreement) {
     if (agreement->worst[q] < 0) continue;
     cJSON *one = cJSON_AddObjectToObject(layers, gs_quantity_name((gs_quantity)q));
     if (!one || !gs_json_add_int(one, "index", agreement->worst[q] + 1) ||
-        !add_judgement(one, &agreement->of_worst[q])) {
+        !add_judgement(one, &agreement->of_worst[q]) ||
+        !add_dead(one, &agreement->of_worst[q], &agreement->dead[q])) {
       return false;
     }
   }
@@ -35,8 +47,9 @@ static bool add_worst(cJSON *json, const gs_agreement *agreement) {
 static bool add_agreement(cJSON *record, const gs_agreement *agreement) {
   cJSON *json = cJSON_AddObjectToObject(record, "agreement");
   return json && gs_json_add_string(json, "verdict", gs_agreement_name(agreement->verdict)) &&
-         gs_json_add_string(json, "words", agreement->words) && add_decades(json, agreement) &&
-         add_worst(json, agreement);
+         gs_json_add_string(json, "words", agreement->words) &&
+         gs_json_add_string(json, "dead_law", gs_dead_law_name(agreement->of_dead.law)) &&
+         add_decades(json, agreement) && add_worst(json, agreement);
 }
 
 gs_status gs_agreement_add(cJSON *record, const gs_quantity_stats stats[GS_QUANTITY_COUNT],

@@ -18,6 +18,7 @@
 
 #include "net/init.h"
 #include "theory/ratio.h"
+#include "theory/survival.h"
 
 /* ln C(2k, k)/4^k = ln Gamma(k + 1/2) - ln Gamma(k + 1) - ln(pi)/2 */
 static double log_central(double k) {
@@ -45,19 +46,23 @@ static bool has_bias(const gs_config *config) {
 
 /* ---- writing ---- */
 
+/* Of a squared norm, relative: beyond it mean and variance of its logarithm are more than
+ * a gamma law's (compared with simulations, docs/THEORY.md). */
+#define MOST_NOISE 0.15
+
 static void put(gs_theory_series *series, int64_t i, double log_square, gs_ratio_law law) {
   series->rms[i] = 0.5 * log_square / M_LN10;
   series->typical[i] = 0.5 * (log_square + law.mean) / M_LN10;
   series->sd[i] = 0.5 * sqrt(law.variance) / M_LN10;
 }
 
-static void put_decades(gs_theory *theory, double variance) {
+/* The law of decades: shift of the mean of ln of the squared ratio, and its variance. */
+static void put_decades(gs_theory *theory, double shift, double variance) {
   const gs_theory_series *delta = &theory->series[GS_DELTA];
   const int64_t last = theory->points - 1;
-  const gs_ratio_law law = gs_ratio_gamma(variance);
   for (int64_t i = 0; i < last; i++) theory->log10_chi[i] = 2 * (delta->rms[i] - delta->rms[i + 1]);
   theory->decades_rms = delta->rms[0] - delta->rms[last];
-  theory->decades_typical = theory->decades_rms + 0.5 * law.mean / M_LN10;
+  theory->decades_typical = theory->decades_rms + 0.5 * shift / M_LN10;
   theory->decades_sd = 0.5 * sqrt(variance) / M_LN10;
 }
 
@@ -77,31 +82,71 @@ static double log_half(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))) - lo
  * has E g^4 = 3. */
 static double log_half_noise(double x) { return 3 * exp(log_half(2 * x) - 2 * log_half(x)) - 1; }
 
+/* An mlp's elements are independent: n B of them, each with its x and its g. */
+typedef struct part {
+  double log_mean; /* of weights w, 1 above zero and e^x below */
+  gs_ratio_law law;
+  double dead;
+} part;
+
+/* Sum over elements of w g^2: chi-square where all weights are one, of a binomial number
+ * of elements where half of them are zero; else a gamma law with its relative variance. */
+static part part_of(double x, double elements) {
+  const int64_t count = (int64_t)elements;
+  const double log_mean = log(elements) + log_half(x);
+  if (x == 0) return (part){log_mean, gs_ratio_exact(count, false, 0), 0};
+  if (x == -INFINITY) return (part){log_mean, gs_ratio_exact(count, true, 0), exp2(-elements)};
+  return (part){log_mean, gs_ratio_gamma(log_half_noise(x) / elements), 0};
+}
+
+static void put_part(gs_theory_series *series, int64_t i, double log_gain, const part *of) {
+  put(series, i, log_gain + of->log_mean, of->law);
+  series->rms[i] -= of->dead > 1e-8 ? 0.5 * log1p(-of->dead) / M_LN10 : 0;
+  series->dead[i] = of->dead;
+}
+
+/* delta of the first layer has the weights of `all`, that of the last those of `outer`. */
+static void mlp_decades(gs_theory *theory, double all, double outer, double elements) {
+  const double up = exp(-log_half(all)) - exp(-log_half(outer));
+  const double down = exp(all - log_half(all)) - exp(outer - log_half(outer));
+  if (all == outer) { /* element by element */
+    put_decades(theory, 0, 0);
+  } else if (all == -INFINITY && outer == 0) { /* Beta(K/2, (N - K)/2) */
+    const gs_ratio_law law = gs_ratio_exact((int64_t)elements, true, (int64_t)elements);
+    put_decades(theory, law.mean, law.variance);
+  } else {
+    const gs_ratio_law first = part_of(all, elements).law;
+    const gs_ratio_law last = part_of(outer, elements).law;
+    put_decades(theory, first.mean - last.mean, 1.5 * (up * up + down * down) / elements);
+  }
+  theory->decades_dead = theory->series[GS_DELTA].dead[0];
+}
+
 static bool mlp_theory(const gs_config *config, gs_theory *theory) {
-  const double n = (double)config->widths[0];
-  const double elements = n * (double)config->batch;
+  const double elements = (double)config->widths[0] * (double)config->batch;
   const double log_gain = log(config->init.gain);
   const int64_t L = config->depth;
   double inner = 0;
   double outer = 0;
+  double noise = 0; /* the largest relative variance that is not exact */
   if (has_bias(config) || !slope_of(config->activation, &inner)) return false;
   if (!slope_of(config->output_activation, &outer)) return false;
   for (int64_t i = 0; i < L; i++) { /* layer i + 1; 0 * -inf is avoided */
     const double before = i > 0 ? 2 * (double)i * inner : 0;
     const double here = i == L - 1 ? before + 2 * outer : 2 * (double)(i + 1) * inner;
     const double above = i < L - 1 ? 2 * (double)(L - 1 - i) * inner + 2 * outer : 2 * outer;
-    const double grown = 2 * (double)(i + 1) * log_gain;
-    theory->log10_q[i] = (grown + log_half(before)) / M_LN10;
-    put(&theory->series[GS_ACTIVATION_H], i, log(elements) + grown + log_half(here),
-        gs_ratio_gamma(log_half_noise(here) / elements));
-    put(&theory->series[GS_DELTA], i,
-        log(elements) + 2 * (double)(L - 1 - i) * log_gain + log_half(above),
-        gs_ratio_gamma(log_half_noise(above) / elements));
+    const part h = part_of(here, elements);
+    const part delta = part_of(above, elements);
+    theory->log10_q[i] = (2 * (double)(i + 1) * log_gain + log_half(before)) / M_LN10;
+    put_part(&theory->series[GS_ACTIVATION_H], i, 2 * (double)(i + 1) * log_gain, &h);
+    put_part(&theory->series[GS_DELTA], i, 2 * (double)(L - 1 - i) * log_gain, &delta);
+    if (isfinite(here) && here != 0) noise = fmax(noise, log_half_noise(here) / elements);
+    if (isfinite(above) && above != 0) noise = fmax(noise, log_half_noise(above) / elements);
   }
   const double all = (L > 1 ? 2 * (double)(L - 1) * inner : 0) + 2 * outer;
-  const double up = exp(-log_half(all)) - exp(-log_half(2 * outer));
-  const double down = exp(all - log_half(all)) - exp(2 * outer - log_half(2 * outer));
-  put_decades(theory, 1.5 * (up * up + down * down) / elements);
+  mlp_decades(theory, all, 2 * outer, elements);
+  theory->reasons[GS_REASON_SHARE] = noise > 0;
+  theory->reasons[GS_REASON_FEW] = noise > MOST_NOISE;
   return true;
 }
 
@@ -120,13 +165,71 @@ static double convolution(int64_t m) {
   return sum;
 }
 
+/* The squared norm over units and a batch: examples are independent, units of one example
+ * share its inputs. */
+typedef struct survivors {
+  const gs_config *config;
+  int64_t inputs;  /* directions that the rows of U span; 0: they are orthogonal */
+  double at_share; /* the excess is remembered */
+  double excess;
+} survivors;
+
+static survivors survivors_of(const gs_config *config) {
+  const gs_init_kind kind = config->input_init.kind;
+  const bool rows =
+      kind == GS_INIT_IDENTITY || (kind == GS_INIT_ORTHOGONAL && config->hidden <= config->input);
+  return (survivors){.config = config, .inputs = rows ? 0 : config->input};
+}
+
+/* Var/E^2 of the number of survivors of one example. */
+static double count_noise(survivors *of, double share) {
+  const double n = (double)of->config->hidden;
+  if (of->inputs > 0 && n > 1 && !(fabs(log(share / of->at_share)) < 0.01)) {
+    of->excess = gs_survival_excess(share, of->inputs);
+    of->at_share = share;
+  }
+  return (1 / share - 1) / n + (1 - 1 / n) * of->excess;
+}
+
+/* Of sum g^2 over the survivors of all examples: E g^4 - 1 = 2. */
+static double square_noise(survivors *of, double share) {
+  const double n = (double)of->config->hidden;
+  return (2 / (share * n) + count_noise(of, share)) / (double)of->config->batch;
+}
+
+/* No unit survives in any example: for one example at most 1 - (E N)^2/E N^2, N its
+ * survivors (Paley & Zygmund), and below a few units, whose U differ much between
+ * networks, 1 - share, for the first unit is one of them. */
+static double no_survivor(survivors *of, double share) {
+  const double noise = count_noise(of, share);
+  const double one = of->config->hidden < 8 ? 1 - share : noise / (1 + noise);
+  return pow(one, (double)of->config->batch);
+}
+
+/* ln of the first delta's square less ln of the last's, whose survivors the first's are
+ * some of. */
+static void put_survivors(survivors *of, double gone, gs_theory *theory) {
+  const double last = 1 - gone;
+  const double n = (double)of->config->hidden;
+  const double B = (double)of->config->batch;
+  const double noise_first = square_noise(of, gone);
+  const double noise_last = square_noise(of, last);
+  double both = (2 / last + 1 / last - 1) / (n * B);
+  if (of->inputs > 0) both += (1 - 1 / n) * gs_survival_excess_last(last, of->inputs) / B;
+  const gs_ratio_law first = gs_ratio_gamma(noise_first);
+  put_decades(theory, first.mean - gs_ratio_gamma(noise_last).mean,
+              fmax(first.variance + noise_last - 2 * both, 0));
+}
+
 static void relu_rnn(const gs_config *config, double log_input, gs_theory *theory) {
   const int64_t T = config->seq_len;
   const double elements = (double)config->hidden * (double)config->batch;
   const double log_first = log_central((double)T); /* of tau = 0; tau = T too */
+  survivors units = survivors_of(config);
   double squares = 0;
   double term = 1;
   double survive = 0;
+  theory->dead_law = GS_DEAD_AT_MOST;
   for (int64_t i = 0; i < T; i++) {
     const double t = (double)(i + 1);
     const double k = (double)i;
@@ -136,14 +239,19 @@ static void relu_rnn(const gs_config *config, double log_input, gs_theory *theor
     survive += term;
     term *= (2 * k + 1) / (2 * k + 2) * (2 * m) / (2 * m - 1);
     const double log_share = log(survive) + log_first;
+    const double share = fmin(exp(log_share), 1);
     theory->log10_q[i] = (log_input + log1p(before)) / M_LN10;
     put(&theory->series[GS_ACTIVATION_H], i, log(elements) + log_input + log(squares + 0.5 * t),
         (gs_ratio_law){NAN, NAN});
     put(&theory->series[GS_DELTA], i, log(elements) + log_share,
-        gs_ratio_gamma((3 * exp(-log_share) - 1) / elements));
+        gs_ratio_gamma(square_noise(&units, share)));
+    theory->series[GS_DELTA].dead[i] = no_survivor(&units, share);
   }
-  const double gone = exp(log_first);
-  put_decades(theory, 3 * (1 / gone - 1 / (1 - gone)) / elements);
+  theory->decades_dead = theory->series[GS_DELTA].dead[0];
+  put_decades(theory, 0, 0);
+  if (T > 1) put_survivors(&units, exp(log_first), theory);
+  theory->reasons[GS_REASON_SHARE] = true;
+  theory->reasons[GS_REASON_FEW] = !(square_noise(&units, exp(log_first)) <= MOST_NOISE);
 }
 
 static void linear_rnn(const gs_config *config, double log_input, gs_theory *theory) {
@@ -159,7 +267,7 @@ static void linear_rnn(const gs_config *config, double log_input, gs_theory *the
         (gs_ratio_law){NAN, NAN});
     put(&theory->series[GS_DELTA], i, log(elements) + (double)(T - 1 - i) * log(g2), law);
   }
-  put_decades(theory, 0);
+  put_decades(theory, 0, 0);
 }
 
 bool gs_identity_theory(const gs_config *config, gs_theory *theory) {
@@ -167,6 +275,7 @@ bool gs_identity_theory(const gs_config *config, gs_theory *theory) {
   if (config->model == GS_MLP) return mlp_theory(config, theory);
   const double variance = gs_init_variance(&config->input_init, config->input, config->hidden);
   const double log_input = log((double)config->input * variance);
+  if (!(variance > 0)) return false;
   if (has_bias(config)) return false;
   if (config->activation.kind == GS_IDENTITY) {
     linear_rnn(config, log_input, theory);

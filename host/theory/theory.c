@@ -8,7 +8,9 @@
 
 #include "device/device.h"
 #include "net/init.h"
+#include "theory/atoms.h"
 #include "theory/backward.h"
+#include "theory/exact.h"
 #include "theory/identity.h"
 #include "theory/rotation.h"
 #include "theory/shared.h"
@@ -19,6 +21,8 @@ const char *gs_reach_name(gs_reach reach) {
   static const char *const names[] = {"exact", "wide limit", "outside reach"};
   return names[reach];
 }
+
+const char *gs_dead_law_name(gs_dead_law law) { return law == GS_DEAD_EXACT ? "exact" : "at most"; }
 
 static const struct {
   const char *name;
@@ -48,7 +52,9 @@ static gs_status make_series(gs_theory_series *series, int64_t points, gs_error 
   series->rms = nans(points);
   series->typical = nans(points);
   series->sd = nans(points);
-  if (series->rms && series->typical && series->sd) return GS_OK;
+  series->dead = calloc((size_t)points, sizeof *series->dead);
+  series->skew = calloc((size_t)points, sizeof *series->skew);
+  if (series->rms && series->typical && series->sd && series->dead && series->skew) return GS_OK;
   return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the theory");
 }
 
@@ -82,6 +88,8 @@ void gs_theory_clear(gs_theory *theory) {
     free(theory->series[q].rms);
     free(theory->series[q].typical);
     free(theory->series[q].sd);
+    free(theory->series[q].dead);
+    free(theory->series[q].skew);
   }
   *theory = (gs_theory){0};
 }
@@ -225,7 +233,8 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   const double aligned = 1;
   const double sensitive = config->batch > 1 ? 0.7 : 2; /* a batch's sum sees the tails */
   const int64_t narrow = 16;
-  const int64_t dying = 8; /* a relu layer of n units is dead in 2^-n of all networks */
+  const int64_t few = 8; /* relu units of a batch, whose examples die one by one */
+  const double dying = 0.02;
   const bool exact_laws = gs_chain_exact(config) && gs_bias_log_variance(config, 1) == -INFINITY &&
                           homogeneous_exactly(config->activation) &&
                           homogeneous_exactly(config->output_activation);
@@ -246,12 +255,13 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   why[GS_REASON_ALIGNED] = !(end->aligned <= aligned);
   why[GS_REASON_SENSITIVE] = !(end->sensitive <= sensitive);
   const bool dies = config->activation.kind == GS_RELU || config->output_activation.kind == GS_RELU;
-  why[GS_REASON_NARROW] = exact_laws ? dies && narrowest(config) < dying
+  why[GS_REASON_NARROW] = exact_laws ? config->batch > 1 && dies && narrowest(config) < few
                                      : narrowest(config) < narrow || inputs_of(config) < narrow;
   why[GS_REASON_GROWING] = !(end->moved <= M_LN10);
   why[GS_REASON_SCATTERED] = !exact_laws && !says_something(theory);
   why[GS_REASON_RANGE] = out_of_range(config);
   why[GS_REASON_BATCH] = config->batch > 1 && !(spread.own - spread.pair <= apart);
+  why[GS_REASON_DYING] = config->batch > 1 && !(gs_dying_share(config) <= dying);
   theory->reach = exact_laws && config->batch == 1 ? GS_REACH_EXACT : GS_REACH_WIDE;
   for (int r = 0; r < GS_REASON_COUNT; r++) {
     if (why[r] && gs_reason_outside((gs_reason)r)) theory->reach = GS_REACH_OUTSIDE;
@@ -332,7 +342,7 @@ static void identity_theory(const gs_config *config, gs_theory *theory) {
   theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * M_LN10);
   theory->reasons[GS_REASON_IDENTITY] = !known;
   theory->reasons[GS_REASON_RANGE] = out_of_range(config);
-  const bool holds = known && !theory->reasons[GS_REASON_RANGE];
+  const bool holds = known && !theory->reasons[GS_REASON_FEW] && !theory->reasons[GS_REASON_RANGE];
   theory->reach = holds ? GS_REACH_EXACT : GS_REACH_OUTSIDE;
 }
 
@@ -345,6 +355,8 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
     identity_theory(config, theory);
   } else if (status == GS_OK) {
     status = random_theory(config, theory, error);
+    gs_atoms_fill(config, theory);
+    if (status == GS_OK && gs_exact_holds(config)) status = gs_exact_theory(config, theory, error);
   }
   if (status == GS_OK && theory->reach == GS_REACH_OUTSIDE) withhold(theory);
   if (status != GS_OK) gs_theory_clear(theory);

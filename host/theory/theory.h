@@ -12,7 +12,7 @@
 #include "net/network.h"
 
 typedef enum gs_reach {
-  GS_REACH_EXACT,  /* at every width of 8 or more: delta and decades of a relu or linear mlp */
+  GS_REACH_EXACT,  /* at every width: relu and linear mlps (exact.h), identity weights */
   GS_REACH_WIDE,   /* to leading order in 1/n */
   GS_REACH_OUTSIDE /* a guide at best, for the reasons given */
 } gs_reach;
@@ -40,8 +40,14 @@ typedef enum gs_reach {
     "networks differ by over a quarter of what twice the weights' variance would change")          \
   X(GS_REASON_RANGE, "weights_range", true,                                                        \
     "weights, biases or a slope are too large or small for products of this dtype")                \
+  X(GS_REASON_DYING, "dying", true,                                                                \
+    "relu units are silent for an example of the batch in more than 2 % of the networks")          \
+  X(GS_REASON_FEW, "few_survivors", true,                                                          \
+    "few independent units survive to the first step: logarithms have no normal law")              \
   X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
     "identity weights are not random: only special cases are known")                               \
+  X(GS_REASON_SHARE, "surviving_share", false,                                                     \
+    "the mean share of surviving units is exact, mean and sd of its logarithm to first order")     \
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
     "tied weights: what repeats from step to step is counted to first order, in sd alone")         \
   X(GS_REASON_BATCH, "batch_spread", false,                                                        \
@@ -54,6 +60,9 @@ typedef enum gs_reason {
       GS_REASON_COUNT
 } gs_reason;
 
+/* How well the shares of dead networks are known (atoms.h). */
+typedef enum gs_dead_law { GS_DEAD_EXACT, GS_DEAD_AT_MOST } gs_dead_law;
+
 /* log10 of the Frobenius norm over batch and units, or of a whole gradient, by
  * layer or step (grad_weight of a tied rnn and biases' and inputs' of any rnn: one
  * point). -INFINITY for a norm that is zero, NaN for what is not predicted. */
@@ -62,6 +71,8 @@ typedef struct gs_theory_series {
   double *rms;
   double *typical;
   double *sd;
+  double *dead; /* share of networks whose norm is zero; the others make the three above */
+  double *skew; /* of the logarithm, where the law is exact; else 0 */
 } gs_theory_series;
 
 typedef struct gs_theory {
@@ -72,6 +83,10 @@ typedef struct gs_theory {
   double decades_rms; /* log10 |delta^1|/|delta^L| as the README defines it */
   double decades_typical;
   double decades_sd;
+  double decades_skew; /* skewness and excess kurtosis, where the law is exact; else 0 */
+  double decades_kurtosis;
+  double decades_dead; /* share of networks whose first delta is zero */
+  gs_dead_law dead_law;
   double depth_scale; /* xi = 1/|ln chi| at the deep end, in layers, for squared norms */
   gs_reach reach;
   bool reasons[GS_REASON_COUNT];
@@ -85,7 +100,8 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
 /* Frees what it owns and zeroes it. Accepts NULL. */
 void gs_theory_clear(gs_theory *theory);
 
-const char *gs_reach_name(gs_reach reach); /* "exact", "wide limit", "outside reach" */
+const char *gs_reach_name(gs_reach reach);     /* "exact", "wide limit", "outside reach" */
+const char *gs_dead_law_name(gs_dead_law law); /* "exact", "at most" */
 const char *gs_reason_name(gs_reason reason);
 const char *gs_reason_words(gs_reason reason);
 bool gs_reason_outside(gs_reason reason);

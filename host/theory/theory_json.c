@@ -28,7 +28,8 @@ static bool add_series(cJSON *json, const gs_theory *theory, int64_t max_points)
     if (!one || !add_column(one, "index", NULL, series->points, max_points) ||
         !add_column(one, "rms", series->rms, series->points, max_points) ||
         !add_column(one, "typical", series->typical, series->points, max_points) ||
-        !add_column(one, "sd", series->sd, series->points, max_points)) {
+        !add_column(one, "sd", series->sd, series->points, max_points) ||
+        !add_column(one, "dead", series->dead, series->points, max_points)) {
       return false;
     }
   }
@@ -63,6 +64,8 @@ gs_status gs_theory_json(const gs_config *config, const gs_theory *theory, int64
   if (decades && gs_json_add_number(decades, "rms", theory->decades_rms) &&
       gs_json_add_number(decades, "typical", theory->decades_typical) &&
       gs_json_add_number(decades, "sd", theory->decades_sd) &&
+      gs_json_add_number(decades, "dead", theory->decades_dead) &&
+      gs_json_add_string(*json, "dead_law", gs_dead_law_name(theory->dead_law)) &&
       gs_json_add_number(*json, "depth_scale", theory->depth_scale) && add_reach(*json, theory) &&
       add_recurrent(*json, config) &&
       add_column(*json, "index", NULL, theory->points, max_points) &&

@@ -1,0 +1,201 @@
+/* Sums of independent logarithms.
+ *
+ *   |h^l|^2 = |x|^2 prod_{k <= l} F_k,     |delta^l|^2 = |delta^L|^2 prod_{l <= k < L} R_k
+ *
+ * F_k and R_k are v chi^2_K with normal weights and Beta variates with orthogonal ones, K
+ * = n_k or Binomial(n_k, 1/2) without K = 0 (ratio.h); |x|^2 ~ chi^2_{n_0} and the last
+ * delta's square is chi^2_K. All are independent: turning rows of W turns masks, and
+ * neither lengths nor g's symmetric law notice (Hanin & Nica 2020). |dW^l| =
+ * |delta^l| |h^{l-1}|. Rms are of the living, too: those of all networks over the share
+ * that lives, for the mean of a logarithm to lie below the logarithm of the mean. */
+#include "theory/exact.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "theory/chain.h"
+#include "theory/ratio.h"
+
+static bool homogeneous_exactly(gs_activation phi) {
+  return phi.kind == GS_RELU || phi.kind == GS_IDENTITY;
+}
+
+/* Beyond so many units logarithms are as good as normal. */
+enum { MOST_TAILED = 2048 };
+
+bool gs_exact_holds(const gs_config *config) {
+  return gs_chain_exact(config) && config->batch == 1 && config->loss == GS_LOSS_LINEAR &&
+         !gs_config_has_biases(config) && homogeneous_exactly(config->activation) &&
+         homogeneous_exactly(config->output_activation);
+}
+
+/* ---- third and fourth cumulants ---- */
+
+/* The second and third derivatives of psi: recurrence to x >= 16, then the asymptotic
+ * series (Abramowitz & Stegun 6.4.6, 6.4.13, 6.4.14). */
+static void higher_polygamma(double x, double *second, double *third) {
+  *second = *third = 0;
+  for (; x < 16; x++) {
+    *second -= 2 / (x * x * x);
+    *third += 6 / (x * x * x * x);
+  }
+  const double y = 1 / x;
+  *second -= y * y * (1 + y * (1 + y * (0.5 - y * y / 6)));
+  *third += y * y * y * (2 + y * (3 + y * (2 - y * y)));
+}
+
+typedef struct tails {
+  double third;
+  double fourth;
+} tails;
+
+/* Of ln chi^2_K (normal weights) or of the logarithm of a Beta variate, given K. */
+typedef struct cumulants {
+  double mean, variance, third, fourth;
+} cumulants;
+
+static cumulants given(double k, double larger) {
+  cumulants c = {gs_digamma(k / 2), gs_trigamma(k / 2), 0, 0};
+  higher_polygamma(k / 2, &c.third, &c.fourth);
+  if (larger > 0) { /* ln chi^2_K = ln Beta + ln chi^2_N, which are independent */
+    double third = 0;
+    double fourth = 0;
+    higher_polygamma(larger / 2, &third, &fourth);
+    c.variance = fmax(c.variance - gs_trigamma(larger / 2), 0);
+    c.third -= third;
+    c.fourth -= fourth;
+  }
+  return c;
+}
+
+/* ln of the weight of k among k >= 1 of Binomial(n, 1/2). */
+static double log_weight(double k, double n) {
+  return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) - n * M_LN2 - log1p(-exp2(-n));
+}
+
+static tails mixed(int64_t n, double larger) {
+  double mean = 0;
+  double m[5] = {0}; /* central moments */
+  for (int64_t k = 1; k <= n; k++) {
+    mean += exp(log_weight((double)k, (double)n)) * gs_digamma(0.5 * (double)k);
+  }
+  for (int64_t k = 1; k <= n; k++) {
+    const double weight = exp(log_weight((double)k, (double)n));
+    if (weight < 1e-18) continue;
+    const cumulants c = given((double)k, larger);
+    const double d = c.mean - mean;
+    m[2] += weight * (c.variance + d * d);
+    m[3] += weight * (c.third + 3 * c.variance * d + d * d * d);
+    m[4] += weight * (c.fourth + 3 * c.variance * c.variance + 4 * c.third * d +
+                      6 * c.variance * d * d + d * d * d * d);
+  }
+  return (tails){m[3], m[4] - 3 * m[2] * m[2]};
+}
+
+static tails tails_of(int64_t n, bool half, int64_t larger) {
+  if (n > MOST_TAILED) return (tails){0, 0};
+  if (half) return mixed(n, (double)larger);
+  const cumulants c = given((double)n, (double)larger);
+  return (tails){c.third, c.fourth};
+}
+
+/* ---- factors ---- */
+
+/* Of one factor, or of a product: ln of its mean over all networks; the mean of its
+ * logarithm over the living less that, and the variance; ln of the share that lives. */
+typedef struct factor {
+  double log_mean;
+  gs_ratio_law law;
+  double log_alive;
+  tails tails;
+} factor;
+
+static factor times(factor a, factor b) {
+  return (factor){a.log_mean + b.log_mean,
+                  {a.law.mean + b.law.mean, a.law.variance + b.law.variance},
+                  a.log_alive + b.log_alive,
+                  {a.tails.third + b.tails.third, a.tails.fourth + b.tails.fourth}};
+}
+
+typedef struct laws {
+  const gs_config *config;
+  gs_ratio_memory memory;
+  gs_ratio_memory tailed; /* the layer that `tails` are of */
+  tails tails;
+} laws;
+
+/* Of layer i: log_mean without its mask; the larger side of orthogonal weights that lead
+ * to it, or 0. */
+static factor factor_of(laws *of, int64_t i, double log_mean, int64_t orthogonal) {
+  const int64_t n = gs_chain_units(of->config, i);
+  const bool half = gs_chain_activation(of->config, i).kind == GS_RELU;
+  const gs_ratio_law law = gs_ratio_recall(&of->memory, n, half, orthogonal);
+  gs_ratio_memory *last = &of->tailed;
+  if (last->n != n || last->half != half || last->larger != orthogonal) {
+    *last = (gs_ratio_memory){.n = n, .half = half, .larger = orthogonal};
+    of->tails = tails_of(n, half, orthogonal);
+  }
+  if (!half) return (factor){log_mean, law, 0, of->tails};
+  return (factor){log_mean - M_LN2, law, log1p(-exp2(-(double)n)), of->tails};
+}
+
+/* Of the mean square: where one network in 10^8 or more is dead. */
+static double log_share(double log_alive) { return log_alive < -1e-8 ? log_alive : 0; }
+
+static void put(const factor *product, double *rms, double *typical, double *sd) {
+  if (product->log_mean == -INFINITY) return; /* weights of zero */
+  *rms = 0.5 * (product->log_mean - log_share(product->log_alive)) / M_LN10;
+  *typical = 0.5 * (product->log_mean + product->law.mean) / M_LN10;
+  *sd = 0.5 * sqrt(product->law.variance) / M_LN10;
+}
+
+static double skew_of(const factor *product) {
+  const double variance = product->law.variance;
+  return variance > 1e-12 ? product->tails.third / pow(variance, 1.5) : 0;
+}
+
+static void put_at(gs_theory_series *series, int64_t i, factor product) {
+  series->skew[i] = skew_of(&product);
+  put(&product, &series->rms[i], &series->typical[i], &series->sd[i]);
+}
+
+/* R_i: delta^l from that of the layer above. */
+static factor backward_factor(laws *of, int64_t i) {
+  return factor_of(of, i, gs_chain_log_s(of->config, i + 1),
+                   gs_chain_orthogonal(of->config, i + 1));
+}
+
+/* F_i */
+static factor forward_factor(laws *of, int64_t i) {
+  const double units = (double)gs_chain_units(of->config, i);
+  const double below = (double)of->config->widths[i];
+  return factor_of(of, i, gs_chain_log_s(of->config, i) + log(units / below),
+                   gs_chain_orthogonal(of->config, i));
+}
+
+gs_status gs_exact_theory(const gs_config *config, gs_theory *theory, gs_error *error) {
+  laws of = {.config = config};
+  const int64_t last = theory->points - 1;
+  factor *deltas = malloc((size_t)theory->points * sizeof *deltas);
+  if (!deltas) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the theory");
+  factor ratio = {0, {0, 0}, 0, {0, 0}};
+  const factor start = factor_of(&of, last, log((double)gs_chain_units(config, last)), 0);
+  for (int64_t i = last; i >= 0; i--) {
+    if (i < last) ratio = times(ratio, backward_factor(&of, i));
+    deltas[i] = times(start, ratio);
+    put_at(&theory->series[GS_DELTA], i, deltas[i]);
+  }
+  put(&ratio, &theory->decades_rms, &theory->decades_typical, &theory->decades_sd);
+  const double variance = ratio.law.variance;
+  theory->decades_skew = skew_of(&ratio);
+  if (variance > 1e-12) theory->decades_kurtosis = ratio.tails.fourth / (variance * variance);
+  const int64_t inputs = config->widths[0];
+  factor h = {log((double)inputs), gs_ratio_exact(inputs, false, 0), 0, tails_of(inputs, false, 0)};
+  for (int64_t i = 0; i <= last; i++) {
+    put_at(&theory->series[GS_GRAD_WEIGHT], i, times(deltas[i], h));
+    h = times(h, forward_factor(&of, i));
+    put_at(&theory->series[GS_ACTIVATION_H], i, h);
+  }
+  free(deltas);
+  return GS_OK;
+}
