@@ -163,7 +163,9 @@ static const struct latency {
 enum { LATENCIES = sizeof latencies / sizeof *latencies };
 
 static double latency_of(const gs_floor *floor, const struct latency *which) {
-  return *(const double *)((const char *)floor + which->offset);
+  double ns;
+  memcpy(&ns, (const char *)floor + which->offset, sizeof ns);
+  return ns;
 }
 
 static double rate_or_null(double rate) { return rate > 0 ? rate : (double)NAN; }
@@ -201,8 +203,9 @@ bool gs_floor_from_json(const cJSON *tree, gs_floor *floor) {
     if (!read_rate(tree, rate_key(dtype, key), &floor->flops_per_s[dtype])) return false;
   }
   for (int i = 0; i < LATENCIES; i++) {
-    double *ns = (double *)((char *)floor + latencies[i].offset);
-    if (!read_rate(tree, latencies[i].key, ns)) return false;
+    double ns;
+    if (!read_rate(tree, latencies[i].key, &ns)) return false;
+    memcpy((char *)floor + latencies[i].offset, &ns, sizeof ns);
   }
   const cJSON *launch = get(tree, "launch_ns");
   floor->launch_ns = cJSON_IsNumber(launch) ? launch->valuedouble : NAN;
