@@ -80,8 +80,9 @@ static bool lists(const char *list, const char *word) {
 static void unescape(char *path) {
   char *to = path;
   for (const char *from = path; *from; to++) {
-    int byte = 0;
-    if (*from == '\\' && sscanf(from + 1, "%3o", (unsigned *)&byte) == 1 && byte > 0) {
+    unsigned byte = 0;
+    int digits = 0;
+    if (*from == '\\' && sscanf(from + 1, "%3o%n", &byte, &digits) == 1 && digits == 3) {
       *to = (char)byte;
       from += 4;
     } else {

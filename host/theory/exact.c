@@ -35,9 +35,10 @@ bool gs_exact_holds(const gs_config *config) {
  * series (Abramowitz & Stegun 6.4.6, 6.4.13, 6.4.14). */
 static void higher_polygamma(double x, double *second, double *third) {
   *second = *third = 0;
-  for (; x < 16; x++) {
+  while (x < 16) {
     *second -= 2 / (x * x * x);
     *third += 6 / (x * x * x * x);
+    x += 1;
   }
   const double y = 1 / x;
   *second -= y * y * (1 + y * (1 + y * (0.5 - y * y / 6)));
