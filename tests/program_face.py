@@ -198,7 +198,7 @@ class Theory(ProgramTest):
                 self.assertNotIn("+-", done.stdout)
                 self.assertNotRegex(done.stdout.partition("decades")[2], r"e\+\d|nan|inf\b")
                 theory = json.loads(self.program("theory", *arguments, "--json").stdout)["cells"][0]["theory"]
-                self.assertEqual(set(theory["decades"].values()), {None})
+                self.assertEqual({theory["decades"][key] for key in ("rms", "typical", "sd")}, {None})
                 for series in theory["layers"].values():
                     self.assertEqual({v for key in ("rms", "typical", "sd") for v in series[key]}, {None})
                 self.assertTrue(theory["reasons"])
@@ -212,7 +212,7 @@ class Theory(ProgramTest):
         for cell in cells:
             theory = cell["theory"]
             points = min(cell["params"]["depth"], 1024)
-            self.assertEqual(set(theory["decades"]), {"rms", "typical", "sd"})
+            self.assertEqual(set(theory["decades"]), {"rms", "typical", "sd", "dead"})
             self.assertIn(theory["reach"], ("exact", "wide limit", "outside reach"))
             self.assertEqual(theory["index"][-1], cell["params"]["depth"])
             for name in ("activation", "delta", "grad_weight"):
