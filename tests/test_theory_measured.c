@@ -214,9 +214,13 @@ static void test_heavy_tails(void **state) {
   (void)state;
   const int64_t narrow[] = {3, 5, 2, 6, 1, 4};
   const int64_t out[] = {16, 16, 1};
+  const int64_t turned[] = {1, 8, 12, 6, 8};
   gs_config config = mlp(5, GS_IDENTITY, GS_INIT_HE_NORMAL, 32);
   gs_support_set_widths(&config, 5, narrow);
   check(config, (allowance){0.1, 0.25, true});
+  config = mlp(4, GS_IDENTITY, GS_INIT_ORTHOGONAL, 64); /* turned into more, and into fewer */
+  gs_support_set_widths(&config, 4, turned);
+  check(config, (allowance){0.02, 0.25, true});
   config = mlp(2, GS_IDENTITY, GS_INIT_LECUN_NORMAL, 8);
   gs_support_set_widths(&config, 2, out);
   check(config, (allowance){0.02, 0.15, true});

@@ -155,6 +155,29 @@ static void test_pair_of_one(void **state) {
   }
 }
 
+/* A rotation keeps norms and cosines; one row of it is a direction; N -> infinity: normal. */
+static void test_haar(void **state) {
+  (void)state;
+  for (int64_t N = 2; N <= 64; N += N < 8 ? 1 : 13) {
+    const double n = (double)N;
+    for (double c = 0; c <= 1; c += 0.25) {
+      const gs_haar haar = gs_haar_of(N, c);
+      const double same = haar.same * (1 + 2 * c) / n;
+      assert_true(near((1 - 1 / n) * haar.norms + same, 1, 1e-14));
+      assert_true(near((1 - 1 / n) * haar.cosines + same, c, 1e-14));
+    }
+    const gs_haar even = gs_haar_of(N, 1 / n); /* b is anywhere on the sphere, as W b is */
+    assert_true(near(even.norms, 1, 1e-14));
+    assert_true(near(even.same * (1 + 2 / n), 1, 1e-14) && near(even.cosines, 0, 1e-14));
+  }
+  const gs_haar sign = gs_haar_of(1, 1);
+  assert_true(near(3 * sign.same, 1, 1e-14));
+  const gs_haar wide = gs_haar_of(1000000000, 0.3);
+  const gs_haar normal = gs_haar_of(0, 0.3);
+  assert_true(near(wide.same, normal.same, 1e-8) && near(wide.norms, normal.norms, 1e-8));
+  assert_true(near(wide.cosines, normal.cosines, 1e-8));
+}
+
 /* The average of two lognormals. */
 static void check_batch_of_two(double d, double tolerance) {
   const double end = 8, step = 0.05;
@@ -344,12 +367,12 @@ static void test_uniform_biases(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_digamma),        cmocka_unit_test(test_exact_ratios),
-      cmocka_unit_test(test_pairs),          cmocka_unit_test(test_pair_of_one),
-      cmocka_unit_test(test_batches),        cmocka_unit_test(test_critical),
-      cmocka_unit_test(test_folklore_table), cmocka_unit_test(test_spectra),
-      cmocka_unit_test(test_realised),       cmocka_unit_test(test_steepest),
-      cmocka_unit_test(test_uniform_biases),
+      cmocka_unit_test(test_digamma),  cmocka_unit_test(test_exact_ratios),
+      cmocka_unit_test(test_pairs),    cmocka_unit_test(test_pair_of_one),
+      cmocka_unit_test(test_haar),     cmocka_unit_test(test_batches),
+      cmocka_unit_test(test_critical), cmocka_unit_test(test_folklore_table),
+      cmocka_unit_test(test_spectra),  cmocka_unit_test(test_realised),
+      cmocka_unit_test(test_steepest), cmocka_unit_test(test_uniform_biases),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,15 @@ typedef struct noise {
   double steps_h;   /* and with that step's noise of ln |h|^2 */
 } noise;
 
+/* E |delta_a|^2 |delta_b|^2 over n units and over the product of their means: mean squared
+ * cosine rho2 above, d2d2 of one unit. */
+static double products_of(double n, int64_t orthogonal, double carry, double rho2, double d2d2) {
+  const gs_haar haar = gs_haar_of(orthogonal, rho2);
+  const double c2 = carry * carry; /* the loss's part of eps is normal */
+  return (1 - 1 / n) * (1 + c2 * (haar.norms - 1)) +
+         d2d2 * (1 + 2 * rho2) * (1 + c2 * (haar.same - 1)) / n;
+}
+
 /* At point i; orthogonal: the larger side of the weights that lead back to it
  * from above, 0 for normal ones and for the loss's gradient; carry: the share of
  * eps that they bring. */
@@ -72,8 +81,9 @@ static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double car
   made.ratio.own = law.variance;
   made.ratio.skew = gs_ratio_skew(law);
   made.ratio.pair =
-      (link->pair.d2d2 * (1 + 2 * rho2) - 1) / n - from_above * rho2 - fixed * g * g * c2;
-  if (own > 0) made.ratio.pair *= law.variance / own; /* as correlated, as to first order */
+      products_of(n, orthogonal, carry, rho2, link->pair.d2d2) - 1 - fixed * g * g * c2;
+  const double whole = products_of(n, orthogonal, carry, 1, kurtosis) - 1 - fixed * g * g;
+  if (whole > 0) made.ratio.pair *= law.variance / whole; /* as correlated as these */
   made.with_h.own = (link->m.cross - 1) / n - fixed * g * link->m.gain_V;
   made.with_h.pair = (link->pair.h2d2 - 1) / n - fixed * g * link->m.gain_V * c2;
   made.steps = config->tied ? made.ratio.pair : (link->steps.d2d2 - 1) / n;
@@ -85,9 +95,10 @@ static noise noise_at(gs_backward *at, int64_t i, int64_t orthogonal, double car
 static double next_rho2(const gs_link *link, double n, int64_t orthogonal, double rho2) {
   const double e = link->pair.d2d2 / n;
   const double r2 = link->pair.dd * link->pair.dd;
-  const double less = orthogonal ? 1 / (double)orthogonal : 0;
-  const double cosine = r2 * (rho2 * (1 - 1 / n) - (1 + rho2) * less) + e * (1 + 2 * rho2);
-  const double norms = 1 - 1 / n - 2 * rho2 * less + e * (1 + 2 * rho2);
+  const gs_haar haar = gs_haar_of(orthogonal, rho2);
+  const double same = e * (1 + 2 * rho2) * haar.same;
+  const double cosine = r2 * (1 - 1 / n) * haar.cosines + same;
+  const double norms = (1 - 1 / n) * haar.norms + same;
   return fmin(fmax(cosine / norms, 0), 1);
 }
 

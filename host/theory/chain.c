@@ -85,22 +85,39 @@ typedef struct walk {
   double log_input; /* ln sigma_u^2 (rnn) */
 } walk;
 
+/* How much of what W does to |z|^2 shows in |h|^2. */
+static double acting(const gs_link *link) {
+  const double part = link->share * link->m.gain_V;
+  return part * part;
+}
+
+/* E |h_a|^2 |h_b|^2 over n units and over the product of their means, at mean squared
+ * cosine c2 of z, given h2h2 of one unit. */
+static double products_of(const gs_config *config, int64_t i, const gs_link *link, double c2,
+                          double h2h2) {
+  const double n = (double)gs_chain_units(config, i);
+  const gs_haar haar = gs_haar_of(gs_chain_orthogonal(config, i), c2);
+  const double norms = 1 + acting(link) * (haar.norms - 1);
+  const double same = 1 + acting(link) * (haar.same - 1);
+  return (1 - 1 / n) * norms + same * h2h2 / n;
+}
+
 /* Mean square of the cosine of two examples' h: N/A with N = E (h_a . h_b)^2, A = E |h_a|^2
  * |h_b|^2 over n units, given the mean square of z's cosine, of which `handed` =
  * d hh/d c passes what varies. Exact for linear layers; at most 1. */
 static double cosine2_of(const gs_config *config, int64_t i, const gs_link *link) {
   const double n = (double)gs_chain_units(config, i);
-  const int64_t larger = gs_chain_orthogonal(config, i);
-  const double less = larger ? link->share * link->share / (double)larger : 0;
   const double log_ratio = link->log_q + link->m.log_m1 - link->m.log_V;
   const double handed = link->pair.dd * exp(fmin(log_ratio, 0)); /* at most 1 */
   const double h2 = handed * handed;
-  const double g2 = link->m.gain_V * link->m.gain_V;
   const double c2 = link->c * link->c + link->c_var;
-  const double same = link->pair.h2h2 / n; /* both from one unit */
-  const double square = link->pair.hh * link->pair.hh + h2 * link->c_var;
-  const double cosines = square * (1 - 1 / n) - h2 * (1 + c2) * less + same;
-  const double norms = 1 - 1 / n - 2 * g2 * c2 * less + same;
+  const gs_haar haar = gs_haar_of(gs_chain_orthogonal(config, i), c2);
+  const double square = link->pair.hh * link->pair.hh + h2 * link->c_var +
+                        h2 * link->share * link->share * (haar.cosines - c2);
+  const double norms = products_of(config, i, link, c2, link->pair.h2h2);
+  /* of these both from one unit, or from two */
+  const double two = (1 - 1 / n) * (1 + acting(link) * (haar.norms - 1));
+  const double cosines = square * (1 - 1 / n) + norms - two;
   return fmin(fmax(cosines / norms, link->pair.hh * link->pair.hh), 1);
 }
 
@@ -176,8 +193,9 @@ static void leave(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   }
   const double c2 = link->c * link->c + link->c_var;
   link->cosine2 = cosine2_of(config, i, link);
-  const double first = (link->pair.h2h2 - 1) / n - fixed * g2 * c2;
-  const double pair = own > 0 ? first * law.variance / own : first;
+  const double first = products_of(config, i, link, c2, link->pair.h2h2) - 1;
+  const double whole = products_of(config, i, link, 1, link->m.h4) - 1; /* of one with itself */
+  const double pair = whole > 0 ? first * law.variance / whole : first;
   link->noise_h = (gs_spread){law.variance, pair, gs_ratio_skew(law), 0};
   double again = 0; /* in an rnn the noise of |h|^2 repeats from step to step */
   if (config->model == GS_RNN) {

@@ -53,6 +53,16 @@ gs_ratio_law gs_ratio_gamma(double variance) {
   return (gs_ratio_law){gs_digamma(shape) - log(shape), gs_trigamma(shape)};
 }
 
+/* Rows are uniform on the sphere, E w_1^2 w_2^2 = 1/(N (N + 2)), and sums over all N x N
+ * pairs of rows are 1 and c: what i = j leaves, i != j have. */
+gs_haar gs_haar_of(int64_t larger, double c) {
+  const double N = (double)larger;
+  if (larger == 0) return (gs_haar){1, 1, c};
+  const double same = N / (N + 2);
+  if (larger == 1) return (gs_haar){same, 1, c};
+  return (gs_haar){same, same * (N + 1 - 2 * c) / (N - 1), same * (N * c - 1) / (N - 1)};
+}
+
 const gs_normal_node gs_normal_nodes[GS_NORMAL_NODES] = {
     {-4.5127458633997826, 2.2345844007746607e-05},
     {-3.2054290028564698, 0.0027891413212317692},

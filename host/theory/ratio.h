@@ -27,6 +27,17 @@ double gs_trigamma(double x);
  * independent parts. 0 gives 0. */
 gs_ratio_law gs_ratio_gamma(double variance);
 
+/* Fourth moments of W's products with two unit vectors a, b of squared cosine c, over those
+ * of independent normal numbers, W n rows of a Haar-orthogonal N x N matrix: of
+ * (Wa)_i^2 (Wb)_i^2, over 1 + 2c; of (Wa)_i^2 (Wb)_j^2, i != j; of (Wa)_i (Wb)_i (Wa)_j (Wb)_j,
+ * which is c for normal W. larger: N; 0 for normal W. */
+typedef struct gs_haar {
+  double same;
+  double norms;
+  double cosines;
+} gs_haar;
+gs_haar gs_haar_of(int64_t larger, double c);
+
 /* E f(x), x ~ N(0,1), as sum of weight f(x): Gauss-Hermite, exact to degree 17. */
 enum { GS_NORMAL_NODES = 9 };
 typedef struct gs_normal_node {
