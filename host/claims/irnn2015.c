@@ -74,8 +74,10 @@ static gs_status check_decades(gs_claim_run *run, const gs_trial *trial, const c
                     .source = SECTION,
                     .quantity = "log10 of the rms of |delta_1| over that of |delta_T|",
                     .from = "1/2 log10(a/(1 - a)), a = C(2T,T)/4^T"};
+  const int64_t T = trial->config.seq_len;
+  const double log_ratio = gs_irnn_log_survival(1, T) - gs_irnn_log_survival(T, T);
   check.measured = gs_trial_rms_gap(trial, GS_DELTA, 1, GS_TRIAL_LAST);
-  check.expected = gs_expect_near(trial->theory.decades_rms, 0, 0.1);
+  check.expected = gs_expect_near(0.5 * log_ratio / M_LN10, 0, 0.1);
   gs_trial_words(trial, NULL, NULL, check.setup);
   return gs_claim_add(run, &check, error);
 }
