@@ -6,6 +6,7 @@
 
 #include "measure/agreement.h"
 #include "support_network.h"
+#include "theory/binomial.h"
 
 static gs_device *device;
 
@@ -105,6 +106,67 @@ static void test_nan(void **state) {
   assert_false(gs_judgement_agrees(&j, 1e9));
 }
 
+/* Tails against sums term by term. */
+static void test_binomial(void **state) {
+  (void)state;
+  const double shares[] = {0.003, 0.2, 0.5, 0.97};
+  for (int i = 0; i < 4; i++) {
+    double below = 0; /* P(X < k) */
+    for (int64_t k = 0; k <= 40; k++) {
+      const double x = (double)k;
+      const double term = exp(lgamma(41) - lgamma(x + 1) - lgamma(41 - x)) * pow(shares[i], x) *
+                          pow(1 - shares[i], 40 - x);
+      assert_true(fabs(gs_binomial_upper(k, 40, shares[i]) - (1 - below)) <= 1e-12);
+      below += term;
+      assert_true(fabs(gs_binomial_lower(k, 40, shares[i]) - below) <= 1e-12);
+    }
+  }
+  assert_true(gs_binomial_upper(1, 100, 0) == 0 && gs_binomial_upper(0, 100, 0) == 1);
+  assert_true(gs_binomial_two_sided(100, 100, 1) == 1 && gs_binomial_lower(99, 100, 1) == 0);
+  assert_true(isnan(gs_binomial_upper(1, 2, (double)NAN)));
+  /* a far tail keeps its relative precision (exact sum in rationals) */
+  assert_true(fabs(gs_binomial_upper(2, 1000, 1e-6) / 4.991677902183655e-07 - 1) <= 1e-9);
+}
+
+/* Networks that should die are not lost; too many are, and too few of an exact law. */
+static void test_deaths(void **state) {
+  (void)state;
+  const gs_predicted some = {1, 1, 0.4};
+  const struct {
+    int64_t dead, finite;
+    gs_dead_law law;
+    bool agrees;
+  } cases[] = {{100, 900, GS_DEAD_EXACT, true},    {160, 840, GS_DEAD_EXACT, false},
+               {50, 950, GS_DEAD_EXACT, false},    {50, 950, GS_DEAD_AT_MOST, true},
+               {160, 840, GS_DEAD_AT_MOST, false}, {100, 899, GS_DEAD_EXACT, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const gs_measured measured = {1000, cases[i].finite, 1, 0.4, false};
+    const gs_deaths deaths = {1000, cases[i].dead, 0.1, cases[i].law};
+    gs_judgement j = gs_judge(&measured, &some, &NONE);
+    gs_judge_deaths(&measured, &deaths, &j);
+    assert_int_equal(gs_judgement_agrees(&j, 4.3), cases[i].agrees);
+    near(j.dead_z, ((double)cases[i].dead - 100) / sqrt(90));
+  }
+  const gs_measured none = {4, 0, NAN, NAN, false}; /* all dead: their count alone */
+  const gs_deaths all = {4, 4, 0.99, GS_DEAD_EXACT};
+  gs_judgement j = gs_judge(&none, &some, &NONE);
+  gs_judge_deaths(&none, &all, &j);
+  assert_true(gs_judgement_agrees(&j, 4.3) && isnan(j.z));
+}
+
+/* ln chi^2 of one unit: skew -1.535. P(z < -4.3) is 0.0036, 2.7 normal deviations; one as
+ * likely on the other side of a normal law is no more than z. */
+static void test_skew(void **state) {
+  (void)state;
+  const gs_predicted some = {0, 0, 1};
+  const gs_measured low = {1, 1, -4.3, 0, false};
+  const gs_measured high = {1, 1, 4.3, 0, false};
+  const gs_shape shape = {-1.535, 4};
+  assert_true(fabs(gs_judge_shaped(&low, &some, &NONE, shape).excess - 2.69) <= 0.05);
+  assert_true(gs_judge_shaped(&high, &some, &NONE, shape).excess == 4.3);
+  near(gs_judge_shaped(&low, &some, &NONE, shape).z, -4.3);
+}
+
 static void test_limit(void **state) {
   (void)state;
   const int64_t counts[] = {1, 100, 16384};
@@ -200,11 +262,19 @@ static int setup(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_standard_error), cmocka_unit_test(test_allowance),
-      cmocka_unit_test(test_median),         cmocka_unit_test(test_sd),
-      cmocka_unit_test(test_lost),           cmocka_unit_test(test_nan),
-      cmocka_unit_test(test_limit),          cmocka_unit_test(test_reach),
-      cmocka_unit_test(test_native),         cmocka_unit_test(test_far),
+      cmocka_unit_test(test_standard_error),
+      cmocka_unit_test(test_allowance),
+      cmocka_unit_test(test_median),
+      cmocka_unit_test(test_sd),
+      cmocka_unit_test(test_lost),
+      cmocka_unit_test(test_nan),
+      cmocka_unit_test(test_binomial),
+      cmocka_unit_test(test_deaths),
+      cmocka_unit_test(test_skew),
+      cmocka_unit_test(test_limit),
+      cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_native),
+      cmocka_unit_test(test_far),
   };
   return cmocka_run_group_tests(tests, setup, gs_support_close_device);
 }

@@ -49,7 +49,7 @@ static double log_alive(const gs_config *config, int64_t i) {
   return log1p(-exp2(-(double)gs_chain_units(config, i)));
 }
 
-static double dead_of(double log_alive_of) { return -expm1(log_alive_of); }
+static double dead_of(double log_alive_of) { return fabs(expm1(log_alive_of)); }
 
 /* ---- mlp ---- */
 

@@ -19,6 +19,7 @@
 #include "net/init.h"
 #include "theory/ratio.h"
 #include "theory/survival.h"
+#include "theory/tails.h"
 
 /* ln C(2k, k)/4^k = ln Gamma(k + 1/2) - ln Gamma(k + 1) - ln(pi)/2 */
 static double log_central(double k) {
@@ -66,6 +67,11 @@ static void put_decades(gs_theory *theory, double shift, double variance) {
   theory->decades_sd = 0.5 * sqrt(variance) / M_LN10;
 }
 
+/* Skewness and kurtosis of a logarithm whose square has this relative variance: simulated
+ * sums over survivors have -1.6 to -2.65 sqrt(noise), and 6 to 16 noise. */
+static double skew_of(double noise) { return -2.6 * sqrt(noise); }
+static double kurtosis_of(double noise) { return 16 * noise; }
+
 /* ---- mlp ---- */
 
 static bool slope_of(gs_activation phi, double *log_slope) {
@@ -87,22 +93,34 @@ typedef struct part {
   double log_mean; /* of weights w, 1 above zero and e^x below */
   gs_ratio_law law;
   double dead;
+  double skew;
 } part;
 
 /* Sum over elements of w g^2: chi-square where all weights are one, of a binomial number
  * of elements where half of them are zero; else a gamma law with its relative variance. */
 static part part_of(double x, double elements) {
   const int64_t count = (int64_t)elements;
-  const double log_mean = log(elements) + log_half(x);
-  if (x == 0) return (part){log_mean, gs_ratio_exact(count, false, 0), 0};
-  if (x == -INFINITY) return (part){log_mean, gs_ratio_exact(count, true, 0), exp2(-elements)};
-  return (part){log_mean, gs_ratio_gamma(log_half_noise(x) / elements), 0};
+  const bool half = x == -INFINITY;
+  part of = {.log_mean = log(elements) + log_half(x)};
+  if (x == 0 || half) {
+    of.law = gs_ratio_exact(count, half, 0);
+    of.skew = gs_tails_skew(gs_tails_of(count, half, 0), of.law.variance);
+    of.dead = half ? exp2(-elements) : 0;
+  } else {
+    of.law = gs_ratio_gamma(log_half_noise(x) / elements);
+    of.skew = skew_of(log_half_noise(x) / elements);
+  }
+  return of;
 }
+
+/* What the mean square of the living has on that of all. */
+static double log_living(double dead) { return dead > 1e-8 ? log1p(-dead) : 0; }
 
 static void put_part(gs_theory_series *series, int64_t i, double log_gain, const part *of) {
   put(series, i, log_gain + of->log_mean, of->law);
-  series->rms[i] -= of->dead > 1e-8 ? 0.5 * log1p(-of->dead) / M_LN10 : 0;
+  series->rms[i] -= 0.5 * log_living(of->dead) / M_LN10;
   series->dead[i] = of->dead;
+  series->skew[i] = of->skew;
 }
 
 /* delta of the first layer has the weights of `all`, that of the last those of `outer`. */
@@ -113,7 +131,12 @@ static void mlp_decades(gs_theory *theory, double all, double outer, double elem
     put_decades(theory, 0, 0);
   } else if (all == -INFINITY && outer == 0) { /* Beta(K/2, (N - K)/2) */
     const gs_ratio_law law = gs_ratio_exact((int64_t)elements, true, (int64_t)elements);
-    put_decades(theory, law.mean, law.variance);
+    const gs_tails tails = gs_tails_of((int64_t)elements, true, (int64_t)elements);
+    put_decades(theory, law.mean + log_living(exp2(-elements)), law.variance);
+    theory->decades_skew = gs_tails_skew(tails, law.variance);
+    if (law.variance > 1e-12) {
+      theory->decades_kurtosis = tails.fourth / (law.variance * law.variance);
+    }
   } else {
     const gs_ratio_law first = part_of(all, elements).law;
     const gs_ratio_law last = part_of(outer, elements).law;
@@ -146,7 +169,7 @@ static bool mlp_theory(const gs_config *config, gs_theory *theory) {
   const double all = (L > 1 ? 2 * (double)(L - 1) * inner : 0) + 2 * outer;
   mlp_decades(theory, all, 2 * outer, elements);
   theory->reasons[GS_REASON_SHARE] = noise > 0;
-  theory->reasons[GS_REASON_FEW] = noise > MOST_NOISE;
+  theory->reasons[GS_REASON_FEW] = noise > MOST_NOISE / 3; /* a ratio of two such sums */
   return true;
 }
 
@@ -217,6 +240,8 @@ static void put_survivors(survivors *of, double gone, gs_theory *theory) {
   double both = (2 / last + 1 / last - 1) / (n * B);
   if (of->inputs > 0) both += (1 - 1 / n) * gs_survival_excess_last(last, of->inputs) / B;
   const gs_ratio_law first = gs_ratio_gamma(noise_first);
+  theory->decades_skew = skew_of(noise_first);
+  theory->decades_kurtosis = kurtosis_of(noise_first);
   put_decades(theory, first.mean - gs_ratio_gamma(noise_last).mean,
               fmax(first.variance + noise_last - 2 * both, 0));
 }
@@ -245,6 +270,7 @@ static void relu_rnn(const gs_config *config, double log_input, gs_theory *theor
         (gs_ratio_law){NAN, NAN});
     put(&theory->series[GS_DELTA], i, log(elements) + log_share,
         gs_ratio_gamma(square_noise(&units, share)));
+    theory->series[GS_DELTA].skew[i] = skew_of(square_noise(&units, share));
     theory->series[GS_DELTA].dead[i] = no_survivor(&units, share);
   }
   theory->decades_dead = theory->series[GS_DELTA].dead[0];

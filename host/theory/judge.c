@@ -46,10 +46,11 @@ static bool sd_within(double ratio, int64_t finite, double allowed, double kurto
 }
 
 /* A standard score of a variate with this skewness as a normal one: a gamma variate's
- * cube root is nearly normal (Wilson & Hilferty 1931). */
+ * cube root is nearly normal (Wilson & Hilferty 1931). On the side of the short tail, whose
+ * end a gamma variate has and not every law, as it is. */
 static double normal_score(double z, double skew) {
-  if (fabs(skew) < 1e-6) return z;
-  return 6 / skew * (cbrt(fmax(1 + 0.5 * skew * z, 0)) - 1) + skew / 6;
+  if (!(skew * z > 1e-6)) return z;
+  return 6 / skew * (cbrt(1 + 0.5 * skew * z) - 1) + skew / 6;
 }
 
 /* Of the living, where there are any. */
@@ -71,7 +72,10 @@ static void judge_centre(const gs_measured *measured, const gs_predicted *predic
   made->allowance = allowance->of_shift * fabs(predicted->typical - predicted->rms) +
                     allowance->of_sd * predicted->sd + allowance->fixed;
   const double beyond = fabs(made->difference) - made->allowance;
-  const double score = copysign(beyond / made->standard_error, made->difference);
+  /* a pooled error that is small by chance raises no alarm */
+  const double wider = fmax(pooled, sigma2);
+  const double error = made->standard_error * (pooled < wider ? sqrt(wider / pooled) : 1);
+  const double score = copysign(beyond / error, made->difference);
   made->excess = beyond <= 0 ? 0 : fabs(normal_score(score, shape.skew / sqrt(R)));
 }
 
