@@ -12,7 +12,7 @@ constexpr unsigned WALK_THREADS = 256;
 
 /* How a tensor is walked, in blocks of x by y threads: y replicas, x threads on each, and
  * `tiles` blocks on the same y replicas. */
-struct Walk {
+struct QuadWalk {
   int64_t elements; /* of one replica */
   int64_t quads;    /* that hold them, the last perhaps in part */
   int64_t cols;
@@ -27,8 +27,8 @@ struct Walk {
   bool whole; /* every full quad is one aligned access */
 };
 
-struct WalkLaunch {
-  Walk walk;
+struct QuadWalkLaunch {
+  QuadWalk walk;
   dim3 grid;
   dim3 block;
 };
@@ -43,10 +43,10 @@ inline bool whole_quads(const gs_tensor &tensor, int64_t replicas, bool flat) {
 /* Plans a walk over the first `replicas` matrices, with as many blocks as keep so many
  * multiprocessors busy. */
 template <typename T>
-inline WalkLaunch plan_walk(const gs_tensor &tensor, int64_t replicas, int multiprocessors) {
+inline QuadWalkLaunch plan_walk(const gs_tensor &tensor, int64_t replicas, int multiprocessors) {
   constexpr int64_t BLOCKS = 32; /* for each multiprocessor: four rounds of eight */
-  WalkLaunch plan{};
-  Walk &walk = plan.walk;
+  QuadWalkLaunch plan{};
+  QuadWalk &walk = plan.walk;
   walk.elements = tensor.rows * tensor.cols;
   walk.quads = (walk.elements + QUAD - 1) / QUAD;
   walk.cols = tensor.cols;
@@ -73,7 +73,7 @@ inline WalkLaunch plan_walk(const gs_tensor &tensor, int64_t replicas, int multi
 }
 
 /* Where a thread is: at elements 4 quad .. 4 quad + 3 of its replica. */
-template <typename T> struct Place {
+template <typename T> struct QuadPlace {
   int64_t replica;
   int64_t quad;
   bool whole;  /* all four are there, in one aligned access */
@@ -83,13 +83,13 @@ template <typename T> struct Place {
 };
 
 /* The replica that this thread walks; walk.replicas or more for one without any. */
-__device__ __forceinline__ int64_t walk_replica(const Walk &walk) {
+__device__ __forceinline__ int64_t walk_replica(const QuadWalk &walk) {
   return static_cast<int64_t>(blockIdx.x / walk.tiles) * blockDim.y + threadIdx.y;
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ Place<T> first_place(const Walk &walk, T *data) {
-  Place<T> place{};
+__device__ __forceinline__ QuadPlace<T> first_place(const QuadWalk &walk, T *data) {
+  QuadPlace<T> place{};
   place.replica = walk_replica(walk);
   place.quad = static_cast<int64_t>(blockIdx.x % walk.tiles) * blockDim.x + threadIdx.x;
   if (place.replica >= walk.replicas) place.quad = walk.quads; /* nothing to walk */
@@ -104,7 +104,7 @@ __device__ __forceinline__ Place<T> first_place(const Walk &walk, T *data) {
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ void next_place(const Walk &walk, Place<T> &place) {
+__device__ __forceinline__ void next_place(const QuadWalk &walk, QuadPlace<T> &place) {
   place.quad += walk.step;
   if (!ROWS) {
     place.at += QUAD * walk.step;
@@ -121,9 +121,9 @@ __device__ __forceinline__ void next_place(const Walk &walk, Place<T> &place) {
 /* Calls f(place) for every quad of this thread. ROWS: keeps row and column up, at the price
  * of one division a thread. */
 template <bool ROWS, typename T, typename F>
-__device__ __forceinline__ void walk_quads(const Walk &walk, T *data, F f) {
+__device__ __forceinline__ void walk_quads(const QuadWalk &walk, T *data, F f) {
   const int64_t whole = walk.whole ? walk.elements / QUAD : 0;
-  Place<T> place = first_place<ROWS>(walk, data);
+  QuadPlace<T> place = first_place<ROWS>(walk, data);
   for (; place.quad < walk.quads; next_place<ROWS>(walk, place)) {
     place.whole = place.quad < whole;
     f(place);
@@ -132,7 +132,7 @@ __device__ __forceinline__ void walk_quads(const Walk &walk, T *data, F f) {
 
 /* Calls f(j, element) for each of the four that exists, `element` being where it lies. */
 template <bool ROWS, typename T, typename F>
-__device__ __forceinline__ void each_element(const Walk &walk, const Place<T> &place, F f) {
+__device__ __forceinline__ void each_element(const QuadWalk &walk, const QuadPlace<T> &place, F f) {
   int64_t row = place.row;
   int64_t col = place.col;
 #pragma unroll
@@ -147,12 +147,12 @@ __device__ __forceinline__ void each_element(const Walk &walk, const Place<T> &p
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ T *whole_at(const Walk &walk, const Place<T> &place) {
+__device__ __forceinline__ T *whole_at(const QuadWalk &walk, const QuadPlace<T> &place) {
   return ROWS ? place.at + place.row * walk.ld + place.col : place.at;
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ void store_quad(const Walk &walk, const Place<T> &place,
+__device__ __forceinline__ void store_quad(const QuadWalk &walk, const QuadPlace<T> &place,
                                            const Pack<T, QUAD> &quad) {
   if (place.whole) {
     store_pack(whole_at<ROWS>(walk, place), quad, true, QUAD);
@@ -163,7 +163,8 @@ __device__ __forceinline__ void store_quad(const Walk &walk, const Place<T> &pla
 
 /* Elements that do not exist are 0. */
 template <bool ROWS, typename T>
-__device__ __forceinline__ Pack<T, QUAD> load_quad(const Walk &walk, const Place<const T> &place) {
+__device__ __forceinline__ Pack<T, QUAD> load_quad(const QuadWalk &walk,
+                                                   const QuadPlace<const T> &place) {
   Pack<T, QUAD> quad = {};
   if (place.whole) {
     quad = load_pack<T, QUAD>(whole_at<ROWS>(walk, place), true, QUAD);

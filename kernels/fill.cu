@@ -65,8 +65,8 @@ __device__ __forceinline__ void draw(const Stream &stream, float scale, uint32_t
 
 /* Four elements of the identity, walked with rows. */
 template <typename T>
-__device__ __forceinline__ void diagonal(const Walk &walk, const Place<T> &place, float scale,
-                                         float values[QUAD]) {
+__device__ __forceinline__ void diagonal(const QuadWalk &walk, const QuadPlace<T> &place,
+                                         float scale, float values[QUAD]) {
   int64_t to_diagonal = place.col - place.row;
 #pragma unroll
   for (int j = 0; j < QUAD; j++) {
@@ -77,8 +77,8 @@ __device__ __forceinline__ void diagonal(const Walk &walk, const Place<T> &place
 
 template <typename T, gs_fill_kind KIND, bool ROWS>
 __global__ void __launch_bounds__(WALK_THREADS)
-    fill_kernel(Walk walk, T *data, Stream stream, float scale) {
-  walk_quads<ROWS>(walk, data, [&](const Place<T> &place) {
+    fill_kernel(QuadWalk walk, T *data, Stream stream, float scale) {
+  walk_quads<ROWS>(walk, data, [&](const QuadPlace<T> &place) {
     float values[QUAD];
     if (KIND == GS_FILL_IDENTITY) {
       diagonal(walk, place, scale, values);
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(WALK_THREADS)
 template <typename T, gs_fill_kind KIND>
 cudaError_t launch(gs_queue queue, const gs_tensor &tensor, const gs_fill &fill) {
   const int64_t replicas = tensor.stride ? tensor.replicas : 1;
-  const WalkLaunch plan = plan_walk<T>(tensor, replicas, queue.multiprocessors);
+  const QuadWalkLaunch plan = plan_walk<T>(tensor, replicas, queue.multiprocessors);
   const Stream stream = make_stream(fill);
   const bool rows = KIND == GS_FILL_IDENTITY || !plan.walk.flat;
   const auto kernel = rows ? fill_kernel<T, KIND, true> : fill_kernel<T, KIND, false>;

@@ -49,12 +49,12 @@ __device__ __forceinline__ void add_rows(Sum value, bool exists, uint64_t *to) {
  * many elements count. Else replica r into sums[r]. */
 template <typename T, bool ROWS, bool DIGEST>
 __global__ void __launch_bounds__(WALK_THREADS)
-    hash_kernel(Walk walk, const T *data, uint32_t tensor_id, uint64_t *sums) {
+    hash_kernel(QuadWalk walk, const T *data, uint32_t tensor_id, uint64_t *sums) {
   const int64_t replica = walk_replica(walk);
   const int64_t before = DIGEST ? replica * walk.elements : 0; /* elements of other replicas */
   Sum hash = 0;
   Sum count = 0;
-  walk_quads<ROWS>(walk, data, [&](const Place<const T> &place) {
+  walk_quads<ROWS>(walk, data, [&](const QuadPlace<const T> &place) {
     const Pack<T, QUAD> quad = load_quad<ROWS>(walk, place);
     const int64_t first = QUAD * place.quad;
 #pragma unroll
@@ -80,7 +80,7 @@ template <bool DIGEST>
 cudaError_t launch(gs_queue queue, const gs_tensor &tensor, uint32_t tensor_id, uint64_t *sums) {
   return with_storage(tensor.dtype, [&](auto tag) {
     using T = decltype(tag);
-    const WalkLaunch plan = plan_walk<T>(tensor, tensor.replicas, queue.multiprocessors);
+    const QuadWalkLaunch plan = plan_walk<T>(tensor, tensor.replicas, queue.multiprocessors);
     const auto kernel =
         plan.walk.flat ? hash_kernel<T, false, DIGEST> : hash_kernel<T, true, DIGEST>;
     return gs_launch(kernel, plan.grid, plan.block, 0, queue.stream, plan.walk,

@@ -55,7 +55,7 @@ template <typename T> struct Track {
 
 template <typename T>
 __device__ __forceinline__ Track<T> track_of(const LossTensor &tensor, int64_t step,
-                                             int64_t replica, const Walk &walk) {
+                                             int64_t replica, const PackWalk &walk) {
   constexpr int V = lanes_of<T>;
   T *base = step_of<T>(tensor, step, replica);
   Track<T> track;
@@ -97,7 +97,7 @@ __device__ Difference difference_of(const Loss &loss, int64_t slot) {
 
 /* A thread's share of a part: returns its sum; most: the largest magnitude of dh. */
 template <typename T, bool MSE>
-__device__ double take_part(const Loss &loss, int64_t step, int64_t replica, const Walk &walk,
+__device__ double take_part(const Loss &loss, int64_t step, int64_t replica, const PackWalk &walk,
                             const Difference &difference, Compute<T> &most) {
   using C = Compute<T>;
   constexpr int V = lanes_of<T>;
@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(PART_THREADS) loss_kernel(const __grid_constan
   const uint32_t part = block - step * parts;
   const int64_t replica = loss.first + place;
   const int64_t slot = step * loss.replicas + replica;
-  const Walk walk = walk_of<lanes_of<T>>(loss.parts, part);
+  const PackWalk walk = walk_of<lanes_of<T>>(loss.parts, part);
   const Difference difference = difference_of(loss, slot);
   Compute<T> most = 0;
   double sum = take_part<T, MSE>(loss, step, replica, walk, difference, most);

@@ -29,7 +29,7 @@ struct Parts {
 };
 
 /* The packs of one thread: `count` of them, each `width` elements but for the last. */
-struct Walk {
+struct PackWalk {
   int64_t row, col; /* of the first */
   int32_t row_step;
   int32_t count;
@@ -72,12 +72,13 @@ inline Parts parts_of(int lanes, int64_t rows, int64_t cols, int64_t ld, bool wh
 }
 
 /* What this thread of a block of PART_THREADS reads of a part. */
-template <int LANES> __device__ __forceinline__ Walk walk_of(const Parts &parts, uint32_t part) {
+template <int LANES>
+__device__ __forceinline__ PackWalk walk_of(const Parts &parts, uint32_t part) {
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
   uint32_t band = part;
   uint32_t strip = 0;
   int32_t down = 0;
-  Walk walk;
+  PackWalk walk;
   walk.across = thread;
   walk.row_step = 1;
   if (!parts.run) { /* a run needs no divisions */
@@ -110,7 +111,7 @@ template <int LANES> __device__ __forceinline__ Walk walk_of(const Parts &parts,
 }
 
 /* Elements in pack k of a walk; 0 behind its end. */
-__device__ __forceinline__ int32_t width_of(const Walk &walk, int32_t k) {
+__device__ __forceinline__ int32_t width_of(const PackWalk &walk, int32_t k) {
   return k >= walk.count ? 0 : k == walk.count - 1 ? walk.last_width : walk.width;
 }
 

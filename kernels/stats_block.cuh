@@ -63,12 +63,12 @@ template <typename T> constexpr int stats_group_packs = sizeof(T) == 2 ? 2 : 4;
 template <typename T> struct Path {
   const T *from;
   int64_t step;
-  Walk walk;
+  PackWalk walk;
   bool aligned; /* every pack */
 };
 
 template <typename T>
-__device__ __forceinline__ Path<T> path_of(const T *data, int64_t ld, const Walk &walk) {
+__device__ __forceinline__ Path<T> path_of(const T *data, int64_t ld, const PackWalk &walk) {
   constexpr int V = lanes_of<T>;
   Path<T> path;
   path.from = data + (walk.row * ld + walk.col);
@@ -83,7 +83,7 @@ template <typename T, typename Take>
 __device__ __forceinline__ void walk_groups(const Path<T> &path, Take take) {
   constexpr int V = lanes_of<T>;
   constexpr int GROUP = stats_group_packs<T>;
-  const Walk &walk = path.walk;
+  const PackWalk &walk = path.walk;
   const T *from = path.from;
   int32_t whole = 0; /* packs from the first on that one access can read */
   if (path.aligned && walk.width == V) whole = walk.count - (walk.last_width < V);
@@ -208,7 +208,7 @@ take_group(ThreadStats<T> &own, BlockStats<T> &block, uint32_t *rows, const Stat
 /* Adds the threads' results up. The caller synchronises. */
 template <typename T>
 __device__ __forceinline__ void publish(const ThreadStats<T> &own, BlockStats<T> &block,
-                                        const StatsWish<T> &wish, const Walk &walk) {
+                                        const StatsWish<T> &wish, const PackWalk &walk) {
   using Bits = typename Format<T>::Bits;
   constexpr unsigned V = lanes_of<T>;
   const double sum = warp_reduce(own.sum, Add{});
@@ -328,7 +328,7 @@ __device__ void read_part(const Path<T> &path, const StatsWish<T> &wish, uint32_
   walk_groups<T>(path, [&](const Words(&group)[GROUP], int32_t first) {
     take_group<T>(own, block, rows, wish, group, path, first);
   });
-  const Walk &walk = path.walk;
+  const PackWalk &walk = path.walk;
   if (wish.saturation && walk.count > 0 && (0 <= wish.low || 0 >= wish.high)) {
     /* zeros that filled the last groups */
     const int32_t taken = (walk.count + GROUP - 1) / GROUP * GROUP * V;

@@ -3,7 +3,8 @@
 The layers (README, "The house"): cli -> sweep, claims -> measure, theory, net
 -> device -> base. A folder of host/ may include its own headers and those of the folders
 listed for it here. CUDA's headers belong to kernels/ and to the files
-host/device/cuda_*.c and cuda_*.h, and the latter to the former.
+host/device/cuda_*.c and cuda_*.h, and the latter to the former. And no two files of
+kernels/ define different types of one name (which no compiler says: One Definition Rule).
 
 Before it judges the sources it judges planted faults, so that it is known to be
 able to fail.
@@ -32,6 +33,8 @@ CUDA = re.compile(
     r"|cub/|thrust/|mma\.h|device_launch_parameters|vector_types|driver_types|math_constants)"
 )
 SOURCES = {".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".cuh"}
+NAMESPACE = re.compile(r"^namespace(?:\s+([\w:]+))?\s*\{|^\}\s*(?://|/\*)\s*namespace|"
+                       r"^(?:template\s*<.*>\s*)?(?:struct|class|union|enum(?:\s+class)?)\s+(\w+)[^;(]*\{")
 
 
 def faults_of_file(path, name):
@@ -63,10 +66,38 @@ def faults_of_file(path, name):
             yield f"{name}: {layer} includes {header}, which is above or beside it"
 
 
+def types_of_file(path):
+    """Qualified names of the types that a C++ source defines for all others: those in no
+    unnamed namespace, at the left margin. A specialisation is no definition of its own."""
+    spaces = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        found = NAMESPACE.match(line)
+        if not found:
+            continue
+        if found.group(2):
+            if "" not in spaces and f"{found.group(2)}<" not in line:
+                yield "::".join([*spaces, found.group(2)])
+        elif line.startswith("}"):
+            spaces = spaces[:-1]
+        else:
+            spaces.append(found.group(1) or "")
+
+
+def types_of_two_files(root):
+    owners = {}
+    for path in sorted((root / "kernels").rglob("*")):
+        if path.suffix in {".cu", ".cuh"}:
+            for name in types_of_file(path):
+                owners.setdefault(name, []).append(path.relative_to(root).as_posix())
+    for name, files in sorted(owners.items()):
+        if len(files) > 1:
+            yield f"{files[-1]}: defines {name}, and so does {files[0]}"
+
+
 def faults_of_tree(root):
     """(faults, number of files judged). host/, kernels/ and bench/ are judged;
     tests may look anywhere."""
-    faults, count = [], 0
+    faults, count = list(types_of_two_files(root)), 0
     for folder in ("host", "kernels", "bench"):
         for path in sorted((root / folder).rglob("*")):
             if path.suffix in SOURCES:
@@ -101,6 +132,12 @@ PLANTED = {  # file: (content, is it a fault?)
     "host/cli/main.c": ('#include "sweep/spec.h"\n#include <stdio.h>\n', False),
     "host/net/mlp.c": ('// a comment on measure/measure.h\n#include "net/network.h"\n', False),
     "kernels/ops.cu": ("#include <cuda_runtime.h>\n", False),
+    "kernels/first.cuh": ("namespace gs {\nstruct Walk {\n};\ntemplate <typename T> struct Step {\n};\n}\n", False),
+    "kernels/same.cuh": ("namespace gs {\n\nstruct Walk {\n  int x;\n};\n", True),
+    "kernels/step.cuh": ("namespace gs {\ntemplate <int N> struct Step {\n};\n", True),
+    "kernels/inner.cuh": ("namespace gs::other {\nstruct Walk {\n};\n} // namespace gs::other\n", False),
+    "kernels/own.cu": ("namespace gs {\nnamespace {\nstruct Walk {\n};\n} // namespace\n} // namespace gs\n", False),
+    "kernels/special.cuh": ("namespace gs {\nstruct Walk;\ntemplate <> struct Step<int> {\n};\n", False),
 }
 
 
