@@ -78,7 +78,7 @@ gs_bench_clock gs_bench_loop_clock(void);
 void gs_bench_pair(gs_bench *bench, const gs_bench_work *a, const gs_bench_work *b);
 
 /* Beside a time per call: what it is of the device's limits (of_peak of the dtype,
- * of_copy, of_meetings), the least time these allow (floor_us), and what it is of the time
+ * of_copy, of_barriers), the least time these allow (floor_us), and what it is of the time
  * of today's launches (of_launches). What the cost or the device does not have is left
  * out. */
 void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const gs_floor *floor,

@@ -5,9 +5,9 @@
  *
  * On the CPU times are wall times of one call and its wait; on a GPU they are the
  * device's own, of many calls in a row, or, where a name ends in l2:cold, of one
- * after the caches were emptied. `of_peak`, `of_copy` and `of_meetings` are what a
+ * after the caches were emptied. `of_peak`, `of_copy` and `of_barriers` are what a
  * time is of the device's own limits, measured in the same run: multiply-adds of the
- * dtype, copied bytes, meetings of a block's warps; `floor_us` is the least time that
+ * dtype, copied bytes, barriers of a block's warps; `floor_us` is the least time that
  * these allow. `of_launches` is the same for the launches that wait for each other as
  * they are today. GOALS.md lists what is expected of them. */
 #include <stdio.h>

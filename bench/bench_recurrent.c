@@ -68,7 +68,7 @@ static gs_cost cost_of(const rnn_shape *s) {
   return (gs_cost){.flops = 2.0 * (double)(s->steps * s->batch * s->replicas) *
                             (double)(s->hidden * s->hidden),
                    .dependent = (double)s->steps,
-                   .meetings = (double)(s->steps - 1) * gs_cost_meets(s->hidden),
+                   .barriers = (double)(s->steps - 1) * gs_cost_takes_barrier(s->hidden),
                    .launches = s->loop == GS_LOOP_STEPS ? (double)s->steps : 1};
 }
 

@@ -147,7 +147,7 @@ void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const
     double ns;
   } parts[] = {{"of_peak", least.arithmetic_ns},
                {"of_copy", least.traffic_ns},
-               {"of_meetings", least.meetings_ns},
+               {"of_barriers", least.barriers_ns},
                {"of_launches", least.launches_ns}};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (!(parts[i].ns > 0)) continue;

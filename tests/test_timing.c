@@ -96,7 +96,7 @@ static void test_bytes(void **state) {
 
 /* The longest chain of products, 2 L or 2 T; which of them wait for a barrier: those that
  * read more than a warp's 32 units. Replicas and batch do not lengthen it. */
-static void test_meetings(void **state) {
+static void test_barriers(void **state) {
   (void)state;
   static const int64_t lengths[] = {1, 2, 100, 10000};
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
@@ -106,7 +106,7 @@ static void test_meetings(void **state) {
       gs_error error = {0};
       config.replicas = 7;
       assert_equal(gs_cost_of(&config).dependent, 2 * L);
-      assert_equal(gs_cost_of(&config).meetings, n > 32 ? 2 * L : 0);
+      assert_equal(gs_cost_of(&config).barriers, n > 32 ? 2 * L : 0);
       gs_config_clear(&config);
       gs_support_ok(gs_config_default(GS_RNN, &config, &error), &error);
       config.seq_len = lengths[i];
@@ -116,9 +116,9 @@ static void test_meetings(void **state) {
         config.loop = (gs_loop)loop; /* however it is done */
         config.input = 128;
         assert_equal(gs_cost_of(&config).dependent, 2 * L);
-        assert_equal(gs_cost_of(&config).meetings, n > 32 ? 2 * L : 1);
+        assert_equal(gs_cost_of(&config).barriers, n > 32 ? 2 * L : 1);
         config.input = 1;
-        assert_equal(gs_cost_of(&config).meetings, n > 32 ? 2 * L - 1 : 0);
+        assert_equal(gs_cost_of(&config).barriers, n > 32 ? 2 * L - 1 : 0);
       }
       gs_config_clear(&config);
     }
@@ -127,16 +127,16 @@ static void test_meetings(void **state) {
 
 /* Layers of 40, 1, 50, 2 units above 9 inputs: what reads 40 or 50 of them meets, z^2 and
  * z^4 forward, delta^2 (of 50) backward, and dW^1 (of 40). */
-static void test_meetings_of_unequal_layers(void **state) {
+static void test_barriers_of_unequal_layers(void **state) {
   (void)state;
   static const int64_t widths[] = {9, 40, 1, 50, 2};
   gs_config config = mlp_config(4, 8, 3);
   memcpy(config.widths, widths, sizeof widths);
   config.width = 0;
   assert_equal(gs_cost_of(&config).dependent, 8);
-  assert_equal(gs_cost_of(&config).meetings, 4);
+  assert_equal(gs_cost_of(&config).barriers, 4);
   config.widths[0] = 784; /* z^1 */
-  assert_equal(gs_cost_of(&config).meetings, 5);
+  assert_equal(gs_cost_of(&config).barriers, 5);
   gs_config_clear(&config);
 }
 
@@ -380,7 +380,7 @@ static void test_record(void **state) {
     assert_equal(field(json, "fraction_of_flops"), flops_ns / 102e3);
     assert_equal(field(json, "fraction_of_copy"), copy_ns / 102e3);
     assert_true(field(json, "fraction_of_launches") == 0); /* nothing is launched */
-    assert_true(field(json, "fraction_of_meetings") == 0); /* nor met, as far as is known */
+    assert_true(field(json, "fraction_of_barriers") == 0); /* nor met, as far as is known */
     assert_equal(field(json, "floor_ns"), fmax(flops_ns, copy_ns));
     assert_equal(field(json, "fraction_of_floor"), fmax(flops_ns, copy_ns) / 102e3);
     cJSON_Delete(json);
@@ -394,12 +394,12 @@ static void test_record(void **state) {
 }
 
 /* Each dtype has its own peak; one without any has no fraction of it, and a floor of what
- * is left; meetings make the floor of what is small. Launches are no part of it, however
+ * is left; barriers make the floor of what is small. Launches are no part of it, however
  * long they take. */
 static void test_floors(void **state) {
   (void)state;
   gs_config config = mlp_config(3, 40, 10);
-  const gs_cost cost = gs_cost_of(&config); /* 6 meetings, 6 launches */
+  const gs_cost cost = gs_cost_of(&config); /* 6 barriers, 6 launches */
   const double copy_ns = cost.bytes;        /* at 1e9 B/s */
   gs_timing *timing = calloc(1, sizeof *timing);
   assert_non_null(timing);
@@ -425,7 +425,7 @@ static void test_floors(void **state) {
       } else {
         assert_equal(field(json, "fraction_of_flops"), flops_ns / 1e6);
       }
-      assert_equal(field(json, "fraction_of_meetings"), launched ? 0.6 : 0);
+      assert_equal(field(json, "fraction_of_barriers"), launched ? 0.6 : 0);
       assert_equal(field(json, "fraction_of_launches"), launched ? 3 : 0);
       assert_equal(field(json, "floor_ns"), floor_ns);
       assert_equal(field(json, "fraction_of_floor"), floor_ns / 1e6);
@@ -454,7 +454,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_mlp_flops),     cmocka_unit_test(test_rnn_flops),
       cmocka_unit_test(test_bytes),         cmocka_unit_test(test_launches),
-      cmocka_unit_test(test_meetings),      cmocka_unit_test(test_meetings_of_unequal_layers),
+      cmocka_unit_test(test_barriers),      cmocka_unit_test(test_barriers_of_unequal_layers),
       cmocka_unit_test(test_loop_runs),     cmocka_unit_test(test_stop_rules),
       cmocka_unit_test(test_graph),         cmocka_unit_test(test_eager),
       cmocka_unit_test(test_capture_fails), cmocka_unit_test(test_record),

@@ -81,7 +81,10 @@ static gs_status judge_decades(const comparison *c, const gs_quantity_stats *del
   made->of_decades = judge(&made->decades, &predicted, shape, &made->of_dead, c);
   const double half = edge * predicted.sd + c->allowance.fixed;
   for (int64_t r = 0; r < R; r++) inside += fabs(c->values[r] - predicted.typical) <= half;
-  if (made->decades.finite > 0) made->in_band = (double)inside / (double)made->decades.finite;
+  made->in_band = NAN;
+  if (made->decades.finite > 0 && isfinite(predicted.typical)) {
+    made->in_band = (double)inside / (double)made->decades.finite;
+  }
   return judge_spread_again(c, &predicted, shape, made, error);
 }
 

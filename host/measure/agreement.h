@@ -22,7 +22,8 @@ typedef struct gs_agreement {
   gs_measured decades;
   gs_judgement of_decades;
   gs_deaths of_dead;
-  double in_band; /* share of living networks between the predicted 5th and 95th percentile */
+  double in_band; /* share of living networks between the predicted 5th and 95th percentile;
+                   * NaN: nothing is predicted, or nobody lives */
   /* of each quantity the norm that is furthest off, and its point (0-based; -1: there
    * is no such quantity or it is not predicted) */
   int64_t worst[GS_QUANTITY_COUNT];

@@ -19,7 +19,7 @@
  * reads all units of the layer before. Where these are more than WARP_UNITS, one warp alone
  * takes longer to multiply (a lane n_in n_out / 32 multiply-adds, or three dependent
  * instructions of a tensor core) than two warps that share the work take to meet at their
- * block's barrier: that is the least wait, and counts as a meeting
+ * block's barrier: that is the least wait, and counts as a barrier
  * (gs_floor.block_barrier_ns). Narrower layers may do without any. Weights that one
  * multiprocessor cannot hold must be read again for each product, or shared with others at
  * the barrier of a cluster or the grid; which, nobody knows, so it counts no more.
@@ -40,7 +40,7 @@
 /* What one warp carries without a barrier: a lane for each unit. */
 enum { WARP_UNITS = 32 };
 
-double gs_cost_meets(int64_t units_read) { return units_read > WARP_UNITS ? 1 : 0; }
+double gs_cost_takes_barrier(int64_t units_read) { return units_read > WARP_UNITS ? 1 : 0; }
 
 static double layer_elements(double B, double n_in, double n_out, bool saved) {
   const double forward = B * n_in + n_in * n_out + B * n_out * (saved ? 2 : 1);
@@ -51,11 +51,11 @@ static double layer_elements(double B, double n_in, double n_out, bool saved) {
 }
 
 /* z^l reads the units of layer l - 1, delta^l those of layer l + 1, dW^1 those of layer 1. */
-static double mlp_meetings(const gs_config *config) {
-  double count = gs_cost_meets(config->widths[1]);
+static double mlp_barriers(const gs_config *config) {
+  double count = gs_cost_takes_barrier(config->widths[1]);
   for (int64_t l = 1; l <= config->depth; l++) {
-    count += gs_cost_meets(config->widths[l - 1]);
-    if (l < config->depth) count += gs_cost_meets(config->widths[l + 1]);
+    count += gs_cost_takes_barrier(config->widths[l - 1]);
+    if (l < config->depth) count += gs_cost_takes_barrier(config->widths[l + 1]);
   }
   return count;
 }
@@ -72,7 +72,7 @@ static gs_cost mlp_cost(const gs_config *config) {
     cost.bytes += layer_elements(B, n_in, n_out, gs_activation_needs_saved(phi));
   }
   cost.dependent = cost.launches = 2 * (double)config->depth;
-  cost.meetings = mlp_meetings(config);
+  cost.barriers = mlp_barriers(config);
   return cost;
 }
 
@@ -91,7 +91,8 @@ static gs_cost rnn_cost(const gs_config *config) {
   cost.flops = (6 * T - 2) * B * n * n + 4 * T * B * n * n_in;
   cost.bytes = T * (states + 2 * B * n_in) + 3 * weights;
   cost.dependent = 2 * T;
-  cost.meetings = gs_cost_meets(config->input) + (2 * T - 1) * gs_cost_meets(config->hidden);
+  cost.barriers =
+      gs_cost_takes_barrier(config->input) + (2 * T - 1) * gs_cost_takes_barrier(config->hidden);
   const double forward = config->loop == GS_LOOP_STEPS ? T : 1;
   const double backward = config->loop == GS_LOOP_STEPS ? T - 1 : fmin(T - 1, 1);
   cost.launches = 1 + forward + backward + 1;
@@ -112,10 +113,10 @@ gs_least_time gs_cost_least_time(const gs_cost *cost, gs_dtype dtype, const gs_f
   gs_least_time least = {
       .arithmetic_ns = peak > 0 ? cost->flops / peak * 1e9 : (double)NAN,
       .traffic_ns = cost->bytes / floor->copy_bytes_per_s * 1e9,
-      .meetings_ns = cost->meetings * floor->block_barrier_ns,
+      .barriers_ns = cost->barriers * floor->block_barrier_ns,
       .launches_ns = cost->launches * floor->launch_ns,
   };
   /* fmax passes over NaN */
-  least.floor_ns = fmax(fmax(least.arithmetic_ns, least.traffic_ns), least.meetings_ns);
+  least.floor_ns = fmax(fmax(least.arithmetic_ns, least.traffic_ns), least.barriers_ns);
   return least;
 }

@@ -66,7 +66,7 @@ static gs_status add_cost(cJSON *record, const gs_config *config, gs_error *erro
   return gs_json_add_number(json, "flops", cost.flops) &&
                  gs_json_add_number(json, "bytes", cost.bytes) &&
                  gs_json_add_number(json, "dependent", cost.dependent) &&
-                 gs_json_add_number(json, "meetings", cost.meetings) &&
+                 gs_json_add_number(json, "barriers", cost.barriers) &&
                  gs_json_add_number(json, "launches", cost.launches) &&
                  gs_json_add_number(json, "samples", cost.samples)
              ? GS_OK

@@ -289,7 +289,7 @@ static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dty
   const double share = least.floor_ns / median_ns;
   return gs_json_add_number(json, "fraction_of_flops", least.arithmetic_ns / median_ns) &&
          gs_json_add_number(json, "fraction_of_copy", least.traffic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_meetings", least.meetings_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_barriers", least.barriers_ns / median_ns) &&
          gs_json_add_number(json, "fraction_of_launches", least.launches_ns / median_ns) &&
          gs_json_add_number(json, "floor_ns", least.floor_ns) &&
          gs_json_add_number(json, "fraction_of_floor", share) &&

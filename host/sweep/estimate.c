@@ -39,7 +39,7 @@ double gs_estimate_seconds(const gs_config *config, const gs_measure_options *op
   const double of_dtype = rates->flops_per_s[config->dtype];
   const double flops_per_s = of_dtype > 0 ? of_dtype : rates->flops_per_s[GS_F32];
   const double busy_s = fmax(cost.flops / flops_per_s, cost.bytes / rates->copy_bytes_per_s);
-  /* how it will be done, not how it could be: launches, not the floor's meetings */
+  /* how it will be done, not how it could be: launches, not the floor's barriers */
   const double step_s = fmax(busy_s, cost.launches * rates->launch_ns * 1e-9) / GS_ESTIMATE_SHARE;
   const double timed_s = timing_seconds(&options->timing, step_s);
   if (options->round > 0) return every_cell_s + timed_s;

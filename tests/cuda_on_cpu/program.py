@@ -173,15 +173,15 @@ class Latencies(SimulatedTest):
             floor = self.results()["context"]["floor"]
             self.assertEqual({key for key in self.WORDS if floor[key] is None},
                              set() if clusters else {"cluster_hop_ns", "cluster_barrier_ns"})
-            for cell, meetings in zip(self.results()["cells"], (4, 0), strict=True):
+            for cell, barriers in zip(self.results()["cells"], (4, 0), strict=True):
                 cost, timing = cell["cost"], cell["timing"]
-                self.assertEqual((cost["dependent"], cost["meetings"], cost["launches"]), (4, meetings, 4))
-                self.assertAlmostEqual(timing["fraction_of_meetings"] * timing["median_ns"],
-                                       meetings * floor["block_barrier_ns"], delta=1e-6 * timing["median_ns"])
+                self.assertEqual((cost["dependent"], cost["barriers"], cost["launches"]), (4, barriers, 4))
+                self.assertAlmostEqual(timing["fraction_of_barriers"] * timing["median_ns"],
+                                       barriers * floor["block_barrier_ns"], delta=1e-6 * timing["median_ns"])
                 self.assertAlmostEqual(timing["fraction_of_launches"] * timing["median_ns"],
                                        4 * floor["launch_ns"], delta=1e-6 * timing["median_ns"])
                 self.assertEqual(timing["fraction_of_floor"],
-                                 max(timing[f"fraction_of_{of}"] for of in ("flops", "copy", "meetings")))
+                                 max(timing[f"fraction_of_{of}"] for of in ("flops", "copy", "barriers")))
 
 
 class Devices(SimulatedTest):
