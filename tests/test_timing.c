@@ -173,6 +173,13 @@ static double now_s(void) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Of this thread. */
+static double cpu_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 static gs_timing *timing_of(gs_network *network, bool statistics, double limit_s, double spread) {
   const gs_timing_limits limits = {.time_limit_s = limit_s, .spread = spread};
   gs_timing *timing = malloc(sizeof *timing);
@@ -205,6 +212,7 @@ static void test_loop_runs(void **state) {
   assert_int_equal(timing->launch, info.graphs ? GS_LAUNCH_GRAPH : GS_LAUNCH_EAGER);
   free(timing);
   const double start = now_s();
+  const double cpu_start = cpu_s();
   timing = timing_of(network, false, 0.2, -1); /* a spread never reached */
   const double wall_ns = (now_s() - start) * 1e9;
   double sum_ns = 0;
@@ -214,7 +222,8 @@ static void test_loop_runs(void **state) {
     sum_ns += timing->samples_ns[i] * (double)timing->steps_per_sample;
   }
   assert_true(sum_ns <= wall_ns);
-  assert_true(sum_ns >= 0.5 * wall_ns);
+  /* of this thread's own time, which a busy machine does not stretch */
+  assert_true(sum_ns >= 0.5 * (cpu_s() - cpu_start) * 1e9);
   assert_true(sum_ns >= 0.19e9 || timing->count == GS_TIMING_MAX_SAMPLES);
   gs_support_ok(gs_network_loss(network, &before, &error), &error);
   gs_support_ok(gs_network_step(network, false, &error), &error);
