@@ -56,6 +56,22 @@ class Pictures(PlotTest):
                 across, down = struct.unpack(">II", data[16:24])
                 self.assertTrue(600 < across < 5000 and 400 < down < 4000, f"{path.name}: {across} x {down}")
 
+    def test_an_edited_file_is_said_to_be(self):
+        text = self.file.read_text()
+        (code, _, err), edited = self.draw_quietly(text), text.replace("xavier_normal", "xavier_norMal", 1)
+        self.assertEqual((code, err), (0, ""))
+        for other in (edited, text.replace(" ", "  ", 1), json.dumps(self.results)):
+            code, out, err = self.draw_quietly(other)
+            self.assertEqual((code, len(err.splitlines())), (0, 1))
+            self.assertIn("edited since gradsweep wrote it", err)
+            self.assertIn(".svg", out)  # and drawn all the same
+
+    def draw_quietly(self, text):
+        file = self.scratch / "some.json"
+        file.write_text(text)
+        return quietly(file, "--out", self.scratch / "drawn", "--figure", "gradient", "--cell", "sigmoid/.*L40/n24/",
+                       "--format", "svg")
+
     def test_same_bytes_again(self):
         def pictures(name):
             out = self.scratch / name

@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import (LIMIT_S, PROGRAM, SMALL, SMALL_COUNT, SOURCE, ProgramTest,  # noqa: E402
-                     compared, environment, main)
+                     compared, environment, main, sealed)
 
 
 
@@ -646,10 +646,10 @@ class Requirements(ProgramTest):
         run = ["run", *self.WIDE, "--time-limit=0", "--out", self.out]
         self.assert_code(self.program(*run, "--require=predicted"), 0)
         path = self.out / "journal.jsonl"
-        lines = path.read_text().splitlines()
+        lines = path.read_bytes().splitlines(keepends=True)
         record = json.loads(lines[2])
         record["agreement"].update(verdict="off", words="planted")
-        path.write_text("\n".join([*lines[:2], json.dumps(record)]) + "\n")
+        path.write_bytes(b"".join([*lines[:2], sealed(record)]))
         done = self.program(*run, "--resume", "--require=predicted")
         self.assert_unmet(done, f"predicted: 1 of 2 cells are off, the first is {record['name']}")
         self.assert_code(self.program(*run, "--resume"), 0)

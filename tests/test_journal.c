@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/sha256.h"
 #include "sweep/journal.h"
 
 static char folder[64];
@@ -40,15 +41,44 @@ static cJSON *header_of(int version) {
   return header;
 }
 
-static void write_file(const char *bytes) {
+enum { FILE_BYTES = 2048, TAIL_BYTES = 11 + 64 + 2 }; /* ,"sha256":"..."} for } */
+
+/* Where the lines after {"journal":2} and {"a":1} start. */
+enum { SECOND = 12 + TAIL_BYTES + 1, THIRD = SECOND + 6 + TAIL_BYTES + 1 };
+
+/* Every '$' of the text becomes the end of a line: its bracket, with the checksum. */
+static const char *sealed(const char *text) {
+  static char all[FILE_BYTES];
+  size_t length = 0;
+  size_t start = 0;
+  for (; *text; text++) {
+    assert_true(length + TAIL_BYTES + 2 < sizeof all);
+    if (*text != '$') {
+      all[length++] = *text;
+    } else {
+      char digits[GS_SHA256_TEXT_BYTES];
+      gs_sha256 hash;
+      gs_sha256_start(&hash);
+      gs_sha256_add(&hash, all + start, length - start);
+      length += (size_t)snprintf(all + length, sizeof all - length, ",\"sha256\":\"%s\"}",
+                                 gs_sha256_text(&hash, digits));
+    }
+    if (*text == '\n') start = length;
+  }
+  all[length] = '\0';
+  return all;
+}
+
+static void write_file(const char *text) {
   FILE *stream = fopen(path, "w");
   assert_non_null(stream);
-  assert_true(fputs(bytes, stream) >= 0);
+  assert_true(fputs(sealed(text), stream) >= 0);
   assert_int_equal(fclose(stream), 0);
 }
 
-static void assert_file(const char *expected) {
-  char bytes[512] = "";
+static void assert_file(const char *text) {
+  const char *expected = sealed(text);
+  char bytes[FILE_BYTES] = "";
   FILE *stream = fopen(path, "r");
   assert_non_null(stream);
   const size_t length = fread(bytes, 1, sizeof bytes - 1, stream);
@@ -103,10 +133,10 @@ static void opening_makes_no_file(void **state) {
 static void lines_are_appended(void **state) {
   (void)state;
   gs_journal *journal = begin_new();
-  append(journal, "{\"a\":1}", 14);
-  append(journal, "{\"b\":2}", 22);
+  append(journal, "{\"a\":1}", SECOND);
+  append(journal, "{\"b\":2}", THIRD);
   gs_journal_destroy(journal);
-  assert_file("{\"journal\":2}\n{\"a\":1}\n{\"b\":2}\n");
+  assert_file("{\"journal\":2$\n{\"a\":1$\n{\"b\":2$\n");
   assert_refused(GS_JOURNAL_NEW, GS_ERR_USAGE);
 }
 
@@ -115,10 +145,11 @@ static void lines_are_copied(void **state) {
   gs_error error;
   char copy[32] = "";
   gs_journal *journal = begin_new();
-  append(journal, "{\"a\":1}", 14);
+  append(journal, "{\"a\":1}", SECOND);
   FILE *stream = fmemopen(copy, sizeof copy, "w");
-  assert_int_equal(gs_journal_copy(journal, 14, 7, stream, &error), GS_OK);
-  assert_int_equal(gs_journal_copy(journal, 14, 100, stream, &error), GS_ERR_OUTPUT); /* no more */
+  assert_int_equal(gs_journal_copy(journal, SECOND, 7, stream, &error), GS_OK);
+  assert_int_equal(gs_journal_copy(journal, SECOND, 1000, stream, &error),
+                   GS_ERR_OUTPUT); /* no more */
   fclose(stream);
   assert_memory_equal(copy, "{\"a\":1}", 7);
   gs_journal_destroy(journal);
@@ -138,31 +169,31 @@ static void a_full_disk_leaves_whole_lines(void **state) {
   gs_error error;
   int64_t offset = -1;
   gs_journal *journal = begin_new();
-  append(journal, "{\"a\":1}", 14);
+  append(journal, "{\"a\":1}", SECOND);
   struct rlimit old;
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-  const struct rlimit tight = {26, old.rlim_max};
+  const struct rlimit tight = {THIRD + 4, old.rlim_max};
   signal(SIGXFSZ, SIG_IGN);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
   const gs_status status = gs_journal_append(journal, "{\"b\":2}", 7, &offset, &error);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
   assert_int_equal(status, GS_ERR_OUTPUT);
-  assert_file("{\"journal\":2}\n{\"a\":1}\n");
-  append(journal, "{\"b\":2}", 22); /* and goes on where there is room again */
+  assert_file("{\"journal\":2$\n{\"a\":1$\n");
+  append(journal, "{\"b\":2}", THIRD); /* and goes on where there is room again */
   gs_journal_destroy(journal);
 }
 
 static void overwriting_starts_anew(void **state) {
   (void)state;
   gs_error error;
-  write_file("anything at all\n{\"a\":1}\n");
+  write_file("anything at all\n{\"a\":1$\n");
   cJSON *header = header_of(GS_JOURNAL_VERSION);
   gs_journal *journal = open_journal(GS_JOURNAL_OVERWRITE);
-  assert_file("anything at all\n{\"a\":1}\n"); /* until it begins */
+  assert_file("anything at all\n{\"a\":1$\n"); /* until it begins */
   assert_int_equal(gs_journal_begin(journal, header, &error), GS_OK);
   gs_journal_destroy(journal);
   cJSON_Delete(header);
-  assert_file("{\"journal\":2}\n");
+  assert_file("{\"journal\":2$\n");
 }
 
 /* ---- continuing ---- */
@@ -171,6 +202,8 @@ typedef struct seen {
   int count;
   int64_t offset[4];
   int64_t length[4];
+  int damaged;
+  char words[256]; /* about the last line that is */
 } seen;
 
 static gs_status remember(void *user, const cJSON *record, int64_t offset, int64_t length,
@@ -184,33 +217,48 @@ static gs_status remember(void *user, const cJSON *record, int64_t offset, int64
   return GS_OK;
 }
 
+static void notice(void *user, const char *words) {
+  seen *all = user;
+  all->damaged++;
+  snprintf(all->words, sizeof all->words, "%s", words);
+}
+
+static seen read_all(gs_journal *journal) {
+  gs_error error;
+  seen all = {.count = 0};
+  const gs_journal_reader reader = {remember, notice, &all};
+  assert_int_equal(gs_journal_read(journal, &reader, &error), GS_OK);
+  return all;
+}
+
 static void a_torn_line_is_dropped(void **state) {
   (void)state;
   gs_error error;
-  seen all = {.count = 0};
-  write_file("{\"journal\":2}\n{\"a\":1}\n{\"b\":");
+  write_file("{\"journal\":2$\n{\"a\":1$\n{\"b\":");
   gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
   assert_non_null(gs_journal_header(journal));
-  assert_int_equal(gs_journal_read(journal, remember, &all, &error), GS_OK);
+  const seen all = read_all(journal);
+  assert_int_equal(all.damaged, 1);
+  assert_non_null(strstr(all.words, "journal.jsonl:3: its end is missing"));
   assert_int_equal(all.count, 1);
-  assert_int_equal(all.offset[0], 14);
+  assert_int_equal(all.offset[0], SECOND);
   assert_int_equal(all.length[0], 7);
-  assert_file("{\"journal\":2}\n{\"a\":1}\n{\"b\":"); /* until it begins */
+  assert_file("{\"journal\":2$\n{\"a\":1$\n{\"b\":"); /* until it begins */
   assert_int_equal(gs_journal_begin(journal, NULL, &error), GS_OK);
-  assert_file("{\"journal\":2}\n{\"a\":1}\n");
-  append(journal, "{\"c\":3}", 22);
+  assert_file("{\"journal\":2$\n{\"a\":1$\n");
+  append(journal, "{\"c\":3}", THIRD);
   gs_journal_destroy(journal);
-  assert_file("{\"journal\":2}\n{\"a\":1}\n{\"c\":3}\n");
+  assert_file("{\"journal\":2$\n{\"a\":1$\n{\"c\":3$\n");
 }
 
 static void a_journal_must_be_read_first(void **state) {
   (void)state;
   gs_error error;
-  write_file("{\"journal\":2}\n{\"a\":1}\n");
+  write_file("{\"journal\":2$\n{\"a\":1$\n");
   gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
   assert_int_equal(gs_journal_begin(journal, NULL, &error), GS_ERR_INTERNAL);
   gs_journal_destroy(journal);
-  assert_file("{\"journal\":2}\n{\"a\":1}\n");
+  assert_file("{\"journal\":2$\n{\"a\":1$\n");
 }
 
 static void a_torn_header_is_no_run(void **state) {
@@ -225,7 +273,7 @@ static void a_torn_header_is_no_run(void **state) {
     assert_int_equal(gs_journal_begin(journal, header, &error), GS_OK);
     gs_journal_destroy(journal);
     cJSON_Delete(header);
-    assert_file("{\"journal\":2}\n");
+    assert_file("{\"journal\":2$\n");
   }
 }
 
@@ -234,9 +282,11 @@ static void a_foreign_header_is_refused(void **state) {
   static const char *const foreign[] = {"\n",
                                         "[]\n",
                                         "{\"journal\":1}\n",
-                                        "{\"journal\":3}\n",
-                                        "{\"journal\":\"2\"}\n",
-                                        "{\"journal\":2} x\n",
+                                        "{\"journal\":2}\n",
+                                        "{\"journal\":3$\n",
+                                        "{\"journal\":\"2\"$\n",
+                                        "{\"journal\":2$ x\n",
+                                        "{\"a\":1$\n",
                                         "hello\n"};
   for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
     write_file(foreign[i]);
@@ -245,20 +295,63 @@ static void a_foreign_header_is_refused(void **state) {
   }
 }
 
-static void damage_is_refused(void **state) {
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+/* One line that is damaged, in any way, costs itself. */
+static void damage_costs_one_line(void **state) {
   (void)state;
-  static const char *const damaged[] = {
-      "{\"journal\":2}\n{\"a\":1\n{\"b\":2}\n", "{\"journal\":2}\n\n{\"b\":2}\n",
-      "{\"journal\":2}\n{\"a\":1}{\"b\":2}\n", "{\"journal\":2}\n{\"bad\":1}\n{\"b\":2}\n"};
+  static const struct {
+    const char *line, *why;
+  } damaged[] = {{"{\"a\":1", "no checksum"},
+                 {"", "no checksum"},
+                 {"{\"a\":1}", "no checksum"},
+                 {"{\"a\":1$ ", "no checksum"},
+                 {"{\"a\":1$x", "no checksum"},
+                 {"{\"a\":1,\"sha256\":\"" ZEROS "\"}", "wrong"},
+                 {"{\"a\":1$$", "after the end"},
+                 {"{\"bad\":1$", "a bad record"},
+                 {"{\"a\":01$", "start with 0"},
+                 {"x$", "expected a value"},
+                 {"$", "no checksum"},
+                 {"\x01\xFF$", "expected a value"}};
   for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
-    gs_error error;
-    seen all = {.count = 0};
-    write_file(damaged[i]);
+    char text[256];
+    snprintf(text, sizeof text, "{\"journal\":2$\n%s\n{\"b\":2$\n", damaged[i].line);
+    write_file(text);
     gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
-    assert_int_equal(gs_journal_read(journal, remember, &all, &error), GS_ERR_DATA);
-    assert_non_null(strstr(error.message, "journal.jsonl:2 is damaged"));
+    const seen all = read_all(journal);
+    assert_int_equal(all.damaged, 1);
+    assert_int_equal(all.count, 1);
+    assert_non_null(strstr(all.words, "journal.jsonl:2: "));
+    assert_non_null(strstr(all.words, damaged[i].why));
     gs_journal_destroy(journal);
-    assert_file(damaged[i]);
+    assert_file(text);
+  }
+}
+
+/* Whatever bit of a line flips, that line is damaged; where the end of the line is hit, the
+ * next is part of it. Where the header's is, there is no run to continue. */
+static void every_bit_counts(void **state) {
+  (void)state;
+  char text[FILE_BYTES];
+  strcpy(text, sealed("{\"journal\":2$\n{\"a\":1$\n{\"b\":2$\n"));
+  const size_t length = strlen(text);
+  for (size_t bit = 0; bit < 8 * length; bit++) {
+    text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+    FILE *stream = fopen(path, "w");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(text, 1, length, stream), length);
+    assert_int_equal(fclose(stream), 0);
+    text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+    if (bit / 8 < SECOND) {
+      assert_refused(GS_JOURNAL_RESUME, GS_ERR_DATA);
+      continue;
+    }
+    gs_journal *journal = open_journal(GS_JOURNAL_RESUME);
+    const seen all = read_all(journal);
+    assert_true(all.damaged >= 1);
+    assert_int_equal(all.count, bit / 8 == THIRD - 1 ? 0 : 1);
+    gs_journal_destroy(journal);
   }
 }
 
@@ -302,7 +395,8 @@ int main(void) {
       IN_FOLDER(a_journal_must_be_read_first),
       IN_FOLDER(a_torn_header_is_no_run),
       IN_FOLDER(a_foreign_header_is_refused),
-      IN_FOLDER(damage_is_refused),
+      IN_FOLDER(damage_costs_one_line),
+      IN_FOLDER(every_bit_counts),
       IN_FOLDER(only_a_plain_file_is_a_journal),
       IN_FOLDER(a_folder_must_be_possible),
   };

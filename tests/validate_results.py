@@ -7,6 +7,7 @@ shows that a damaged document does not pass. Needs Debian's python3-jsonschema;
 exits with 77 (skipped) where it is missing.
 """
 import copy
+import hashlib
 import json
 import math
 import os
@@ -132,7 +133,7 @@ def timing_problems(timing, path):
         yield f"{path}.disturbed: not the sum over the rounds"
     for r in rounds:
         own = [s for s, n in zip(samples, timing["sample_round"]) if n == r["round"]]
-        if abs(statistics.median(own) / r["median_ns"] - 1) > 1e-12:
+        if not own or abs(statistics.median(own) / r["median_ns"] - 1) > 1e-12:
             yield f"{path}.rounds[{r['round']}].median_ns: not its samples'"
         if not set(r["lacks"]) <= set(timing["lacks"]):
             yield f"{path}.lacks: less than that of a round"
@@ -206,9 +207,18 @@ def refuse_constant(text):
     raise ValueError(f"{text} is not JSON")
 
 
+def checksum_problems(data):
+    """The file's last member is the SHA-256 of all bytes before it."""
+    body, mark, rest = data.rpartition(b',\n  "sha256": "')
+    if not mark:
+        return ["no checksum at its end: not as gradsweep wrote it"]
+    right = rest == hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
+    return [] if right else ["edited: the checksum at its end is not that of its bytes"]
+
+
 def judge(path):
-    document = json.loads(pathlib.Path(path).read_text(), parse_constant=refuse_constant)
-    problems = problems_of(document)
+    data = pathlib.Path(path).read_bytes()
+    problems = checksum_problems(data) + problems_of(json.loads(data, parse_constant=refuse_constant))
     for problem in problems:
         print(f"{path}: {problem}")
     return not problems
@@ -321,8 +331,11 @@ def test(program):
         subprocess.run([program, "run", sweep, "--out", out, "--quiet", "--max-points", "30"],
                        check=True, stdout=subprocess.DEVNULL, timeout=300,
                        env=dict(os.environ, CUDA_VISIBLE_DEVICES=""))  # the sweep is the CPU's
-        document = json.loads((out / "results.json").read_text(), parse_constant=refuse_constant)
-    problems = problems_of(document)
+        data = (out / "results.json").read_bytes()
+        document = json.loads(data, parse_constant=refuse_constant)
+    problems = checksum_problems(data) + problems_of(document)
+    if not checksum_problems(data.replace(b"0", b"1", 1)) or not checksum_problems(json.dumps(document).encode()):
+        problems.append("an edited file passes for what gradsweep wrote")
     print("\n".join(problems))
     statuses = {cell["status"] for cell in document["cells"]}
     if statuses != {"ok", "skipped"}:

@@ -217,7 +217,7 @@ static int judge_end(judging *judge, const gs_run_report *report) {
 
 static gs_status measure(const gs_run_arguments *arguments, const gs_sweep *sweep,
                          const gs_run_options *options, gs_run_report *report, gs_error *error) {
-  gs_progress progress = gs_progress_on(arguments->quiet ? NULL : stderr);
+  gs_progress progress = gs_progress_on(arguments->quiet ? NULL : stderr, stderr);
   gs_status status = gs_run(sweep, options, &progress, report, error);
   gs_progress_end(&progress);
   /* what was measured is shown, though it could not be kept */

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sweep/pipe.h"
+
 gs_status gs_path_join(char path[GS_PATH_BYTES], const char *folder, const char *name,
                        gs_error *error) {
   const int length = snprintf(path, GS_PATH_BYTES, "%s/%s", folder, name);
@@ -131,6 +133,23 @@ static gs_status replacement_failed(const gs_replacement *replacement, const cha
                         replacement->path, replacement->name, strerror(native));
 }
 
+/* The stream's way to the file. */
+static ssize_t write_hashed(void *cookie, const char *bytes, size_t length) {
+  gs_replacement *replacement = cookie;
+  if (!gs_write_all(replacement->fd, bytes, length)) {
+    if (!replacement->failed) replacement->failed = errno;
+    return 0; /* an error, for fopencookie */
+  }
+  gs_sha256_add(&replacement->hash, bytes, length);
+  return (ssize_t)length;
+}
+
+const char *gs_replacement_sha256(const gs_replacement *replacement,
+                                  char text[GS_SHA256_TEXT_BYTES]) {
+  (void)fflush(replacement->stream); /* an error stays with the stream */
+  return gs_sha256_text(&replacement->hash, text);
+}
+
 gs_status gs_replacement_open(gs_replacement *replacement, int folder, const char *path,
                               const char *name, gs_error *error) {
   *replacement = (gs_replacement){.folder = folder, .path = path, .name = name};
@@ -142,13 +161,15 @@ gs_status gs_replacement_open(gs_replacement *replacement, int folder, const cha
   }
   snprintf(replacement->temporary, sizeof replacement->temporary, ".%.32s.%016" PRIx64 ".tmp", name,
            chance);
-  const int fd = openat(folder, replacement->temporary,
-                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-  if (fd < 0) return replacement_failed(replacement, "create", errno, error);
-  replacement->stream = fdopen(fd, "w");
+  const cookie_io_functions_t ways = {.write = write_hashed};
+  gs_sha256_start(&replacement->hash);
+  replacement->fd = openat(folder, replacement->temporary,
+                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (replacement->fd < 0) return replacement_failed(replacement, "create", errno, error);
+  replacement->stream = fopencookie(replacement, "w", ways);
   if (replacement->stream) return GS_OK;
   const int failed = errno;
-  close(fd);
+  close(replacement->fd);
   unlinkat(folder, replacement->temporary, 0);
   return replacement_failed(replacement, "create", failed, error);
 }
@@ -171,6 +192,7 @@ void gs_replacement_clean(int folder, const char *name) {
 void gs_replacement_abandon(gs_replacement *replacement) {
   if (!replacement->stream) return;
   fclose(replacement->stream);
+  close(replacement->fd);
   replacement->stream = NULL;
   unlinkat(replacement->folder, replacement->temporary, 0);
 }
@@ -178,18 +200,17 @@ void gs_replacement_abandon(gs_replacement *replacement) {
 static gs_status commit_failed(gs_replacement *replacement, int native, gs_error *error) {
   gs_replacement_abandon(replacement);
   unlinkat(replacement->folder, replacement->temporary, 0);
-  return replacement_failed(replacement, "write", native, error);
+  return replacement_failed(replacement, "write", native ? native : EIO, error);
 }
 
 gs_status gs_replacement_commit(gs_replacement *replacement, gs_error *error) {
-  FILE *stream = replacement->stream;
-  /* a failed write leaves its errno, which nothing after it has touched */
-  if (ferror(stream) || fflush(stream) != 0 || fsync(fileno(stream)) != 0) {
-    return commit_failed(replacement, errno ? errno : EIO, error);
-  }
+  const bool flushed = fflush(replacement->stream) == 0 && !ferror(replacement->stream);
+  if (!flushed) return commit_failed(replacement, replacement->failed, error);
+  if (fsync(replacement->fd) != 0) return commit_failed(replacement, errno, error);
+  fclose(replacement->stream); /* nothing is left in it */
   replacement->stream = NULL;
-  if (fclose(stream) != 0 || renameat(replacement->folder, replacement->temporary,
-                                      replacement->folder, replacement->name) != 0) {
+  if (close(replacement->fd) != 0 || renameat(replacement->folder, replacement->temporary,
+                                              replacement->folder, replacement->name) != 0) {
     return commit_failed(replacement, errno, error);
   }
   return gs_folder_sync(replacement->folder, replacement->path, error);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/sha256.h"
 #include "base/status.h"
 
 enum { GS_PATH_BYTES = 4096 };
@@ -37,7 +38,10 @@ gs_status gs_folder_sync(int fd, const char *path, gs_error *error);
 
 /* A file that takes the place of folder/name when it is complete. */
 typedef struct gs_replacement {
-  FILE *stream;       /* write here */
+  FILE *stream;       /* write here; the struct stays where it is while this is open */
+  int fd;             /* of the file */
+  int failed;         /* errno of the first write that went wrong; 0: none has */
+  gs_sha256 hash;     /* of what has reached the file */
   int folder;         /* borrowed */
   const char *path;   /* of the folder, for messages; borrowed */
   const char *name;   /* borrowed */
@@ -48,6 +52,9 @@ typedef struct gs_replacement {
  * nothing that is there is opened or followed. Errors: GS_ERR_OUTPUT. */
 gs_status gs_replacement_open(gs_replacement *replacement, int folder, const char *path,
                               const char *name, gs_error *error);
+/* The SHA-256 of everything written so far, in hexadecimal digits. Returns text. */
+const char *gs_replacement_sha256(const gs_replacement *replacement,
+                                  char text[GS_SHA256_TEXT_BYTES]);
 /* Removes the temporary files that killed runs left for `name`. */
 void gs_replacement_clean(int folder, const char *name);
 /* Flushes, syncs, renames over folder/name and syncs the folder. The stream is

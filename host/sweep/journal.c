@@ -9,8 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sha256.h"
 #include "sweep/files.h"
 #include "sweep/pipe.h"
+
+/* A line's text without its '}', then ,"sha256":"...64 digits..."} and a newline. */
+#define CHECKSUM_KEY ",\"sha256\":\""
+enum { KEY_BYTES = sizeof CHECKSUM_KEY - 1, TAIL_BYTES = KEY_BYTES + GS_SHA256_TEXT_BYTES - 1 + 2 };
 
 struct gs_journal {
   char folder[GS_PATH_BYTES];
@@ -92,6 +97,7 @@ typedef struct line_reader {
   size_t capacity;
   int64_t offset; /* of the line read last */
   int64_t next;   /* where the following one starts */
+  bool torn;      /* the last one has no newline */
 } line_reader;
 
 static gs_status reader_open(line_reader *reader, const gs_journal *journal, gs_error *error) {
@@ -119,24 +125,71 @@ static gs_status reader_next(line_reader *reader, const gs_journal *journal, int
     return fail(journal, "read", errno, error);
   }
   reader->offset = reader->next;
-  if (got <= 0 || reader->line[got - 1] != '\n') return GS_OK;
+  reader->torn = got > 0 && reader->line[got - 1] != '\n';
+  if (got <= 0 || reader->torn) return GS_OK;
   reader->next += got;
   *length = got;
   return GS_OK;
 }
 
-static gs_status parse_header(gs_journal *journal, const char *line, int64_t length,
-                              gs_error *error) {
+/* ---- checksums ---- */
+
+static const char *checksum_of(const char *bytes, size_t length, char text[GS_SHA256_TEXT_BYTES]) {
+  gs_sha256 hash;
+  gs_sha256_start(&hash);
+  gs_sha256_add(&hash, bytes, length);
+  return gs_sha256_text(&hash, text);
+}
+
+/* Takes the checksum off a line (no newline), or says in *why what is wrong with it. */
+static bool take_checksum(char *line, size_t *length, const char **why) {
+  char text[GS_SHA256_TEXT_BYTES];
+  const size_t before = *length > TAIL_BYTES ? *length - TAIL_BYTES : 0;
+  const char *tail = line + before;
+  *why = "it has no checksum";
+  if (before == 0 || memcmp(tail, CHECKSUM_KEY, KEY_BYTES) != 0) return false;
+  if (memcmp(line + *length - 2, "\"}", 2) != 0) return false;
+  *why = "its checksum is wrong";
+  checksum_of(line, before, text);
+  if (memcmp(tail + KEY_BYTES, text, GS_SHA256_TEXT_BYTES - 1) != 0) return false;
+  line[before] = '}';
+  *length = before + 1;
+  return true;
+}
+
+/* A line's text with its checksum and its newline, *length bytes; NULL: out of memory. */
+static char *add_checksum(const char *line, size_t *length) {
+  char text[GS_SHA256_TEXT_BYTES];
+  const size_t before = *length - 1; /* the closing bracket comes last */
+  char *bytes = malloc(before + TAIL_BYTES + 2);
+  if (!bytes) return NULL;
+  memcpy(bytes, line, before);
+  const int tail = snprintf(bytes + before, TAIL_BYTES + 2, CHECKSUM_KEY "%s\"}\n",
+                            checksum_of(line, before, text));
+  *length = before + (size_t)tail;
+  return bytes;
+}
+
+/* ---- the header ---- */
+
+/* A header of another version may have no checksum. */
+static gs_status parse_header(gs_journal *journal, char *line, size_t length, gs_error *error) {
   gs_error details;
-  gs_status status =
-      gs_json_parse(line, (size_t)length - 1, journal->path, &journal->header, &details);
+  const char *why = NULL;
+  const bool sound = take_checksum(line, &length, &why);
+  gs_status status = gs_json_parse(line, length, journal->path, &journal->header, &details);
   const cJSON *version = cJSON_GetObjectItemCaseSensitive(journal->header, "journal");
-  if (status == GS_OK && cJSON_IsNumber(version) && version->valuedouble == GS_JOURNAL_VERSION) {
-    return GS_OK;
-  }
+  const bool ours = cJSON_IsNumber(version) && version->valuedouble == GS_JOURNAL_VERSION;
   if (status == GS_ERR_MEMORY) return GS_FAIL(error, status, "%s", details.message);
-  return GS_FAIL(error, GS_ERR_DATA, "%s:1 is not the header of a journal of this version",
-                 journal->path);
+  if (status == GS_OK && ours && sound) return GS_OK;
+  if (cJSON_IsNumber(version) && !ours) {
+    return GS_FAIL(error, GS_ERR_DATA, "%s:1 is not the header of a journal of this version",
+                   journal->path);
+  }
+  return GS_FAIL(error, GS_ERR_DATA,
+                 "%.300s:1 is damaged: %s; it says which run this is, so the run cannot be "
+                 "continued",
+                 journal->path, sound ? "it is no header of a journal" : why);
 }
 
 /* Reads the header of a run to be continued, if one whole line is there. */
@@ -146,7 +199,7 @@ static gs_status read_header(gs_journal *journal, gs_error *error) {
   gs_status status = reader_open(&reader, journal, error);
   if (status == GS_OK) status = reader_next(&reader, journal, &length, error);
   if (status == GS_OK && length > 0) {
-    status = parse_header(journal, reader.line, length, error);
+    status = parse_header(journal, reader.line, (size_t)length - 1, error);
     journal->size = length;
   }
   reader_close(&reader);
@@ -202,33 +255,48 @@ gs_status gs_journal_open(const char *folder, gs_journal_mode mode, gs_journal *
 
 /* ---- reading ---- */
 
-static gs_status visit_line(const gs_journal *journal, const line_reader *reader, int64_t length,
-                            int64_t number, gs_journal_visit *visit, void *user, gs_error *error) {
-  char origin[GS_PATH_BYTES + 24];
-  cJSON *record = NULL;
-  gs_error details;
-  snprintf(origin, sizeof origin, "%s:%lld", journal->path, (long long)number);
-  gs_status status = gs_json_parse(reader->line, (size_t)length - 1, "", &record, &details);
-  if (status == GS_OK) status = visit(user, record, reader->offset, length - 1, &details);
-  cJSON_Delete(record);
-  if (status == GS_ERR_DATA) {
-    return GS_FAIL(error, status, "%.300s is damaged: %.150s", origin, details.message);
-  }
-  return status == GS_OK ? GS_OK : GS_FAIL(error, status, "%s", details.message);
+static void report(const gs_journal *journal, const gs_journal_reader *reader, int64_t number,
+                   const char *why) {
+  enum { FOLDER_BYTES = 200, WHY_BYTES = 200 };
+  char words[FOLDER_BYTES + WHY_BYTES + 64];
+  snprintf(words, sizeof words, "%.*s/%s:%lld: %.*s", FOLDER_BYTES, journal->folder,
+           GS_JOURNAL_NAME, (long long)number, WHY_BYTES, why);
+  if (reader->damaged) reader->damaged(reader->user, words);
 }
 
-gs_status gs_journal_read(gs_journal *journal, gs_journal_visit *visit, void *user,
-                          gs_error *error) {
-  line_reader reader;
-  int64_t length = 0;
-  gs_status status = reader_open(&reader, journal, error);
-  for (int64_t number = 1; status == GS_OK; number++) {
-    status = reader_next(&reader, journal, &length, error);
-    if (status != GS_OK || length == 0) break;
-    if (number > 1) status = visit_line(journal, &reader, length, number, visit, user, error);
-    journal->size = reader.next;
+static gs_status visit_line(const gs_journal *journal, const line_reader *lines, int64_t number,
+                            size_t length, const gs_journal_reader *reader, gs_error *error) {
+  cJSON *tree = NULL;
+  gs_error details = {0};
+  const char *why = details.message;
+  gs_status status = GS_ERR_DATA;
+  if (take_checksum(lines->line, &length, &why)) {
+    status = gs_json_parse(lines->line, length, "line", &tree, &details);
+    why = details.message;
   }
-  reader_close(&reader);
+  if (status == GS_OK) {
+    status = reader->visit(reader->user, tree, lines->offset, (int64_t)length, &details);
+  }
+  cJSON_Delete(tree);
+  if (status == GS_OK) return GS_OK;
+  if (status != GS_ERR_DATA) return GS_FAIL(error, status, "%s", details.message);
+  report(journal, reader, number, why);
+  return GS_OK;
+}
+
+gs_status gs_journal_read(gs_journal *journal, const gs_journal_reader *reader, gs_error *error) {
+  line_reader lines;
+  int64_t length = 0;
+  int64_t number = 1;
+  gs_status status = reader_open(&lines, journal, error);
+  for (; status == GS_OK; number++) {
+    status = reader_next(&lines, journal, &length, error);
+    if (status != GS_OK || length == 0) break;
+    if (number > 1) status = visit_line(journal, &lines, number, (size_t)length - 1, reader, error);
+    journal->size = lines.next;
+  }
+  if (status == GS_OK && lines.torn) report(journal, reader, number, "its end is missing");
+  reader_close(&lines);
   journal->read = status == GS_OK;
   return status;
 }
@@ -245,6 +313,7 @@ gs_status gs_journal_parse(const gs_journal *journal, int64_t offset, int64_t le
     if (got <= 0) break;
     have += got;
   }
+  if (length > 0) line[length - 1] = '}'; /* in place of what leads to the checksum */
   const gs_status status = have == length
                                ? gs_json_parse(line, (size_t)length, journal->path, tree, error)
                                : fail(journal, "read", EIO, error);
@@ -255,6 +324,7 @@ gs_status gs_journal_parse(const gs_journal *journal, int64_t offset, int64_t le
 gs_status gs_journal_copy(const gs_journal *journal, int64_t offset, int64_t length, FILE *stream,
                           gs_error *error) {
   char chunk[1 << 16];
+  length--; /* its bracket follows the checksum */
   while (length > 0) {
     const size_t wanted = length < (int64_t)sizeof chunk ? (size_t)length : sizeof chunk;
     const ssize_t got = pread(journal->fd, chunk, wanted, offset);
@@ -264,6 +334,7 @@ gs_status gs_journal_copy(const gs_journal *journal, int64_t offset, int64_t len
     offset += got;
     length -= got;
   }
+  (void)fputc('}', stream);
   return GS_OK;
 }
 
@@ -299,12 +370,10 @@ static gs_status check_still_ours(const gs_journal *journal, gs_error *error) {
 gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
                             gs_error *error) {
   GS_TRY(check_still_ours(journal, error));
-  char *bytes = malloc(length + 1);
+  char *bytes = add_checksum(line, &length);
   if (!bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of the journal");
-  memcpy(bytes, line, length);
-  bytes[length] = '\n';
   const bool written = lseek(journal->fd, journal->size, SEEK_SET) == journal->size &&
-                       gs_write_all(journal->fd, bytes, length + 1) && fsync(journal->fd) == 0;
+                       gs_write_all(journal->fd, bytes, length) && fsync(journal->fd) == 0;
   const int failed = errno;
   free(bytes);
   if (!written) {
@@ -312,7 +381,7 @@ gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length
     return fail(journal, "write", failed, error);
   }
   *offset = journal->size;
-  journal->size += (int64_t)length + 1;
+  journal->size += (int64_t)length;
   return GS_OK;
 }
 

@@ -4,6 +4,10 @@
  * and synced, so that a killed run loses at most the cell in flight. A cell and round
  * that was run again has several lines; the newest counts.
  *
+ * A line is an object whose last member, "sha256", is the checksum of the bytes before
+ * it (results/README.md). Here a line is the object without that member, and its length
+ * that of its text: the checksum is added and checked by this module alone.
+ *
  * The file is locked while it is open: one run per folder. */
 #ifndef GS_SWEEP_JOURNAL_H
 #define GS_SWEEP_JOURNAL_H
@@ -47,21 +51,27 @@ int gs_journal_folder(const gs_journal *journal);
  * when a killed run left a journal without one whole line). */
 const cJSON *gs_journal_header(const gs_journal *journal);
 
-/* Called with each record, oldest first; length does not count the newline. */
-typedef gs_status gs_journal_visit(void *user, const cJSON *record, int64_t offset, int64_t length,
-                                   gs_error *error);
-/* Reads every whole line after the header, strictly. A last line without its
- * newline was torn by the end of a run and is left out. Errors: GS_ERR_DATA with
- * the line's number; GS_ERR_OUTPUT when it cannot be read; GS_ERR_MEMORY. */
-gs_status gs_journal_read(gs_journal *journal, gs_journal_visit *visit, void *user,
-                          gs_error *error);
+typedef struct gs_journal_reader {
+  /* Called with each line, oldest first. GS_ERR_DATA: it is damaged. */
+  gs_status (*visit)(void *user, const cJSON *line, int64_t offset, int64_t length,
+                     gs_error *error);
+  /* Called with words about each damaged line, "folder/journal.jsonl:3: why". */
+  void (*damaged)(void *user, const char *words);
+  void *user;
+} gs_journal_reader;
+
+/* Reads every line after the header, strictly. A line with any damage is named and left
+ * out, and stays where it is; so is a last line that was torn by the end of a run, which
+ * gs_journal_begin cuts off. Errors: GS_ERR_OUTPUT when the file cannot be read;
+ * GS_ERR_MEMORY; what `visit` returns. */
+gs_status gs_journal_read(gs_journal *journal, const gs_journal_reader *reader, gs_error *error);
 
 /* Makes the journal ready for records. Of a continued run, which must have been
  * read, the torn last line is cut off; a new one gets its folder, its file and the header, synced.
  * Errors: GS_ERR_OUTPUT; GS_ERR_MEMORY. */
 gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *error);
 
-/* Appends one line (no newline in it) and syncs. On failure (GS_ERR_OUTPUT) the
+/* Appends one line (an object's text, no newline in it) and syncs. On failure (GS_ERR_OUTPUT) the
  * file is as it was before; one is that somebody else has removed, replaced or changed
  * it. *offset is where the line starts. */
 gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,

@@ -138,9 +138,21 @@ static bool read_round(const gs_ledger *ledger, const cJSON *line, int64_t *roun
   return (double)*round == number;
 }
 
+/* Reading a ledger, and who is told about what cannot be read. */
+typedef struct reading {
+  gs_ledger *ledger;
+  void (*damaged)(void *user, const char *words);
+  void *user;
+} reading;
+
+static void pass_on(void *user, const char *words) {
+  const reading *of = user;
+  if (of->damaged) of->damaged(of->user, words);
+}
+
 static gs_status visit_line(void *user, const cJSON *line, int64_t offset, int64_t length,
                             gs_error *error) {
-  gs_ledger *ledger = user;
+  gs_ledger *ledger = ((const reading *)user)->ledger;
   gs_outcome outcome = gs_outcome_pending();
   const cJSON *floor = get(line, "floor");
   int64_t round = 0;
@@ -151,6 +163,9 @@ static gs_status visit_line(void *user, const cJSON *line, int64_t offset, int64
   if (!read_round(ledger, line, &round)) {
     return GS_FAIL(error, GS_ERR_DATA, "a round that the run does not have");
   }
+  if (gs_ledger_is_done(ledger, cell, round)) { /* what is done is not run again */
+    return GS_FAIL(error, GS_ERR_DATA, "a second line of a cell that is done");
+  }
   const cJSON *timing = get(line, "timing");
   const bool needs_timing = round > 0 && outcome.status == GS_CELL_OK;
   if ((timing || needs_timing) && !gs_timing_is_round(timing)) {
@@ -160,9 +175,13 @@ static gs_status visit_line(void *user, const cJSON *line, int64_t offset, int64
   return GS_OK;
 }
 
-gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal, gs_error *error) {
+gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal,
+                         void (*damaged)(void *user, const char *words), void *user,
+                         gs_error *error) {
+  reading of = {ledger, damaged, user};
+  const gs_journal_reader reader = {visit_line, pass_on, &of};
   GS_TRY(index_cells(ledger, error));
-  return gs_journal_read(journal, visit_line, ledger, error);
+  return gs_journal_read(journal, &reader, error);
 }
 
 /* ---- putting records together ---- */

@@ -33,9 +33,12 @@ gs_status gs_ledger_open(gs_ledger *ledger, const gs_sweep *sweep, int64_t round
                          gs_outcome *outcomes, gs_error *error);
 void gs_ledger_clear(gs_ledger *ledger);
 
-/* Takes over what the run in the journal has finished. Errors: of gs_journal_read;
- * GS_ERR_DATA for lines of other cells or rounds. */
-gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal, gs_error *error);
+/* Takes over what the run in the journal has finished. Damaged lines, and those of other
+ * cells or rounds, are left out and told about (gs_journal_reader; may be NULL). Errors:
+ * of gs_journal_read. */
+gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal,
+                         void (*damaged)(void *user, const char *words), void *user,
+                         gs_error *error);
 
 /* Appends the line of a cell and round to the journal and takes it over. */
 gs_status gs_ledger_append(gs_ledger *ledger, gs_journal *journal, int64_t cell, int64_t round,

@@ -26,10 +26,11 @@ bool gs_terminal_has_colour(FILE *stream) {
   return isatty(fileno(stream)) && !(no_colour && *no_colour) && kind && strcmp(kind, "dumb") != 0;
 }
 
-gs_progress gs_progress_on(FILE *stream) {
+gs_progress gs_progress_on(FILE *stream, FILE *warnings) {
   gs_progress progress;
   memset(&progress, 0, sizeof progress);
   progress.stream = stream;
+  progress.warnings = warnings;
   if (stream) progress.terminal = isatty(fileno(stream));
   if (stream) progress.colour = gs_terminal_has_colour(stream);
   return progress;
@@ -152,17 +153,28 @@ void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, doub
   gs_progress_wait(progress);
 }
 
-void gs_progress_say(gs_progress *progress, const char *format, ...) {
-  if (!progress->stream) return;
+static void say(gs_progress *progress, FILE *stream, const char *format, va_list arguments) {
   char line[LINE_BYTES];
   char printable[LINE_BYTES];
+  if (!stream) return;
+  vsnprintf(line, sizeof line, format, arguments);
+  clear_bar(progress);
+  (void)fprintf(stream, "%s\n", gs_printable(line, printable, sizeof printable));
+  (void)fflush(stream);
+}
+
+void gs_progress_say(gs_progress *progress, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(line, sizeof line, format, arguments);
+  say(progress, progress->stream, format, arguments);
   va_end(arguments);
-  clear_bar(progress);
-  (void)fprintf(progress->stream, "%s\n", gs_printable(line, printable, sizeof printable));
-  (void)fflush(progress->stream);
+}
+
+void gs_progress_warn(gs_progress *progress, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  say(progress, progress->warnings, format, arguments);
+  va_end(arguments);
 }
 
 void gs_progress_end(gs_progress *progress) {

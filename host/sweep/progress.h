@@ -8,7 +8,8 @@
 #include "sweep/record.h"
 
 typedef struct gs_progress {
-  FILE *stream; /* borrowed; NULL: silent */
+  FILE *stream;   /* borrowed; NULL: silent */
+  FILE *warnings; /* borrowed; NULL: silent about these, too */
   bool terminal;
   bool colour;
   int64_t total;    /* cells */
@@ -26,8 +27,8 @@ typedef struct gs_progress {
  * terminal that can. */
 bool gs_terminal_has_colour(FILE *stream);
 
-/* stream may be NULL: silent. */
-gs_progress gs_progress_on(FILE *stream);
+/* Either may be NULL: silent. */
+gs_progress gs_progress_on(FILE *stream, FILE *warnings);
 
 /* A run of `total` cells begins, `done` of which an earlier run has finished;
  * `work` is the sum of the estimates of the rest. */
@@ -38,6 +39,9 @@ void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, doub
 void gs_progress_wait(gs_progress *progress);
 /* A line on its own, past the bar; control characters are replaced. */
 void gs_progress_say(gs_progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same of what nobody may miss: also said where the rest is silent. */
+void gs_progress_warn(gs_progress *progress, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Takes the bar away. */
 void gs_progress_end(gs_progress *progress);

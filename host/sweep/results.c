@@ -158,8 +158,15 @@ static gs_status write_cells(FILE *stream, const gs_ledger *ledger, const gs_jou
     before = ",\n    ";
     GS_TRY(write_cell(stream, ledger, journal, i, error));
   }
-  (void)fputs("\n  ]\n}\n", stream);
+  (void)fputs("\n  ]", stream);
   return GS_OK;
+}
+
+/* The document's last member: over all bytes before the comma. */
+static void write_checksum(const gs_replacement *file) {
+  char text[GS_SHA256_TEXT_BYTES];
+  gs_replacement_sha256(file, text);
+  (void)fprintf(file->stream, ",\n  \"sha256\": \"%s\"\n}\n", text);
 }
 
 static gs_status write_document(FILE *stream, const gs_ledger *ledger,
@@ -179,7 +186,10 @@ gs_status gs_results_write(const char *folder, const gs_ledger *ledger,
   gs_replacement file;
   GS_TRY(gs_replacement_open(&file, gs_journal_folder(journal), folder, GS_RESULTS_NAME, error));
   const gs_status status = write_document(file.stream, ledger, facts, journal, error);
-  if (status == GS_OK) return gs_replacement_commit(&file, error);
+  if (status == GS_OK) {
+    write_checksum(&file);
+    return gs_replacement_commit(&file, error);
+  }
   gs_replacement_abandon(&file);
   return status;
 }

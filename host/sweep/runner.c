@@ -159,11 +159,15 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
                  GS_JOURNAL_NAME, different);
 }
 
+static void say_damaged(void *user, const char *words) {
+  gs_progress_warn(user, "gradsweep: warning: a damaged line does not count: %s", words);
+}
+
 /* Takes over what the journal's run has finished. */
 static gs_status continue_run(run_state *run, const cJSON *header, gs_error *error) {
   const cJSON *old = gs_journal_header(run->journal);
   GS_TRY(check_same(run, old, header, error));
-  return gs_ledger_read(&run->ledger, run->journal, error);
+  return gs_ledger_read(&run->ledger, run->journal, say_damaged, run->progress, error);
 }
 
 /* ---- the floor ---- */
@@ -305,7 +309,10 @@ static gs_status run_cells(run_state *run, gs_error *error) {
     if (!must_stop(run)) status = run_round(run, round, order, error);
   }
   free(order);
-  if (status != GS_OK || must_stop(run) || !is_timed(run) || !run->floor_old) return status;
+  gs_floor_best best; /* none: the journal's were damaged */
+  const bool has_floor = gs_floors_best(&run->ledger.floors, &best);
+  if (status != GS_OK || must_stop(run) || !is_timed(run)) return status;
+  if (has_floor && !run->floor_old) return GS_OK;
   status = measure_another_floor(run, error);
   (void)must_stop(run); /* notes the signal; there is nothing left to stop */
   return status;

@@ -3,6 +3,7 @@ process, on the records of a small sweep. Exits with 77 (skipped) without matplo
 """
 import contextlib
 import copy
+import hashlib
 import importlib.machinery
 import importlib.util
 import io
@@ -40,6 +41,12 @@ SWEEP = {"name": "pictures", "timing": {"time_limit_s": 0.005}, "blocks": [
     {"model": "rnn", "hidden": 9, "input": 5, "seq_len": [5, 30], "batch": 2, "replicas": 3, "activation": "tanh"}]}
 
 
+def written(document):
+    """The text of a document as gradsweep writes it, with the checksum of that text."""
+    text = json.dumps({key: value for key, value in document.items() if key != "sha256"})[:-1]
+    return f'{text},\n  "sha256": "{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
+
+
 def quietly(*arguments):
     """(exit code, stdout, stderr) of tools/plot, run in this process."""
     out, err = io.StringIO(), io.StringIO()
@@ -59,7 +66,7 @@ class PlotTest(unittest.TestCase):
                        check=True, stdout=subprocess.DEVNULL, timeout=120)
         cls.results = json.loads((cls.base / "run" / "results.json").read_text())
         cls.file = cls.base / "results.json"
-        cls.file.write_text(json.dumps(cls.results))
+        cls.file.write_text(written(cls.results))
 
     def setUp(self):
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="gradsweep_"))
@@ -83,5 +90,5 @@ class PlotTest(unittest.TestCase):
         copied = copy.deepcopy(self.results)
         change(copied)
         path = self.scratch / "changed.json"
-        path.write_text(json.dumps(copied))
+        path.write_text(written(copied))
         return path

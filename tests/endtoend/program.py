@@ -3,6 +3,7 @@
 The program is $GRADSWEEP. Every results.json read here is held against
 results/schema.json where Debian's python3-jsonschema is installed.
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -51,6 +52,13 @@ def without_times(results):
     names = [entry["name"] for entry in results["benchmarks"]]
     options = {k: v for k, v in results["context"]["options"].items() if k != "timeout_s"}
     return {"cells": cells, "names": names, "options": options}
+
+
+def sealed(tree):
+    """A line of a journal with its checksum (results/README.md)."""
+    body = json.dumps({key: value for key, value in tree.items() if key != "sha256"}, separators=(",", ":"),
+                      ensure_ascii=False).encode()[:-1]
+    return body + b',"sha256":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
 
 
 def compared(one, other):
@@ -126,8 +134,9 @@ class ProgramTest(unittest.TestCase):
 
     def results(self, out=None):
         path = (out or self.out) / "results.json"
-        document = json.loads(path.read_text(), parse_constant=self.fail)
-        problems = validate_results.problems_of(document)
+        data = path.read_bytes()
+        document = json.loads(data, parse_constant=self.fail)
+        problems = validate_results.checksum_problems(data) + validate_results.problems_of(document)
         self.assertEqual(problems, [])
         return document
 

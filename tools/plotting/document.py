@@ -3,6 +3,7 @@
 Any Python tool may use it: `read(path)` returns a Document or raises
 checks.Refused, with a JSON path, for whatever is wrong with the file.
 """
+import hashlib
 import json
 import pathlib
 
@@ -15,10 +16,11 @@ MOST_BYTES = 1 << 29  # as Python's objects about four times that
 
 
 class Document:
-    """A results file: `name` (of the sweep), `device`, `cells`."""
+    """A results file: `name` (of the sweep), `device`, `cells`; `edited`: its bytes are not
+    those that gradsweep wrote."""
 
-    def __init__(self, name, device, cells):
-        self.name, self.device, self.cells = name, device, cells
+    def __init__(self, name, device, cells, edited):
+        self.name, self.device, self.cells, self.edited = name, device, cells, edited
 
 
 def supported_version():
@@ -58,7 +60,14 @@ def parse(data):
         raise Refused("$", "a number with too many digits") from None
 
 
+def is_as_written(data):
+    """Whether the bytes of a results.json have the checksum that they end with."""
+    body, _, rest = data.rpartition(b',\n  "sha256": "')
+    return rest == hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
+
+
 def load(path):
+    """The bytes of a file, not too many."""
     try:
         with open(path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -68,11 +77,13 @@ def load(path):
         raise Refused("$", "cannot be read: not a file name") from None
     if len(data) > MOST_BYTES:
         raise Refused("$", f"larger than {MOST_BYTES >> 20} MiB; run fewer cells to a file")
-    return parse(data)
+    return data
 
 
 def read(path):
-    root = checks.a(dict, load(path), "$")
+    data = load(path)
+    edited = not is_as_written(data)
+    root = checks.a(dict, parse(data), "$")
     version = checks.member(root, "schema", "$")
     if version is True or version != supported_version():
         found = version if type(version) in (int, float) else checks.kind(version)
@@ -91,4 +102,4 @@ def read(path):
         if cell.id in seen:
             raise Refused(f"{cell.path}.id", f"{cell.id} appears twice")
         seen.add(cell.id)
-    return Document(checks.shown(name, 60), checks.shown(": ".join(words), 80), cells)
+    return Document(checks.shown(name, 60), checks.shown(": ".join(words), 80), cells, edited)
