@@ -62,7 +62,7 @@ void gs_bench_register_init(void) {
     char name[96];
     if (!gs_bench_has_dtype(dtypes[i])) continue;
     snprintf(name, sizeof name, "init/normal/elements:%" PRId64 "/%s", (int64_t)SIDE * SIDE,
-             gs_dtype_name(dtypes[i]));
+             gs_name(&gs_dtype_names, dtypes[i]));
     gs_bench_register(name, bench_normals, &dtypes[i], GS_BENCH_MANUAL_TIME, 1);
   }
 }

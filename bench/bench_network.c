@@ -104,17 +104,17 @@ void gs_bench_register_step(const char *group, const gs_bench_step_case *which, 
                             gs_bench_function function, gs_bench_clock clock, double min_time_s) {
   const gs_bench_shape *s = &which->shape;
   char name[224];
-  snprintf(
-      name, sizeof name,
-      "%s/%s:%" PRId64 "/width:%" PRId64 "/batch:%" PRId64 "/replicas:%" PRId64 "/%s%s%s%s%s%s%s",
-      group, s->model == GS_MLP ? "mlp/depth" : "rnn/length", s->length, s->width, s->batch,
-      s->replicas, gs_activation_name(s->activation), s->dtype == GS_F32 ? "" : "/",
-      s->dtype == GS_F32 ? "" : gs_dtype_name(s->dtype),
-      s->loop == GS_LOOP_AUTO ? "" : "/loop:", s->loop == GS_LOOP_AUTO ? "" : gs_loop_name(s->loop),
-      suffix,
-      !gs_bench_info()->graphs ? ""
-      : which->graph           ? "/launch:graph"
-                               : "/launch:eager");
+  snprintf(name, sizeof name,
+           "%s/%s:%" PRId64 "/width:%" PRId64 "/batch:%" PRId64 "/replicas:%" PRId64
+           "/%s%s%s%s%s%s%s",
+           group, s->model == GS_MLP ? "mlp/depth" : "rnn/length", s->length, s->width, s->batch,
+           s->replicas, gs_name(&gs_activation_names, s->activation), s->dtype == GS_F32 ? "" : "/",
+           s->dtype == GS_F32 ? "" : gs_name(&gs_dtype_names, s->dtype),
+           s->loop == GS_LOOP_AUTO ? "" : "/loop:",
+           s->loop == GS_LOOP_AUTO ? "" : gs_name(&gs_loop_names, s->loop), suffix,
+           !gs_bench_info()->graphs ? ""
+           : which->graph           ? "/launch:graph"
+                                    : "/launch:eager");
   gs_bench_register(name, function, which, clock, min_time_s);
 }
 

@@ -232,7 +232,7 @@ static void add(const op_kind *op, const op_shape *s, bool cold) {
   *which = (op_case){op, s, cold};
   snprintf(name, sizeof name,
            "op/%s/batch:%" PRId64 "/in:%" PRId64 "/out:%" PRId64 "/replicas:%" PRId64 "/%s%s",
-           op->name, s->batch, s->n_in, s->n_out, s->replicas, gs_dtype_name(s->dtype),
+           op->name, s->batch, s->n_in, s->n_out, s->replicas, gs_name(&gs_dtype_names, s->dtype),
            cold ? "/l2:cold" : "");
   /* emptying the caches takes far longer than most calls, and is not in their time */
   gs_bench_register(name, bench_op, which, gs_bench_loop_clock(), cold ? 0.02 : 0);

@@ -105,9 +105,9 @@ static void add(const rnn_shape *s) {
   snprintf(where, sizeof where,
            "hidden:%" PRId64 "/batch:%" PRId64 "/steps:%" PRId64 "/replicas:%" PRId64 "%s%s%s%s",
            s->hidden, s->batch, s->steps, s->replicas, s->dtype == GS_F32 ? "" : "/",
-           s->dtype == GS_F32 ? "" : gs_dtype_name(s->dtype),
+           s->dtype == GS_F32 ? "" : gs_name(&gs_dtype_names, s->dtype),
            s->loop == GS_LOOP_AUTO ? "" : "/loop:",
-           s->loop == GS_LOOP_AUTO ? "" : gs_loop_name(s->loop));
+           s->loop == GS_LOOP_AUTO ? "" : gs_name(&gs_loop_names, s->loop));
   snprintf(name, sizeof name, "op/recurrent_forward/%s", where);
   gs_bench_register(name, bench_forward, s, gs_bench_loop_clock(), 0);
   snprintf(name, sizeof name, "op/recurrent_backward/%s", where);

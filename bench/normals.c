@@ -70,7 +70,8 @@ static gs_status check(gs_device *device, int64_t rows, int64_t cols, gs_dtype d
   device->ops->info(device, &info);
   if (rows < 1 || cols < 1) return GS_FAIL(error, GS_ERR_USAGE, "no elements to draw");
   if (info.dtypes >> dtype & 1u) return GS_OK;
-  return GS_FAIL(error, GS_ERR_UNSUPPORTED, "%s has no %s", info.name, gs_dtype_name(dtype));
+  return GS_FAIL(error, GS_ERR_UNSUPPORTED, "%s has no %s", info.name,
+                 gs_name(&gs_dtype_names, dtype));
 }
 
 gs_status gs_bench_normals(gs_device *device, int64_t rows, int64_t cols, gs_dtype dtype,

@@ -95,7 +95,7 @@ static void close_network(step_server *server) {
 static gs_status check_backend(const step_server *server, gs_error *error) {
   gs_device_info info = {0};
   server->device->ops->info(server->device, &info);
-  const char *asked = gs_backend_name(server->config.backend);
+  const char *asked = gs_name(&gs_backend_names, server->config.backend);
   if (server->config.backend == GS_BACKEND_AUTO || strcmp(asked, info.backend) == 0) return GS_OK;
   return GS_FAIL(error, GS_ERR_NO_DEVICE, "the network is for %s and GRADSWEEP_BACKEND opened %s",
                  asked, info.backend);
@@ -138,7 +138,7 @@ static int compare(const void *a, const void *b) {
 static void answer_time(double *samples_ns, size_t count, gs_launch launch) {
   qsort(samples_ns, count, sizeof *samples_ns, compare);
   printf("ok %zu %.17g %.17g %s\n", count, samples_ns[count / 2], samples_ns[0],
-         gs_launch_name(launch));
+         gs_name(&gs_launch_names, launch));
 }
 
 static gs_status time_on_gpu(step_server *server, double seconds, gs_error *error) {
@@ -168,10 +168,10 @@ static gs_status normals(gs_device *device, const char *arguments, gs_error *err
   int64_t rows = 0, cols = 0;
   char name[16] = "";
   double seconds = 0, median_ns = 0, least_ns = 0;
-  gs_dtype dtype = GS_F32;
   if (sscanf(arguments, "%" SCNd64 " %" SCNd64 " %15s %lf", &rows, &cols, name, &seconds) != 4 ||
-      !gs_dtype_find(name, &dtype))
+      gs_value_of(&gs_dtype_names, name, NULL) < 0)
     return GS_FAIL(error, GS_ERR_USAGE, "normals ROWS COLS DTYPE SECONDS");
+  const gs_dtype dtype = (gs_dtype)gs_value_of(&gs_dtype_names, name, NULL);
   GS_TRY(gs_bench_normals(device, rows, cols, dtype, seconds, &median_ns, &least_ns, error));
   printf("ok %.17g %.17g\n", median_ns, least_ns);
   return GS_OK;

@@ -49,10 +49,15 @@ static void read_widths(const reader *in, gs_config *config, char *text) {
   config->width = 0;
 }
 
+static int choice(const reader *in, const gs_names *names, const char *name) {
+  const int value = gs_value_of(names, name, NULL);
+  if (value < 0) malformed(in);
+  return value;
+}
+
 static void start_case(const reader *in, gs_golden *golden, const char *name, const char *model) {
   gs_error error = {0};
-  gs_model kind = GS_MLP;
-  if (!gs_model_find(model, &kind)) malformed(in);
+  const gs_model kind = (gs_model)choice(in, &gs_model_names, model);
   memset(golden, 0, sizeof *golden);
   snprintf(golden->name, sizeof golden->name, "%s", name);
   gs_support_ok(gs_config_default(kind, &golden->config, &error), &error);
@@ -82,13 +87,13 @@ static void read_key(const reader *in, gs_golden *golden, const char *key, char 
   else if (!strcmp(key, "slope"))
     config->activation.slope = strtod(value, NULL);
   else if (!strcmp(key, "loss"))
-    known = gs_loss_find(value, &config->loss);
+    config->loss = (gs_loss)choice(in, &gs_loss_names, value);
   else if (!strcmp(key, "loss_at"))
-    known = gs_loss_at_find(value, &config->loss_at);
+    config->loss_at = (gs_loss_at)choice(in, &gs_loss_at_names, value);
   else if (!strcmp(key, "output_activation"))
-    known = gs_activation_find(value, &config->output_activation.kind);
+    config->output_activation.kind = (gs_activation_kind)choice(in, &gs_activation_names, value);
   else if (!strcmp(key, "activation"))
-    known = gs_activation_find(value, &config->activation.kind);
+    config->activation.kind = (gs_activation_kind)choice(in, &gs_activation_names, value);
   else
     known = false;
   if (!known) malformed(in);

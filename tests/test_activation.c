@@ -91,7 +91,8 @@ static void assert_near(const char *what, gs_activation_kind kind, double z, dou
   const long double error = fabsl((long double)got - want);
   const long double absolute = scale < p->least_normal * factor ? 2 * factor * p->least : 0;
   if (!(error <= (long double)p->relative * scale + absolute))
-    fail_msg("%s of %s at %.9g is %.9g, not %.9Lg", what, gs_activation_name(kind), z, got, want);
+    fail_msg("%s of %s at %.9g is %.9g, not %.9Lg", what, gs_name(&gs_activation_names, kind), z,
+             got, want);
 }
 
 static void assert_precision(gs_activation_kind kind, const double *z, const evaluated *out,
@@ -144,7 +145,7 @@ static void test_reference_derivatives(void **state) {
           (gs_wide_activation(phi, z + step).h - gs_wide_activation(phi, z - step).h) / (2 * step);
       const long double error = fabsl(numeric - gs_wide_activation(phi, z).slope);
       if (!(error <= 1e-10L))
-        fail_msg("%s at %Lg", gs_activation_name((gs_activation_kind)kind), z);
+        fail_msg("%s at %Lg", gs_name(&gs_activation_names, (gs_activation_kind)kind), z);
     }
   }
 }
@@ -218,7 +219,8 @@ static void check_same_bits(gs_activation_kind kind, bool wide, double z, int32_
   const double h = ldexp(plain.h, -scale.exponent);
   assert_true(plain.slope == out.slope);
   if (h != 0 && (fabs(h) < least || fabs(h) > most || fabs(plain.h) < least)) return;
-  if (!(h == out.h)) fail_msg("%s(%a) with exponent %d", gs_activation_name(kind), z, exponent);
+  if (!(h == out.h))
+    fail_msg("%s(%a) with exponent %d", gs_name(&gs_activation_names, kind), z, exponent);
 }
 
 static void test_same_bits(void **state) {
@@ -276,7 +278,7 @@ static void test_far_out(void **state) {
       const double z = d % 2 ? INFINITY : -INFINITY;
       const double h = evaluate_one(limits[i].kind, d / 2 ? GS_F64 : GS_F32, z).h;
       const bool right = want == 9 ? isnan(h) : isinf(want) ? h == want : fabs(h - want) <= 2e-7;
-      if (!right) fail_msg("%s(%g) = %g", gs_activation_name(limits[i].kind), z, h);
+      if (!right) fail_msg("%s(%g) = %g", gs_name(&gs_activation_names, limits[i].kind), z, h);
     }
   }
   for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {

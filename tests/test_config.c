@@ -269,50 +269,68 @@ static void one_slope_serves_both_activations(void **state) {
 
 static void names_lead_back(void **state) {
   (void)state;
-  for (int i = 0; i < GS_ACTIVATION_COUNT; i++) {
-    gs_activation_kind kind = GS_ACTIVATION_COUNT;
-    assert_true(gs_activation_find(gs_activation_name((gs_activation_kind)i), &kind));
-    assert_int_equal(kind, i);
+  static const struct {
+    const gs_names *names;
+    int count;
+  } lists[] = {{&gs_model_names, GS_MODEL_COUNT},
+               {&gs_dtype_names, GS_DTYPE_COUNT},
+               {&gs_activation_names, GS_ACTIVATION_COUNT},
+               {&gs_init_names, GS_INIT_COUNT},
+               {&gs_fan_names, GS_FAN_COUNT},
+               {&gs_bias_names, GS_BIAS_COUNT},
+               {&gs_loss_names, GS_LOSS_COUNT},
+               {&gs_loss_at_names, GS_LOSS_AT_COUNT},
+               {&gs_range_names, GS_RANGE_COUNT},
+               {&gs_stats_names, GS_STATS_LEVEL_COUNT},
+               {&gs_launch_names, GS_LAUNCH_COUNT},
+               {&gs_loop_names, GS_LOOP_COUNT},
+               {&gs_backend_names, GS_BACKEND_COUNT}};
+  for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+    const gs_names *names = lists[l].names;
+    assert_int_equal(gs_names_count(names), lists[l].count);
+    for (int i = 0; i < lists[l].count; i++) {
+      assert_int_equal(gs_value_of(names, gs_name(names, i), NULL), i);
+    }
+    assert_string_equal(gs_name(names, lists[l].count), "unknown");
+    assert_string_equal(gs_name(names, -1), "unknown");
+    assert_int_equal(gs_value_of(names, "", NULL), -1);
+    assert_int_equal(gs_value_of(names, "unknown", NULL), -1);
+    for (const gs_synonym *at = names->synonyms; at && at->word; at++) {
+      assert_true(gs_value_of(names, at->name, NULL) >= 0);
+      assert_int_equal(gs_value_of(names, at->word, NULL), -1);
+    }
   }
-  for (int i = 0; i < GS_INIT_COUNT; i++) {
-    gs_init_kind kind = GS_INIT_COUNT;
-    assert_true(gs_init_find(gs_init_name((gs_init_kind)i), &kind));
-    assert_int_equal(kind, i);
-  }
-  for (int i = 0; i < GS_DTYPE_COUNT; i++) {
-    gs_dtype dtype = GS_DTYPE_COUNT;
-    assert_true(gs_dtype_find(gs_dtype_name((gs_dtype)i), &dtype));
-    assert_int_equal(dtype, i);
-  }
+  assert_string_equal(gs_name(&gs_loss_names, GS_LOSS_MSE), "mse");
+  assert_string_equal(gs_name(&gs_backend_names, GS_BACKEND_CUDA), "cuda");
   assert_string_equal(gs_init_takes(GS_INIT_HE_UNIFORM), "fan slope");
   assert_string_equal(gs_init_takes(GS_INIT_XAVIER_NORMAL), "");
 }
 
-static void small_enumerations_lead_back(void **state) {
+static void what_a_word_was_meant_to_be(void **state) {
   (void)state;
-  gs_model model = GS_MLP;
-  assert_true(gs_model_find("rnn", &model) && model == GS_RNN);
-  gs_loss loss = GS_LOSS_LINEAR;
-  assert_true(gs_loss_find("mse", &loss) && loss == GS_LOSS_MSE);
-  gs_loss_at loss_at = GS_LOSS_LAST;
-  assert_true(gs_loss_at_find("every", &loss_at) && loss_at == GS_LOSS_EVERY);
-  gs_range range = GS_RANGE_EXTENDED;
-  assert_true(gs_range_find("native", &range) && range == GS_RANGE_NATIVE);
-  gs_stats_level stats = GS_STATS_OFF;
-  assert_true(gs_stats_level_find("norms", &stats) && stats == GS_STATS_NORMS);
-  gs_launch launch = GS_LAUNCH_AUTO;
-  assert_true(gs_launch_find("eager", &launch) && launch == GS_LAUNCH_EAGER);
-  gs_loop loop = GS_LOOP_AUTO;
-  assert_true(gs_loop_find("persistent", &loop) && loop == GS_LOOP_PERSISTENT);
-  gs_backend backend = GS_BACKEND_AUTO;
-  assert_true(gs_backend_find("cuda", &backend) && backend == GS_BACKEND_CUDA);
-  gs_fan fan = GS_FAN_IN;
-  assert_true(gs_fan_find("out", &fan) && fan == GS_FAN_OUT);
-  assert_false(gs_fan_find("outer", &fan));
-  assert_false(gs_loop_find("persist", &loop));
-  assert_false(gs_launch_find("persistent", &launch));
-  assert_false(gs_model_find("", &model));
-  assert_string_equal(gs_loss_name((gs_loss)99), "unknown");
+  static const struct {
+    const gs_names *names;
+    const char *word;
+    const char *meant;
+  } cases[] = {{&gs_activation_names, "rely", "relu"},
+               {&gs_activation_names, "swish", "silu"},
+               {&gs_activation_names, "mish", NULL},
+               {&gs_init_names, "kaiming_normal", "he_normal"},
+               {&gs_init_names, "glorot_uniform", "xavier_uniform"},
+               {&gs_dtype_names, "bfloat16", "bf16"},
+               {&gs_loop_names, "persist", NULL},
+               {&gs_loop_names, "step", "steps"},
+               {&gs_model_names, "mpl", "mlp"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *meant = "";
+    assert_int_equal(gs_value_of(cases[i].names, cases[i].word, &meant), -1);
+    if (cases[i].meant) {
+      assert_non_null(meant);
+      assert_string_equal(meant, cases[i].meant);
+    } else {
+      assert_null(meant);
+    }
+  }
 }
 
 int main(void) {
@@ -328,7 +346,7 @@ int main(void) {
       cmocka_unit_test(devices_are_short_printable_text),
       cmocka_unit_test(one_slope_serves_both_activations),
       cmocka_unit_test(names_lead_back),
-      cmocka_unit_test(small_enumerations_lead_back),
+      cmocka_unit_test(what_a_word_was_meant_to_be),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,7 +153,7 @@ static int differences(const network_case *c, gs_dtype dtype) {
     if (!same(&one, &other)) {
       found++;
       print_error("%s, %s: other bits with %d threads and %d steps\n", c->name,
-                  gs_dtype_name(dtype), runs[i].threads, runs[i].steps);
+                  gs_name(&gs_dtype_names, dtype), runs[i].threads, runs[i].steps);
     }
     free(other.bytes);
   }

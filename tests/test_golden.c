@@ -127,15 +127,16 @@ static int run_case(gs_device *device, const gs_golden *golden, gs_dtype dtype, 
     free(values);
     if (!(relative <= tolerance)) {
       failures++;
-      print_error("%s, %s %s: %s %d is off by %.3g\n", golden->name, gs_dtype_name(dtype),
-                  gs_range_name(range), tensor->role, (int)tensor->index, relative);
+      print_error("%s, %s %s: %s %d is off by %.3g\n", golden->name,
+                  gs_name(&gs_dtype_names, dtype), gs_name(&gs_range_names, range), tensor->role,
+                  (int)tensor->index, relative);
     }
   }
   const double loss = loss_error(network, golden);
   if (!(loss <= tolerance)) {
     failures++;
-    print_error("%s, %s %s: the loss is off by %.3g\n", golden->name, gs_dtype_name(dtype),
-                gs_range_name(range), loss);
+    print_error("%s, %s %s: the loss is off by %.3g\n", golden->name,
+                gs_name(&gs_dtype_names, dtype), gs_name(&gs_range_names, range), loss);
   }
   gs_network_destroy(network);
   return failures;

@@ -134,10 +134,12 @@ static bool alive(gs_network *network) {
 
 static void report(const gs_config *config, gs_support_parameter parameter, double error) {
   print_error("%s %s/%s, loss %s %s, tied %d, %s: parameter %d of role %d is off by %.3g\n",
-              gs_model_name(config->model), gs_activation_name(config->activation.kind),
-              gs_activation_name(config->output_activation.kind), gs_loss_name(config->loss),
-              gs_loss_at_name(config->loss_at), config->tied, gs_range_name(config->range),
-              (int)parameter.index, (int)parameter.role, error);
+              gs_name(&gs_model_names, config->model),
+              gs_name(&gs_activation_names, config->activation.kind),
+              gs_name(&gs_activation_names, config->output_activation.kind),
+              gs_name(&gs_loss_names, config->loss), gs_name(&gs_loss_at_names, config->loss_at),
+              config->tied, gs_name(&gs_range_names, config->range), (int)parameter.index,
+              (int)parameter.role, error);
 }
 
 /* How many of the network's gradients are wrong, or CROSSED. */

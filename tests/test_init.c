@@ -141,11 +141,11 @@ static void test_laws(void **state) {
     seen[e->init.kind] = true;
     const double said = gs_init_variance(&e->init, FAN_IN, FAN_OUT);
     if (!(fabs(said / e->variance - 1) <= 1e-12))
-      fail_msg("%s: %g is not %g", gs_init_name(e->init.kind), said, e->variance);
+      fail_msg("%s: %g is not %g", gs_name(&gs_init_names, e->init.kind), said, e->variance);
     gs_config config = mlp_config(FAN_IN, FAN_OUT, e->init);
     gs_network *network = create(*state, &config);
     double *w = tensor_of(network, GS_ROLE_WEIGHT, 1);
-    assert_law(gs_init_name(e->init.kind), w, SAMPLES, e->law, e->variance);
+    assert_law(gs_name(&gs_init_names, e->init.kind), w, SAMPLES, e->law, e->variance);
     free(w);
     gs_network_destroy(network);
     gs_config_clear(&config);

@@ -220,7 +220,7 @@ static void test_refused(void **state) {
   static const gs_dtype dtypes[] = {GS_BF16, GS_F16, GS_TF32};
   for (size_t i = 0; i < 3; i++) {
     config.dtype = dtypes[i];
-    assert_refused(*state, &config, "skipped", gs_dtype_name(dtypes[i]));
+    assert_refused(*state, &config, "skipped", gs_name(&gs_dtype_names, dtypes[i]));
   }
   config.dtype = GS_F32;
   config.batch = 0;

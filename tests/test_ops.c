@@ -30,8 +30,9 @@ static void check_values(const gs_pool *pool, const gs_tensor *tensor, const dou
   for (int64_t r = 0; r < tensor->replicas; r++) {
     const double error = gs_reference_error(got + r * size, want + r * size, size);
     if (!(error <= gs_support_tolerance(tensor->dtype)))
-      fail_msg("%s, %s, %d x %d, replica %d: off by %.3g", what, gs_dtype_name(tensor->dtype),
-               (int)tensor->rows, (int)tensor->cols, (int)r, error);
+      fail_msg("%s, %s, %d x %d, replica %d: off by %.3g", what,
+               gs_name(&gs_dtype_names, tensor->dtype), (int)tensor->rows, (int)tensor->cols,
+               (int)r, error);
   }
   free(got);
   gs_support_check_padding(pool->device, tensor);
@@ -180,7 +181,7 @@ static void check_forward(const layer_case *c) {
   const int64_t count = c->replicas * c->rows * c->out;
   double *want = zeros(count);
   for (int64_t i = 0; i < count; i++) want[i] = gs_reference_activation(c->activation, l.z[i]);
-  check_values(&l.pool, &l.h, want, gs_activation_name(c->activation.kind));
+  check_values(&l.pool, &l.h, want, gs_name(&gs_activation_names, c->activation.kind));
   if (l.h.scale) {
     const gs_scale x =
         c->scaled ? gs_support_slot(l.pool.device, &l.x, 0) : (gs_scale){0, GS_PEAK_NONE};

@@ -47,8 +47,9 @@ static void check_sequence(const gs_pool *pool, const gs_tensor *sequence, int64
   for (int64_t i = 0; i < steps * sequence->replicas; i++) {
     const double error = gs_reference_error(got + i * size, want + i * size, size);
     if (!(error <= tolerance_of(sequence->dtype)))
-      fail_msg("%s, %s, step %d, replica %d: off by %.3g", what, gs_dtype_name(sequence->dtype),
-               (int)(i / sequence->replicas), (int)(i % sequence->replicas), error);
+      fail_msg("%s, %s, step %d, replica %d: off by %.3g", what,
+               gs_name(&gs_dtype_names, sequence->dtype), (int)(i / sequence->replicas),
+               (int)(i % sequence->replicas), error);
   }
   free(got);
   gs_support_check_padding(pool->device, sequence);
@@ -345,7 +346,7 @@ static loop_tensors make_tensors(gs_pool *pool, const loop_case *c) {
 static const char *name_of(const loop_case *c) {
   static char name[160];
   snprintf(name, sizeof name, "%s, %s loop, B %d, n %d, tied %d, every %d, tracked %d",
-           gs_activation_name(c->activation.kind),
+           gs_name(&gs_activation_names, c->activation.kind),
            c->loop == GS_LOOP_PERSISTENT ? "persistent" : "stepwise", (int)c->B, (int)c->n, c->tied,
            c->every, c->tracked);
   return name;

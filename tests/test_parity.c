@@ -126,8 +126,8 @@ static void compare_norms(const parity_case *c, gs_dtype dtype, gs_network *cpu,
       assert_int_equal(a.stats[i].inf, b.stats[i].inf);
       if (!both_zero && !(fabs(got - want) <= norm_tolerance(dtype, c->length)))
         fail_msg("%s, %s: log10 norm of %s at point %d is %.9g, the CPU's %.9g", c->name,
-                 gs_dtype_name(dtype), gs_quantity_name((gs_quantity)q), (int)(i / c->replicas) + 1,
-                 got, want);
+                 gs_name(&gs_dtype_names, dtype), gs_quantity_name((gs_quantity)q),
+                 (int)(i / c->replicas) + 1, got, want);
     }
     gs_quantity_stats_clear(&a);
     gs_quantity_stats_clear(&b);
@@ -149,7 +149,8 @@ static void compare_gradients(const parity_case *c, gs_dtype dtype, gs_network *
       const double error = gs_reference_error(got + r * size, want + r * size, size);
       if (!(error <= tolerance))
         fail_msg("%s, %s: gradient %d of role %d, replica %d: off by %.3g", c->name,
-                 gs_dtype_name(dtype), (int)list[i].index, (int)list[i].gradient, (int)r, error);
+                 gs_name(&gs_dtype_names, dtype), (int)list[i].index, (int)list[i].gradient, (int)r,
+                 error);
     }
     free(got);
     free(want);

@@ -229,8 +229,9 @@ static void test_rnn(void **state) {
       config.loss_at = variant & 2 ? GS_LOSS_EVERY : GS_LOSS_LAST;
       config.loss = variant & 4 ? GS_LOSS_MSE : GS_LOSS_LINEAR;
       config.replicas = c->batch > 4 ? 1 : 2;
-      print_message("%s, tied %d, loss %s at %s\n", c->name, config.tied, gs_loss_name(config.loss),
-                    gs_loss_at_name(config.loss_at));
+      print_message("%s, tied %d, loss %s at %s\n", c->name, config.tied,
+                    gs_name(&gs_loss_names, config.loss),
+                    gs_name(&gs_loss_at_names, config.loss_at));
       /* a gradient that enters at every step keeps delta from vanishing */
       const bool fed = c->expected == LEAVES && config.loss_at == GS_LOSS_EVERY;
       compare_ranges(&config, fed ? EITHER : c->expected);

@@ -137,9 +137,10 @@ static void compare(gs_network *network, gs_quantity quantity, const double *wan
     const bool both_zero = isinf(got) && isinf(want[i + 1]);
     if (!both_zero && !(fabs(got - want[i + 1]) <= tolerance))
       fail_msg("%s %s, std %g, %s: log10 norm of %s at %d is %.9g, not %.9g",
-               gs_model_name(config->model), gs_activation_name(config->activation.kind),
-               config->init.std, gs_dtype_name(config->dtype), gs_quantity_name(quantity),
-               (int)i + 1, got, want[i + 1]);
+               gs_name(&gs_model_names, config->model),
+               gs_name(&gs_activation_names, config->activation.kind), config->init.std,
+               gs_name(&gs_dtype_names, config->dtype), gs_quantity_name(quantity), (int)i + 1, got,
+               want[i + 1]);
   }
   gs_quantity_stats_clear(&stats);
 }

@@ -288,7 +288,8 @@ static void test_speed(void **state) {
     const clock_t start = clock();
     gs_theory theory = theory_of(&config);
     const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    print_message("%s: %.1f ms\n", gs_activation_name((gs_activation_kind)kind), seconds * 1000);
+    print_message("%s: %.1f ms\n", gs_name(&gs_activation_names, (gs_activation_kind)kind),
+                  seconds * 1000);
     assert_true(seconds <= most_s);
     gs_theory_clear(&theory);
   }

@@ -73,9 +73,10 @@ static void check(gs_config config, allowance allowed) {
   config.replicas = REPLICAS;
   config.stats = GS_STATS_NORMS;
   gs_support_ok(gs_theory_of(&config, &theory, &error), &error);
-  print_message("%s %s %s, B %d: %s\n", gs_model_name(config.model),
-                gs_activation_name(config.activation.kind), gs_init_name(config.init.kind),
-                (int)config.batch, gs_reach_name(theory.reach));
+  print_message("%s %s %s, B %d: %s\n", gs_name(&gs_model_names, config.model),
+                gs_name(&gs_activation_names, config.activation.kind),
+                gs_name(&gs_init_names, config.init.kind), (int)config.batch,
+                gs_reach_name(theory.reach));
   gs_network *network = gs_support_network(device, &config, false);
   gs_support_step(network, true);
   gs_quantity_stats delta = gs_support_stats(network, GS_DELTA);

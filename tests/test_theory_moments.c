@@ -129,9 +129,9 @@ static void check_activation(gs_activation activation) {
   gs_moment_table_destroy(table);
   print_message("%-10s V %.1e m1 %.1e m2 %.1e, table %.1e %.1e %.1e, rest %.1e %.1e %.1e %.1e, "
                 "reference %.1e\n",
-                gs_activation_name(activation.kind), direct[0], direct[1], direct[2], table_most[0],
-                table_most[1], table_most[2], table_most[3], table_most[4], table_most[5],
-                table_most[6], own);
+                gs_name(&gs_activation_names, activation.kind), direct[0], direct[1], direct[2],
+                table_most[0], table_most[1], table_most[2], table_most[3], table_most[4],
+                table_most[5], table_most[6], own);
   assert_true(own <= 1e-14);
   for (int f = 0; f < FIELDS; f++) {
     assert_true(direct[f] <= 1e-12);

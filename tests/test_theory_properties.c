@@ -102,14 +102,15 @@ static int faults;
 
 static void fault(const gs_config *config, const char *what, double value, double limit) {
   faults++;
-  print_message("%s %s %s (%s) L %d T %d n %d x %d B %d bias %g%s%s: %s: %.6g, limit %.6g\n",
-                gs_model_name(config->model), gs_activation_name(config->activation.kind),
-                gs_init_name(config->init.kind), gs_activation_name(config->output_activation.kind),
-                (int)config->depth, (int)config->seq_len,
-                (int)(config->model == GS_MLP ? config->widths[1] : config->hidden),
-                (int)config->input, (int)config->batch, config->bias_std,
-                config->tied ? " tied" : "", config->loss_at == GS_LOSS_EVERY ? " every" : "", what,
-                value, limit);
+  print_message(
+      "%s %s %s (%s) L %d T %d n %d x %d B %d bias %g%s%s: %s: %.6g, limit %.6g\n",
+      gs_name(&gs_model_names, config->model),
+      gs_name(&gs_activation_names, config->activation.kind),
+      gs_name(&gs_init_names, config->init.kind),
+      gs_name(&gs_activation_names, config->output_activation.kind), (int)config->depth,
+      (int)config->seq_len, (int)(config->model == GS_MLP ? config->widths[1] : config->hidden),
+      (int)config->input, (int)config->batch, config->bias_std, config->tied ? " tied" : "",
+      config->loss_at == GS_LOSS_EVERY ? " every" : "", what, value, limit);
 }
 
 static void check_number(const gs_config *config, const char *what, double rms, double typical,

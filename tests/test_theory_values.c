@@ -121,8 +121,8 @@ static void check_he_2015(gs_init_kind init, double expected) {
   free(logs);
   const double relative = sqrt((exp(29 * 5 / n) - 1) / REPLICAS); /* of the mean square */
   const double tolerance = 4 * relative / (2 * log(10));
-  print_message("relu, %s, 30 layers: 10^%.3f, He 2015: 10^%.3f +- %.3f\n", gs_init_name(init),
-                0.5 * log10(square), expected, tolerance);
+  print_message("relu, %s, 30 layers: 10^%.3f, He 2015: 10^%.3f +- %.3f\n",
+                gs_name(&gs_init_names, init), 0.5 * log10(square), expected, tolerance);
   assert_true(fabs(0.5 * log10(square) - expected) <= tolerance);
 }
 
@@ -171,7 +171,8 @@ static void check_turning(int64_t n, gs_activation_kind activation, double expec
   const double rms = 0.5 * log10(ratios.mean);
   const double error = standard_error(ratios) / ratios.mean / (2 * log(10));
   print_message("%s, N(0,1), n = %d: rms %.4f +- %.4f a layer, theory %.3f; typical %.4f\n",
-                gs_activation_name(activation), (int)n, rms, error, expected, decades.mean / 29);
+                gs_name(&gs_activation_names, activation), (int)n, rms, error, expected,
+                decades.mean / 29);
   assert_true(fabs(rms - expected) <= 0.01 + 4 * error);
   assert_true(expected < 0 ? decades.mean < 0 : decades.mean > 0);
 }

@@ -65,12 +65,12 @@ static const char *init_text(const gs_init *init, char text[VALUE_BYTES]) {
                  {"gain", init->gain, usual.gain}};
   char digits[NUMBER_BYTES];
   writer to = {.text = text, .capacity = VALUE_BYTES};
-  append(&to, "%s", gs_init_name(init->kind));
+  append(&to, "%s", gs_name(&gs_init_names, init->kind));
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     if (numbers[i].value == numbers[i].usual) continue;
     append(&to, ":%s=%s", numbers[i].key, number_text(numbers[i].value, digits));
   }
-  if (init->fan != usual.fan) append(&to, ":fan=%s", gs_fan_name(init->fan));
+  if (init->fan != usual.fan) append(&to, ":fan=%s", gs_name(&gs_fan_names, init->fan));
   return text;
 }
 
@@ -112,9 +112,9 @@ const char *gs_setup_words(const gs_config *config, const char *axis, const char
                            char *text, size_t capacity) {
   char value[VALUE_BYTES];
   writer to = {text, capacity, 0, axis, values};
-  append(&to, "%s", gs_model_name(config->model));
+  append(&to, "%s", gs_name(&gs_model_names, config->model));
   shape(&to, config);
-  option(&to, "activation", gs_activation_name(config->activation.kind));
+  option(&to, "activation", gs_name(&gs_activation_names, config->activation.kind));
   if (config->activation.kind == GS_LEAKY_RELU) {
     option_number(&to, "slope", config->activation.slope);
   }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "sweep/place.h"

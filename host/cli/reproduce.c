@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "base/threads.h"
 #include "claims/claims.h"
 #include "cli/commands.h"

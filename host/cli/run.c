@@ -61,7 +61,7 @@ static gs_status read_parameters(const gs_run_arguments *arguments, gs_sweep *sw
     all[total++] = device;
   }
   const gs_status status =
-      gs_sweep_from_options(gs_model_name(arguments->model), all, total, sweep, error);
+      gs_sweep_from_options(gs_name(&gs_model_names, arguments->model), all, total, sweep, error);
   free(all);
   return status;
 }

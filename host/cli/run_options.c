@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "sweep/place.h"
 
 typedef enum option_id {
@@ -218,7 +219,11 @@ static gs_status take_words(gs_run_arguments *arguments, char **words, int count
     return GS_FAIL(error, GS_ERR_USAGE, "one sweep at a time: what is %s?",
                    gs_quote(words[1], quoted));
   }
-  if (gs_model_find(words[0], &arguments->model)) return GS_OK;
+  const int model = gs_value_of(&gs_model_names, words[0], NULL);
+  if (model >= 0) {
+    arguments->model = (gs_model)model;
+    return GS_OK;
+  }
   arguments->sweep = words[0];
   if (arguments->parameter_count == 0) return GS_OK;
   char *option = arguments->parameters[0];
@@ -229,7 +234,11 @@ static gs_status take_words(gs_run_arguments *arguments, char **words, int count
 
 gs_status gs_backend_parse(const char *value, gs_backend *backend, gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
-  if (gs_backend_find(value, backend)) return GS_OK;
+  const int known = gs_value_of(&gs_backend_names, value, NULL);
+  if (known >= 0) {
+    *backend = (gs_backend)known;
+    return GS_OK;
+  }
   return GS_FAIL(error, GS_ERR_USAGE, "--backend: %s is none of auto, cpu, cuda",
                  gs_quote(value, quoted));
 }

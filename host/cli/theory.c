@@ -80,9 +80,8 @@ static gs_status parse(int argc, char **argv, arguments *a, gs_error *error) {
 }
 
 static gs_status read_sweep(const arguments *a, gs_sweep *sweep, gs_error *error) {
-  gs_model model;
   char quoted[GS_QUOTE_BYTES];
-  if (gs_model_find(a->source, &model)) {
+  if (gs_value_of(&gs_model_names, a->source, NULL) >= 0) {
     return gs_sweep_from_options(a->source, a->parameters, a->parameter_count, sweep, error);
   }
   if (a->parameter_count > 0) {

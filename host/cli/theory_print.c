@@ -18,7 +18,7 @@ static int64_t points_of(const gs_config *config) {
 
 static void print_shared(FILE *stream, const gs_table_params *params) {
   const int page = 110;
-  int column = fprintf(stream, "%s:", gs_model_name(params->model));
+  int column = fprintf(stream, "%s:", gs_name(&gs_model_names, params->model));
   for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model */
     if (params->varies[i] || !params->first[i][0]) continue;
     if (column > page - 30) {

@@ -14,7 +14,11 @@ static gs_status parse(int argc, char **argv, gs_device_choice *choice, long *pa
                        gs_error *error) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const char *value = argv[i + 1];
-    if (strcmp(argv[i], "--backend") == 0 && gs_backend_find(value, &choice->backend)) continue;
+    const int backend = gs_value_of(&gs_backend_names, value, NULL);
+    if (strcmp(argv[i], "--backend") == 0 && backend >= 0) {
+      choice->backend = (gs_backend)backend;
+      continue;
+    }
     if (strcmp(argv[i], "--device") == 0) {
       choice->device = value;
     } else if (strcmp(argv[i], "--threads") == 0) {

@@ -34,6 +34,7 @@
 #ifndef GS_DEVICE_DEVICE_H
 #define GS_DEVICE_DEVICE_H
 
+#include "base/names.h"
 #include "base/status.h"
 #include "device/activation_scale.h"
 #include "device/scale.h"
@@ -63,11 +64,11 @@ size_t gs_dtype_bytes(gs_dtype dtype);
 
 /* The recurrent half of a simple RNN:
  * h_t = phi(W h_{t-1} + p_t), p_t = U x_t + b, t = 1..T. */
-typedef enum gs_loop {
-  GS_LOOP_AUTO,      /* the backend chooses, from shapes and dtype alone */
-  GS_LOOP_STEPS,     /* operations of their own for each step */
-  GS_LOOP_PERSISTENT /* one kernel for all steps, W kept on the chip */
-} gs_loop;
+#define GS_LOOP_LIST(X)                                                                            \
+  X(GS_LOOP_AUTO, "auto")             /* the backend chooses, from shapes and dtype alone */       \
+  X(GS_LOOP_STEPS, "steps")           /* operations of their own for each step */                  \
+  X(GS_LOOP_PERSISTENT, "persistent") /* one kernel for all steps, W kept on the chip */
+typedef enum gs_loop { GS_LOOP_LIST(GS_ROW_VALUE) GS_LOOP_COUNT } gs_loop;
 
 typedef struct gs_recurrence {
   int64_t steps;            /* T */

@@ -184,7 +184,7 @@ static gs_status start(walk *w, int64_t max_points, gs_error *error) {
   const int64_t inputs = config->model == GS_RNN ? config->input : most;
   if (gs_dtype_bytes(config->dtype) < sizeof(float)) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "no Jacobians of dtype %s",
-                   gs_dtype_name(config->dtype));
+                   gs_name(&gs_dtype_names, config->dtype));
   }
   if (most > GS_JACOBIAN_MAX_WIDTH || inputs > GS_JACOBIAN_MAX_WIDTH) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "Jacobians want at most %d units, not %lld",

@@ -77,7 +77,7 @@ static gs_status add_hash(cJSON *record, gs_network *network, gs_error *error) {
   uint64_t hash;
   GS_TRY(gs_network_weights_hash(network, &hash, error));
   const gs_config *config = gs_network_config(network);
-  const char *bias = gs_config_has_biases(config) ? gs_bias_name(config->bias) : "none";
+  const char *bias = gs_config_has_biases(config) ? gs_name(&gs_bias_names, config->bias) : "none";
   const bool added = gs_json_add_string(record, "bias", bias) &&
                      gs_json_add(record, "weights_hash", gs_json_hex64(hash));
   return added ? GS_OK : out_of_memory(error);

@@ -66,7 +66,7 @@ static cJSON *raw_to_json(const gs_timing *timing, int64_t round, double median_
   cJSON *json = cJSON_CreateObject();
   cJSON *rounds = cJSON_AddArrayToObject(json, "rounds");
   if (json && gs_json_append(rounds, round_to_json(timing, round, median_ns)) &&
-      gs_json_add_string(json, "launch", gs_launch_name(timing->launch)) &&
+      gs_json_add_string(json, "launch", gs_name(&gs_launch_names, timing->launch)) &&
       gs_json_add_int(json, "steps_per_sample", timing->steps_per_sample) &&
       gs_json_add(json, "samples_ns", gs_json_numbers(timing->samples_ns, (size_t)timing->count)) &&
       gs_json_add(json, "disturbed_samples", disturbed_to_json(timing))) {

@@ -147,7 +147,8 @@ static gs_status check_bias(const gs_config *config, gs_error *error) {
     return GS_OK;
   }
   return GS_FAIL(error, GS_ERR_DATA, "%s biases do not go with init %s and bias_std %g",
-                 gs_bias_name(config->bias), gs_init_name(config->init.kind), config->bias_std);
+                 gs_name(&gs_bias_names, config->bias), gs_name(&gs_init_names, config->init.kind),
+                 config->bias_std);
 }
 
 /* Identity matrices are square. */
@@ -236,7 +237,7 @@ static gs_status check_jacobian(const gs_config *config, gs_error *error) {
   if (!config->jacobian) return GS_OK;
   if (config->dtype == GS_BF16 || config->dtype == GS_F16) {
     return GS_FAIL(error, GS_ERR_DATA, "jacobian wants dtype f64, f32 or tf32, not %s",
-                   gs_dtype_name(config->dtype));
+                   gs_name(&gs_dtype_names, config->dtype));
   }
   int64_t widest = config->hidden > config->input ? config->hidden : config->input;
   for (int64_t l = 0; config->model == GS_MLP && l <= config->depth; l++) {

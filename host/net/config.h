@@ -3,10 +3,32 @@
 #ifndef GS_NET_CONFIG_H
 #define GS_NET_CONFIG_H
 
+#include "base/names.h"
 #include "base/status.h"
 #include "device/device.h"
 
-typedef enum gs_model { GS_MLP, GS_RNN } gs_model;
+/* What JSON, the command line and tables can choose from: X(constant, name). */
+#define GS_MODEL_LIST(X) X(GS_MLP, "mlp") X(GS_RNN, "rnn")
+#define GS_FAN_LIST(X) X(GS_FAN_IN, "in") X(GS_FAN_OUT, "out")
+#define GS_LOSS_LIST(X) X(GS_LOSS_LINEAR, "linear") X(GS_LOSS_MSE, "mse")
+#define GS_LOSS_AT_LIST(X) X(GS_LOSS_LAST, "last") X(GS_LOSS_EVERY, "every")
+#define GS_RANGE_LIST(X) X(GS_RANGE_EXTENDED, "extended") X(GS_RANGE_NATIVE, "native")
+#define GS_STATS_LIST(X) X(GS_STATS_OFF, "off") X(GS_STATS_NORMS, "norms") X(GS_STATS_FULL, "full")
+#define GS_BACKEND_LIST(X)                                                                         \
+  X(GS_BACKEND_AUTO, "auto") X(GS_BACKEND_CPU, "cpu") X(GS_BACKEND_CUDA, "cuda")
+/* How the timed step is enqueued: its operations one by one, or once captured as a
+ * graph and replayed. Auto: a graph where the device has them. */
+#define GS_LAUNCH_LIST(X)                                                                          \
+  X(GS_LAUNCH_AUTO, "auto") X(GS_LAUNCH_GRAPH, "graph") X(GS_LAUNCH_EAGER, "eager")
+
+typedef enum gs_model { GS_MODEL_LIST(GS_ROW_VALUE) GS_MODEL_COUNT } gs_model;
+typedef enum gs_fan { GS_FAN_LIST(GS_ROW_VALUE) GS_FAN_COUNT } gs_fan;
+typedef enum gs_loss { GS_LOSS_LIST(GS_ROW_VALUE) GS_LOSS_COUNT } gs_loss;
+typedef enum gs_loss_at { GS_LOSS_AT_LIST(GS_ROW_VALUE) GS_LOSS_AT_COUNT } gs_loss_at;
+typedef enum gs_range { GS_RANGE_LIST(GS_ROW_VALUE) GS_RANGE_COUNT } gs_range;
+typedef enum gs_stats_level { GS_STATS_LIST(GS_ROW_VALUE) GS_STATS_LEVEL_COUNT } gs_stats_level;
+typedef enum gs_launch { GS_LAUNCH_LIST(GS_ROW_VALUE) GS_LAUNCH_COUNT } gs_launch;
+typedef enum gs_backend { GS_BACKEND_LIST(GS_ROW_VALUE) GS_BACKEND_COUNT } gs_backend;
 
 /* X(constant, name, takes) - `takes` lists the parameters the name accepts. */
 #define GS_INIT_LIST(X)                                                                            \
@@ -31,8 +53,6 @@ typedef enum gs_init_kind {
       GS_INIT_COUNT
 } gs_init_kind;
 
-typedef enum gs_fan { GS_FAN_IN, GS_FAN_OUT } gs_fan;
-
 /* A weight initialisation. Fields a kind does not take hold their defaults. */
 typedef struct gs_init {
   gs_init_kind kind;
@@ -51,21 +71,7 @@ typedef struct gs_init {
   X(GS_BIAS_UNIFORM, "uniform")           /* torch.nn.Linear: U(+-1/sqrt(fan_in)) */               \
   X(GS_BIAS_TWO_UNIFORMS, "two uniforms") /* torch.nn.RNN: the sum of two U(+-1/sqrt(n)) */
 
-typedef enum gs_bias {
-#define GS_BIAS_ENUM(constant, name) constant,
-  GS_BIAS_LIST(GS_BIAS_ENUM)
-#undef GS_BIAS_ENUM
-      GS_BIAS_COUNT
-} gs_bias;
-
-typedef enum gs_loss { GS_LOSS_LINEAR, GS_LOSS_MSE } gs_loss;
-typedef enum gs_loss_at { GS_LOSS_LAST, GS_LOSS_EVERY } gs_loss_at;
-typedef enum gs_range { GS_RANGE_EXTENDED, GS_RANGE_NATIVE } gs_range;
-typedef enum gs_stats_level { GS_STATS_OFF, GS_STATS_NORMS, GS_STATS_FULL } gs_stats_level;
-/* How the timed step is enqueued: its operations one by one, or once captured as a
- * graph and replayed. Auto: a graph where the device has them. */
-typedef enum gs_launch { GS_LAUNCH_AUTO, GS_LAUNCH_GRAPH, GS_LAUNCH_EAGER } gs_launch;
-typedef enum gs_backend { GS_BACKEND_AUTO, GS_BACKEND_CPU, GS_BACKEND_CUDA } gs_backend;
+typedef enum gs_bias { GS_BIAS_LIST(GS_ROW_VALUE) GS_BIAS_COUNT } gs_bias;
 
 enum {
   GS_DEVICE_NAME_BYTES = 64,
@@ -149,33 +155,22 @@ gs_status gs_config_check(const gs_config *config, gs_error *error);
 /* Whether the network has biases (and so gradients of them). */
 bool gs_config_has_biases(const gs_config *config);
 
-/* Names, for JSON and tables. The find functions return false for an unknown
- * name. */
-const char *gs_model_name(gs_model model);
-const char *gs_dtype_name(gs_dtype dtype);
-const char *gs_activation_name(gs_activation_kind kind);
-const char *gs_init_name(gs_init_kind kind);
-const char *gs_init_takes(gs_init_kind kind); /* "fan slope" */
-const char *gs_bias_name(gs_bias bias);
-const char *gs_loss_name(gs_loss loss);
-const char *gs_loss_at_name(gs_loss_at loss_at);
-const char *gs_range_name(gs_range range);
-const char *gs_stats_level_name(gs_stats_level level);
-const char *gs_launch_name(gs_launch launch);
-const char *gs_loop_name(gs_loop loop);
-const char *gs_backend_name(gs_backend backend);
-const char *gs_fan_name(gs_fan fan);
-bool gs_model_find(const char *name, gs_model *model);
-bool gs_dtype_find(const char *name, gs_dtype *dtype);
-bool gs_activation_find(const char *name, gs_activation_kind *kind);
-bool gs_init_find(const char *name, gs_init_kind *kind);
-bool gs_loss_find(const char *name, gs_loss *loss);
-bool gs_loss_at_find(const char *name, gs_loss_at *loss_at);
-bool gs_range_find(const char *name, gs_range *range);
-bool gs_stats_level_find(const char *name, gs_stats_level *level);
-bool gs_launch_find(const char *name, gs_launch *launch);
-bool gs_loop_find(const char *name, gs_loop *loop);
-bool gs_backend_find(const char *name, gs_backend *backend);
-bool gs_fan_find(const char *name, gs_fan *fan);
+/* Names of all choices (base/names.h), by value. */
+extern const gs_names gs_model_names;
+extern const gs_names gs_dtype_names;
+extern const gs_names gs_activation_names;
+extern const gs_names gs_init_names;
+extern const gs_names gs_fan_names;
+extern const gs_names gs_bias_names;
+extern const gs_names gs_loss_names;
+extern const gs_names gs_loss_at_names;
+extern const gs_names gs_range_names;
+extern const gs_names gs_stats_names;
+extern const gs_names gs_launch_names;
+extern const gs_names gs_loop_names;
+extern const gs_names gs_backend_names;
+
+/* The parameters that an initialisation takes: "fan slope". */
+const char *gs_init_takes(gs_init_kind kind);
 
 #endif

@@ -156,7 +156,7 @@ gs_status gs_network_check(gs_device *device, const gs_config *config, gs_error 
   device->ops->info(device, &info);
   if (!(info.dtypes >> config->dtype & 1u)) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "dtype %s is not supported by the %s backend",
-                   gs_dtype_name(config->dtype), info.backend);
+                   gs_name(&gs_dtype_names, config->dtype), info.backend);
   }
   if (config->loop == GS_LOOP_PERSISTENT && !info.persistent) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "loop persistent: the %s backend has none here",

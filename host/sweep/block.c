@@ -20,7 +20,7 @@ static gs_status read_model(const cJSON *object, const gs_place *place, gs_model
 static gs_status fail_key(const gs_place *place, const char *key, gs_model model, gs_error *error) {
   const gs_place at = gs_place_key(place, key);
   if (gs_param_find(key) >= 0) {
-    return GS_FAIL_AT(&at, error, "is no parameter of an %s", gs_model_name(model));
+    return GS_FAIL_AT(&at, error, "is no parameter of an %s", gs_name(&gs_model_names, model));
   }
   const char *keys[GS_PARAM_COUNT];
   int count = 0;

@@ -42,16 +42,16 @@ static void append_number(name_buffer *name, const char *separator, const char *
 
 static void append_init(name_buffer *name, const gs_init *init) {
   const gs_init usual = gs_init_default(init->kind);
-  append(name, "%s", gs_init_name(init->kind));
+  append(name, "%s", gs_name(&gs_init_names, init->kind));
   if (init->std != usual.std) append_number(name, ":", "std", init->std);
   if (init->kind == GS_INIT_SCALED) append_number(name, ":", "sigma_w2", init->sigma_w2);
-  if (init->fan != usual.fan) append(name, ":fan=%s", gs_fan_name(init->fan));
+  if (init->fan != usual.fan) append(name, ":fan=%s", gs_name(&gs_fan_names, init->fan));
   if (init->slope != usual.slope) append_number(name, ":", "slope", init->slope);
   if (init->gain != usual.gain) append_number(name, ":", "gain", init->gain);
 }
 
 static void append_activation(name_buffer *name, const gs_activation *activation) {
-  append(name, "%s", gs_activation_name(activation->kind));
+  append(name, "%s", gs_name(&gs_activation_names, activation->kind));
   const bool leaky = activation->kind == GS_LEAKY_RELU;
   if (leaky && activation->slope != GS_LEAKY_DEFAULT_SLOPE) {
     append_number(name, ":", "slope", activation->slope);
@@ -110,19 +110,23 @@ static void append_rest(name_buffer *name, const gs_config *config, const gs_con
   append_input_init(name, config, usual);
   if (config->tied != usual->tied) append(name, "/tied=%s", config->tied ? "true" : "false");
   append_bias(name, config);
-  if (config->loss != usual->loss) append(name, "/loss=%s", gs_loss_name(config->loss));
+  if (config->loss != usual->loss) append(name, "/loss=%s", gs_name(&gs_loss_names, config->loss));
   if (config->loss_at != usual->loss_at) {
-    append(name, "/loss_at=%s", gs_loss_at_name(config->loss_at));
+    append(name, "/loss_at=%s", gs_name(&gs_loss_at_names, config->loss_at));
   }
   if (config->seed != usual->seed) append(name, "/seed=%" PRIu64, config->seed);
-  if (config->dtype != usual->dtype) append(name, "/dtype=%s", gs_dtype_name(config->dtype));
-  if (config->range != usual->range) append(name, "/range=%s", gs_range_name(config->range));
-  if (config->stats != usual->stats) append(name, "/stats=%s", gs_stats_level_name(config->stats));
+  if (config->dtype != usual->dtype)
+    append(name, "/dtype=%s", gs_name(&gs_dtype_names, config->dtype));
+  if (config->range != usual->range)
+    append(name, "/range=%s", gs_name(&gs_range_names, config->range));
+  if (config->stats != usual->stats)
+    append(name, "/stats=%s", gs_name(&gs_stats_names, config->stats));
   if (config->jacobian != usual->jacobian) {
     append(name, "/jacobian=%s", config->jacobian ? "true" : "false");
   }
-  if (config->launch != usual->launch) append(name, "/launch=%s", gs_launch_name(config->launch));
-  if (config->loop != usual->loop) append(name, "/loop=%s", gs_loop_name(config->loop));
+  if (config->launch != usual->launch)
+    append(name, "/launch=%s", gs_name(&gs_launch_names, config->launch));
+  if (config->loop != usual->loop) append(name, "/loop=%s", gs_name(&gs_loop_names, config->loop));
 }
 
 gs_status gs_config_describe(const gs_config *config, char name[GS_CELL_NAME_BYTES],
@@ -130,7 +134,7 @@ gs_status gs_config_describe(const gs_config *config, char name[GS_CELL_NAME_BYT
   gs_config usual;
   GS_TRY(gs_config_default(config->model, &usual, error));
   name_buffer words = {.length = 0};
-  append(&words, "%s/", gs_model_name(config->model));
+  append(&words, "%s/", gs_name(&gs_model_names, config->model));
   append_activation(&words, &config->activation);
   append(&words, "/");
   append_init(&words, &config->init);

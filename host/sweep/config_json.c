@@ -39,8 +39,9 @@ static bool add_activation(cJSON *object, const gs_config *config) {
   const bool mlp = config->model == GS_MLP;
   const gs_activation *leaky = &config->activation;
   if (mlp && leaky->kind != GS_LEAKY_RELU) leaky = &config->output_activation;
-  const char *output = gs_activation_name(config->output_activation.kind);
-  return gs_json_add_string(object, "activation", gs_activation_name(config->activation.kind)) &&
+  const char *output = gs_name(&gs_activation_names, config->output_activation.kind);
+  return gs_json_add_string(object, "activation",
+                            gs_name(&gs_activation_names, config->activation.kind)) &&
          (leaky->kind != GS_LEAKY_RELU || gs_json_add_number(object, "slope", leaky->slope)) &&
          (!mlp || gs_json_add_string(object, "output_activation", output));
 }
@@ -51,10 +52,10 @@ static cJSON *init_to_json(const gs_init *init) {
   const bool he = strstr(takes, "fan") != NULL;
   cJSON *object = cJSON_CreateObject();
   const bool ok =
-      object && gs_json_add_string(object, "name", gs_init_name(init->kind)) &&
+      object && gs_json_add_string(object, "name", gs_name(&gs_init_names, init->kind)) &&
       (!strstr(takes, "std") || gs_json_add_number(object, "std", init->std)) &&
       (!strstr(takes, "sigma_w2") || gs_json_add_number(object, "sigma_w2", init->sigma_w2)) &&
-      (!he || gs_json_add_string(object, "fan", gs_fan_name(init->fan))) &&
+      (!he || gs_json_add_string(object, "fan", gs_name(&gs_fan_names, init->fan))) &&
       (!he || gs_json_add_number(object, "slope", init->slope)) &&
       (!strstr(takes, "gain") || gs_json_add_number(object, "gain", init->gain));
   if (ok) return object;
@@ -75,21 +76,23 @@ static bool add_rest(cJSON *object, const gs_config *config) {
   return gs_json_add(object, "init", init_to_json(&config->init)) &&
          (!rnn || gs_json_add(object, "input_init", init_to_json(&config->input_init))) &&
          (!rnn || gs_json_add_bool(object, "tied", config->tied)) && add_bias(object, config) &&
-         gs_json_add_string(object, "loss", gs_loss_name(config->loss)) &&
-         (!rnn || gs_json_add_string(object, "loss_at", gs_loss_at_name(config->loss_at))) &&
-         gs_json_add_string(object, "dtype", gs_dtype_name(config->dtype)) &&
-         gs_json_add_string(object, "range", gs_range_name(config->range)) &&
-         gs_json_add_string(object, "stats", gs_stats_level_name(config->stats)) &&
+         gs_json_add_string(object, "loss", gs_name(&gs_loss_names, config->loss)) &&
+         (!rnn ||
+          gs_json_add_string(object, "loss_at", gs_name(&gs_loss_at_names, config->loss_at))) &&
+         gs_json_add_string(object, "dtype", gs_name(&gs_dtype_names, config->dtype)) &&
+         gs_json_add_string(object, "range", gs_name(&gs_range_names, config->range)) &&
+         gs_json_add_string(object, "stats", gs_name(&gs_stats_names, config->stats)) &&
          gs_json_add_bool(object, "jacobian", config->jacobian) &&
-         gs_json_add_string(object, "launch", gs_launch_name(config->launch)) &&
-         (!rnn || gs_json_add_string(object, "loop", gs_loop_name(config->loop))) &&
-         gs_json_add_string(object, "backend", gs_backend_name(config->backend)) &&
+         gs_json_add_string(object, "launch", gs_name(&gs_launch_names, config->launch)) &&
+         (!rnn || gs_json_add_string(object, "loop", gs_name(&gs_loop_names, config->loop))) &&
+         gs_json_add_string(object, "backend", gs_name(&gs_backend_names, config->backend)) &&
          gs_json_add_string(object, "device", config->device);
 }
 
 cJSON *gs_config_to_json(const gs_config *config) {
   cJSON *object = cJSON_CreateObject();
-  const bool ok = object && gs_json_add_string(object, "model", gs_model_name(config->model)) &&
+  const bool ok = object &&
+                  gs_json_add_string(object, "model", gs_name(&gs_model_names, config->model)) &&
                   add_shape(object, config) && gs_json_add_int(object, "batch", config->batch) &&
                   gs_json_add_int(object, "replicas", config->replicas) &&
                   gs_json_add(object, "seed", gs_json_uint64(config->seed)) &&

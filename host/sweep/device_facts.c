@@ -27,7 +27,7 @@ static cJSON *dtypes_to_json(uint32_t dtypes) {
   for (int i = 0; list && i < DTYPES; i++) {
     const gs_dtype dtype = dtypes_in_order[i];
     if (!(dtypes >> dtype & 1u)) continue;
-    if (!gs_json_append(list, cJSON_CreateString(gs_dtype_name(dtype)))) {
+    if (!gs_json_append(list, cJSON_CreateString(gs_name(&gs_dtype_names, dtype)))) {
       cJSON_Delete(list);
       return NULL;
     }
@@ -146,7 +146,7 @@ bool gs_device_facts_again(const cJSON *recorded, const cJSON *token, const cJSO
 enum { KEY_BYTES = 32 };
 
 static const char *rate_key(gs_dtype dtype, char key[KEY_BYTES]) {
-  snprintf(key, KEY_BYTES, "flops_per_s_%s", gs_dtype_name(dtype));
+  snprintf(key, KEY_BYTES, "flops_per_s_%s", gs_name(&gs_dtype_names, dtype));
   return key;
 }
 
@@ -251,7 +251,8 @@ static void print_floor(FILE *stream, const gs_floor *floor) {
     const gs_dtype dtype = dtypes_in_order[i];
     const double rate = floor->flops_per_s[dtype];
     if (!(rate > 0)) continue;
-    (void)fprintf(stream, "%s (%s), ", gs_text_rate(rate, "FLOP/s", text), gs_dtype_name(dtype));
+    (void)fprintf(stream, "%s (%s), ", gs_text_rate(rate, "FLOP/s", text),
+                  gs_name(&gs_dtype_names, dtype));
   }
   (void)fprintf(stream, "%s (copy), ", gs_text_rate(floor->copy_bytes_per_s, "B/s", text));
   (void)fputs("measured now\n", stream);

@@ -38,7 +38,8 @@ gs_status gs_device_open(const gs_device_choice *choice, gs_device **device, gs_
   switch (choice->backend) {
   case GS_BACKEND_CPU: return open_cpu(choice, device, error);
   case GS_BACKEND_CUDA: return gs_cuda_device_create(choice->device, device, error);
-  case GS_BACKEND_AUTO: break;
+  case GS_BACKEND_AUTO:
+  case GS_BACKEND_COUNT: break;
   }
   return open_any(choice, device, error);
 }

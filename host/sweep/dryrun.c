@@ -129,7 +129,7 @@ static void print_limits(const dry_run *dry) {
     const double rate = dry->floor.flops_per_s[d];
     if (!(dry->dtypes >> d & 1u) || !(rate > 0)) continue;
     (void)fprintf(dry->stream, "%s%s (%s)", separator, gs_text_rate(rate, "FLOP/s", text),
-                  gs_dtype_name((gs_dtype)d));
+                  gs_name(&gs_dtype_names, (gs_dtype)d));
     separator = ", ";
   }
   (void)fprintf(dry->stream, "%s%s, and with --time-limit %g s per cell", *separator ? " and " : "",

@@ -8,25 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- names ---- */
-
-static const char *model_at(int i) { return gs_model_name((gs_model)i); }
-static const char *activation_at(int i) { return gs_activation_name((gs_activation_kind)i); }
-static const char *init_at(int i) { return gs_init_name((gs_init_kind)i); }
-static const char *fan_at(int i) { return gs_fan_name((gs_fan)i); }
-static const char *loss_at(int i) { return gs_loss_name((gs_loss)i); }
-static const char *loss_at_at(int i) { return gs_loss_at_name((gs_loss_at)i); }
-static const char *dtype_at(int i) { return gs_dtype_name((gs_dtype)i); }
-static const char *range_at(int i) { return gs_range_name((gs_range)i); }
-static const char *stats_at(int i) { return gs_stats_level_name((gs_stats_level)i); }
-static const char *launch_at(int i) { return gs_launch_name((gs_launch)i); }
-static const char *loop_at(int i) { return gs_loop_name((gs_loop)i); }
-static const char *backend_at(int i) { return gs_backend_name((gs_backend)i); }
-
 gs_status gs_param_model(const cJSON *value, const gs_place *place, gs_model *model,
                          gs_error *error) {
   int choice = 0;
-  GS_TRY(gs_value_choice(value, place, model_at, &choice, error));
+  GS_TRY(gs_value_choice(value, place, &gs_model_names, &choice, error));
   *model = (gs_model)choice;
   return GS_OK;
 }
@@ -53,7 +38,7 @@ static gs_status set_real(const gs_param *param, const cJSON *value, const gs_pl
 static gs_status set_choice(const gs_param *param, const cJSON *value, const gs_place *place,
                             gs_config *config, gs_error *error) {
   int choice = 0;
-  GS_TRY(gs_value_choice(value, place, param->name_at, &choice, error));
+  GS_TRY(gs_value_choice(value, place, param->names, &choice, error));
   memcpy(field_of(config, param), &choice, sizeof choice);
   return GS_OK;
 }
@@ -83,12 +68,12 @@ static gs_status set_init_member(const cJSON *member, const gs_place *place, gs_
     gs_place object = *place;
     object.member = NULL;
     return GS_FAIL_AT(&object, error, "%s does not take %s (it takes: %s)",
-                      gs_init_name(init->kind), gs_quote(member->string, quoted),
+                      gs_name(&gs_init_names, init->kind), gs_quote(member->string, quoted),
                       *takes ? takes : "nothing");
   }
   if (strcmp(member->string, "fan") == 0) {
     int fan = 0;
-    GS_TRY(gs_value_choice(member, place, fan_at, &fan, error));
+    GS_TRY(gs_value_choice(member, place, &gs_fan_names, &fan, error));
     init->fan = (gs_fan)fan;
     return GS_OK;
   }
@@ -107,18 +92,18 @@ static const cJSON *name_node(const cJSON *value, gs_place *place) {
   return cJSON_GetObjectItemCaseSensitive(value, "name");
 }
 
-static gs_status read_named(const cJSON *value, const gs_place *place, const char *(*name_at)(int),
+static gs_status read_named(const cJSON *value, const gs_place *place, const gs_names *names,
                             int *choice, gs_error *error) {
   gs_place at = *place;
   const cJSON *name = name_node(value, &at);
-  if (name) return gs_value_choice(name, &at, name_at, choice, error);
+  if (name) return gs_value_choice(name, &at, names, choice, error);
   return GS_FAIL_AT(place, error, "the object needs a \"name\"");
 }
 
 static gs_status set_init(const gs_param *param, const cJSON *value, const gs_place *place,
                           gs_config *config, gs_error *error) {
   int kind = 0;
-  GS_TRY(read_named(value, place, init_at, &kind, error));
+  GS_TRY(read_named(value, place, &gs_init_names, &kind, error));
   gs_init init = gs_init_default((gs_init_kind)kind);
   const cJSON *member = cJSON_IsObject(value) ? value->child : NULL;
   for (; member; member = member->next) {
@@ -198,7 +183,7 @@ static gs_status set_activation(const gs_param *param, const cJSON *value, const
                                 gs_config *config, gs_error *error) {
   (void)param;
   int kind = 0;
-  GS_TRY(read_named(value, place, activation_at, &kind, error));
+  GS_TRY(read_named(value, place, &gs_activation_names, &kind, error));
   config->activation.kind = (gs_activation_kind)kind;
   const cJSON *member = cJSON_IsObject(value) ? value->child : NULL;
   for (; member; member = member->next) {
@@ -210,7 +195,8 @@ static gs_status set_activation(const gs_param *param, const cJSON *value, const
       return gs_value_unknown_key(&at, keys, 2, error);
     }
     if (kind != GS_LEAKY_RELU) {
-      return GS_FAIL_AT(&at, error, "%s has no slope", gs_activation_name(config->activation.kind));
+      return GS_FAIL_AT(&at, error, "%s has no slope",
+                        gs_name(&gs_activation_names, config->activation.kind));
     }
     GS_TRY(gs_value_real(member, &at, &config->activation.slope, error));
   }
@@ -223,7 +209,7 @@ static gs_status set_output_activation(const gs_param *param, const cJSON *value
   config->output_activation = config->activation;
   if (cJSON_IsString(value) && strcmp(value->valuestring, "same") == 0) return GS_OK;
   int kind = 0;
-  GS_TRY(gs_value_choice(value, place, activation_at, &kind, error));
+  GS_TRY(gs_value_choice(value, place, &gs_activation_names, &kind, error));
   config->output_activation.kind = (gs_activation_kind)kind;
   return GS_OK;
 }
@@ -277,15 +263,15 @@ const gs_param gs_params[GS_PARAM_COUNT] = {
     {"input_init", GS_PARAM_NAMED, false, true, set_init, FIELD(input_init), 0, NULL},
     {"tied", GS_PARAM_FLAG, false, true, set_flag, FIELD(tied), 0, NULL},
     {"bias_std", GS_PARAM_NUMBER, true, true, set_bias_std, FIELD(bias_std), 0, NULL},
-    {"loss", GS_PARAM_WORD, true, true, set_choice, FIELD(loss), 0, loss_at},
-    {"loss_at", GS_PARAM_WORD, false, true, set_choice, FIELD(loss_at), 0, loss_at_at},
-    {"dtype", GS_PARAM_WORD, true, true, set_choice, FIELD(dtype), 0, dtype_at},
-    {"range", GS_PARAM_WORD, true, true, set_choice, FIELD(range), 0, range_at},
-    {"stats", GS_PARAM_WORD, true, true, set_choice, FIELD(stats), 0, stats_at},
+    {"loss", GS_PARAM_WORD, true, true, set_choice, FIELD(loss), 0, &gs_loss_names},
+    {"loss_at", GS_PARAM_WORD, false, true, set_choice, FIELD(loss_at), 0, &gs_loss_at_names},
+    {"dtype", GS_PARAM_WORD, true, true, set_choice, FIELD(dtype), 0, &gs_dtype_names},
+    {"range", GS_PARAM_WORD, true, true, set_choice, FIELD(range), 0, &gs_range_names},
+    {"stats", GS_PARAM_WORD, true, true, set_choice, FIELD(stats), 0, &gs_stats_names},
     {"jacobian", GS_PARAM_FLAG, true, true, set_flag, FIELD(jacobian), 0, NULL},
-    {"launch", GS_PARAM_WORD, true, true, set_choice, FIELD(launch), 0, launch_at},
-    {"loop", GS_PARAM_WORD, false, true, set_choice, FIELD(loop), 0, loop_at},
-    {"backend", GS_PARAM_WORD, true, true, set_choice, FIELD(backend), 0, backend_at},
+    {"launch", GS_PARAM_WORD, true, true, set_choice, FIELD(launch), 0, &gs_launch_names},
+    {"loop", GS_PARAM_WORD, false, true, set_choice, FIELD(loop), 0, &gs_loop_names},
+    {"backend", GS_PARAM_WORD, true, true, set_choice, FIELD(backend), 0, &gs_backend_names},
     {"device", GS_PARAM_WORD, true, true, set_device, 0, 0, NULL},
 };
 

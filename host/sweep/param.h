@@ -24,9 +24,9 @@ struct gs_param {
   /* Checks one value (no list) and stores it. NULL for `model`. */
   gs_status (*set)(const gs_param *param, const cJSON *value, const gs_place *place,
                    gs_config *config, gs_error *error);
-  size_t offset;               /* of the field, for setters that serve several parameters */
-  int64_t max;                 /* largest size */
-  const char *(*name_at)(int); /* names of a choice, "unknown" past the last */
+  size_t offset;         /* of the field, for setters that serve several parameters */
+  int64_t max;           /* largest size */
+  const gs_names *names; /* of a choice */
 };
 
 /* All parameters, in canonical order. */

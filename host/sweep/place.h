@@ -34,7 +34,4 @@ gs_status gs_place_fail(const gs_place *place, gs_error *error, const char *file
 const char *gs_quote(const char *text, char buffer[GS_QUOTE_BYTES]);
 const char *gs_quote_value(const cJSON *value, char buffer[GS_QUOTE_BYTES]);
 
-/* Of count candidates the one that `word` is most likely a slip of, or NULL. */
-const char *gs_closest(const char *word, const char *const *candidates, int count);
-
 #endif

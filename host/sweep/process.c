@@ -89,7 +89,7 @@ static gs_status spawn(gs_process *process, gs_error *error) {
   snprintf(threads, sizeof threads, "%d", process->options.threads);
   snprintf(parent, sizeof parent, "%ld", (long)getpid());
   const char *arguments[] = {"gradsweep", "worker",
-                             "--backend", gs_backend_name(process->options.backend),
+                             "--backend", gs_name(&gs_backend_names, process->options.backend),
                              "--device",  process->options.device,
                              "--threads", threads,
                              "--parent",  parent,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/printable.h"
 #include "measure/timing_rule.h"
 #include "sweep/place.h"
@@ -225,10 +226,9 @@ static gs_status add_one(gs_requirements *requirements, const char *text, size_t
 
 /* A backend that no run can be on is a slip. */
 static gs_status check_backend(const gs_requirement *asked, gs_error *error) {
-  gs_backend backend;
   char quoted[GS_QUOTE_BYTES];
   if (strcmp(rules[asked->rule].word, "backend") != 0) return GS_OK;
-  if (gs_backend_find(asked->value, &backend) && backend != GS_BACKEND_AUTO) return GS_OK;
+  if (gs_value_of(&gs_backend_names, asked->value, NULL) > GS_BACKEND_AUTO) return GS_OK;
   return GS_FAIL(error, GS_ERR_USAGE, "--require: backend is cpu or cuda, not %s",
                  gs_quote(asked->value, quoted));
 }

@@ -51,7 +51,8 @@ gs_status gs_sweep_device(const gs_sweep *sweep, gs_backend *backend, const char
           error, GS_ERR_DATA,
           "a run uses one device, and the sweep asks for %s \"%s\" and %s \"%s\": choose "
           "with --backend and --device",
-          gs_backend_name(*backend), *device, gs_backend_name(config->backend), config->device);
+          gs_name(&gs_backend_names, *backend), *device,
+          gs_name(&gs_backend_names, config->backend), config->device);
     }
   }
   return sweep->count > 0 ? GS_OK : GS_FAIL(error, GS_ERR_DATA, "the sweep has no cells");

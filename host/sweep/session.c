@@ -22,7 +22,8 @@ static const cJSON *get(const cJSON *object, const char *key) {
 static void stay_with_device(gs_session *session) {
   const char *backend = cJSON_GetStringValue(get(session->device, "backend"));
   const char *uuid = cJSON_GetStringValue(get(session->device, "uuid"));
-  if (backend) (void)gs_backend_find(backend, &session->options.backend);
+  const int known = backend ? gs_value_of(&gs_backend_names, backend, NULL) : -1;
+  if (known >= 0) session->options.backend = (gs_backend)known;
   if (uuid) session->options.device = uuid;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "sweep/expand.h"
 #include "sweep/param.h"
 
@@ -131,7 +132,7 @@ static gs_status fail_option(const char *key, gs_model model, gs_error *error) {
   const gs_place place = {.key = key, .index = -1, .inner = -1};
   const int known = gs_param_find(key);
   if (known >= 0 && gs_params[known].set) {
-    return GS_FAIL_AT(&place, error, "is no option of an %s", gs_model_name(model));
+    return GS_FAIL_AT(&place, error, "is no option of an %s", gs_name(&gs_model_names, model));
   }
   const char *closest = gs_closest(key, keys, count);
   if (!closest) return GS_FAIL_AT(&place, error, "unknown option");

@@ -23,7 +23,7 @@ typedef struct table_page {
 /* Parameters that all cells share, in lines of PAGE_COLUMNS. */
 static void print_shared(const table_page *page) {
   const gs_table_params *params = page->params;
-  int column = fprintf(page->stream, "\n%s, %lld cells:", gs_model_name(params->model),
+  int column = fprintf(page->stream, "\n%s, %lld cells:", gs_name(&gs_model_names, params->model),
                        (long long)params->rows);
   for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model */
     if (params->varies[i] || !params->first[i][0]) continue;

@@ -1,5 +1,6 @@
 /* Reading single JSON values of a sweep's description. */
 #include "sweep/value.h"
+#include "base/names.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -49,7 +50,7 @@ gs_status gs_value_word(const cJSON *value, const gs_place *place, const char **
   return GS_OK;
 }
 
-enum { MOST_CHOICES = 32, LIST_BYTES = 256 };
+enum { LIST_BYTES = 256 };
 
 static const char *join(const char *const *words, int count, char list[LIST_BYTES]) {
   size_t length = 0;
@@ -62,14 +63,15 @@ static const char *join(const char *const *words, int count, char list[LIST_BYTE
   return list;
 }
 
+/* `meant`: what the word may have been meant to be, or NULL. */
 static gs_status fail_unknown(const gs_place *place, const char *what, const char *word,
-                              const char *const *words, int count, gs_error *error) {
+                              const char *meant, const char *const *words, int count,
+                              gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   char list[LIST_BYTES];
-  const char *closest = gs_closest(word, words, count);
-  if (closest) {
+  if (meant) {
     return GS_FAIL_AT(place, error, "unknown %s %s (did you mean \"%s\"?)", what,
-                      gs_quote(word, quoted), closest);
+                      gs_quote(word, quoted), meant);
   }
   return GS_FAIL_AT(place, error, "unknown %s %s (known: %s)", what, gs_quote(word, quoted),
                     join(words, count, list));
@@ -84,24 +86,20 @@ gs_status gs_value_unknown_key(const gs_place *place, const char *const *keys, i
   } else if (place->path) {
     object.key = NULL;
   }
-  return fail_unknown(&object, "key", key, keys, count, error);
+  return fail_unknown(&object, "key", key, gs_closest(key, keys, count), keys, count, error);
 }
 
-gs_status gs_value_choice(const cJSON *value, const gs_place *place, const char *(*name_at)(int),
+gs_status gs_value_choice(const cJSON *value, const gs_place *place, const gs_names *names,
                           int *choice, gs_error *error) {
   const char *word = "";
+  const char *meant = NULL;
   GS_TRY(gs_value_word(value, place, &word, error));
-  const char *names[MOST_CHOICES];
-  int count = 0;
-  while (count < MOST_CHOICES && strcmp(name_at(count), "unknown") != 0) {
-    names[count] = name_at(count);
-    if (strcmp(names[count], word) == 0) {
-      *choice = count;
-      return GS_OK;
-    }
-    count++;
+  const int found = gs_value_of(names, word, &meant);
+  if (found >= 0) {
+    *choice = found;
+    return GS_OK;
   }
   const char *what = place->key ? place->key : "model"; /* only a model has no key */
   if (place->member && strcmp(place->member, "name") != 0) what = place->member;
-  return fail_unknown(place, what, word, names, count, error);
+  return fail_unknown(place, what, word, meant, names->list, gs_names_count(names), error);
 }

@@ -3,6 +3,7 @@
 #ifndef GS_SWEEP_VALUE_H
 #define GS_SWEEP_VALUE_H
 
+#include "base/names.h"
 #include "sweep/place.h"
 
 /* The number a value holds; false when it holds none or one that is not
@@ -20,8 +21,8 @@ gs_status gs_value_size(const cJSON *value, const gs_place *place, int64_t max, 
 gs_status gs_value_word(const cJSON *value, const gs_place *place, const char **word,
                         gs_error *error);
 
-/* One of an enumeration's names: name_at(i) is "unknown" past the last. */
-gs_status gs_value_choice(const cJSON *value, const gs_place *place, const char *(*name_at)(int),
+/* One of an enumeration's names. */
+gs_status gs_value_choice(const cJSON *value, const gs_place *place, const gs_names *names,
                           int *choice, gs_error *error);
 
 /* Fails for the place's key, which is none of the keys that are accepted. */
