@@ -252,6 +252,39 @@ class BadInput(PlotTest):
         for out in (self.scratch / "file", self.scratch / "file" / "below", "/proc/none"):
             self.assert_refused(quietly(self.file, "--figure", "width", "--out", out), 74, "cannot be written")
 
+    def test_standard_output_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            for arguments in ([self.file, "--list"], [self.file, "--figure", "width", "--out", self.scratch], ["--help"]):
+                done = subprocess.run([TOOL, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+                self.assertEqual(done.returncode, 74, done.stderr)
+                self.assertEqual(done.stderr.splitlines()[-1],
+                                 "tools/plot: error: cannot write to the standard output: No space left on device")
+        reader, writer = os.pipe()
+        os.close(reader)
+        closed = lambda: os.close(1)  # noqa: E731
+        for more in ({"stdout": writer}, {"preexec_fn": closed}):
+            done = subprocess.run([TOOL, "--help"], stderr=subprocess.PIPE, text=True, check=False, **more)
+            self.assertEqual((done.returncode, done.stderr), (74, ""))
+        os.close(writer)
+
+    def test_an_output_folder_that_is_no_text(self):
+        done = subprocess.run([TOOL, self.file, "--figure", "width", "--out", os.fsencode(self.scratch) + b"/\xff"],
+                              capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for path in done.stdout.splitlines():
+            self.assertTrue(os.path.exists(path), path)
+
+    def test_umask(self):
+        """Pictures are for those whom the user's mask lets read them, and no others."""
+        self.addCleanup(os.umask, os.umask(0))
+        for mask in (0o077, 0o022, 0o002, 0o027):
+            out = self.scratch / f"{mask:03o}"
+            os.umask(mask)
+            code, _, err = quietly(self.file, "--figure", "width", "--out", out)
+            self.assertEqual(code, 0, err)
+            self.assertEqual({path.stat().st_mode & 0o777 for path in out.iterdir()}, {0o666 & ~mask})
+            self.assertEqual(out.stat().st_mode & 0o777, 0o777 & ~mask)
+
     def test_without_matplotlib(self):
         """One line; nothing is installed, though it could be."""
         called = self.scratch / "called"

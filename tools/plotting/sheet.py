@@ -4,7 +4,7 @@ import io
 import math
 import os
 import re
-import tempfile
+import secrets
 import textwrap
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -135,12 +135,13 @@ def safe_name(text):
 
 
 def _replace(path, data):
-    """The whole file or none of it, under a name that did not exist before."""
-    handle, temporary = tempfile.mkstemp(prefix=".plot-", dir=os.path.dirname(path) or ".")
+    """The whole file or none of it, under a name that did not exist before; who may read
+    it is the umask's to say, as of every file."""
+    temporary = os.path.join(os.path.dirname(path), f".plot-{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
