@@ -1,4 +1,5 @@
 /* Statuses, error objects and arenas. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/integer.h"
 #include "base/status.h"
 
 static void test_names_and_exit_codes(void **state) {
@@ -140,6 +142,36 @@ static void test_arena_sizes_do_not_wrap(void **state) {
   assert_true(counting.overflowed);
 }
 
+/* ---- integers from outside ---- */
+
+static void test_whole_numbers_in_range_are_integers(void **state) {
+  (void)state;
+  const double most = 0x1p53;
+  static const double whole[] = {0, -0.0, 1, -1, 1e15, 9007199254740991.0};
+  int64_t got = 7;
+  for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+    assert_true(gs_integer_of(whole[i], -GS_INTEGER_MOST, GS_INTEGER_MOST, &got));
+    assert_true((double)got == whole[i]);
+  }
+  assert_true(gs_integer_of(most, 0, GS_INTEGER_MOST, &got) && got == GS_INTEGER_MOST);
+  assert_true(gs_integer_of(3, 3, 3, &got) && got == 3);
+}
+
+/* Under the undefined-behaviour sanitizer a cast of any of these would end the test. */
+static void test_everything_else_is_none(void **state) {
+  (void)state;
+  static const double other[] = {NAN,     INFINITY, -INFINITY, 1e300,   -1e300, 0x1p63,
+                                 -0x1p63, 0x1p64,   0x1p54,    -0x1p54, 0.5,    -1e-300};
+  int64_t got = 7;
+  for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+    assert_false(gs_integer_of(other[i], INT64_MIN, INT64_MAX, &got));
+  }
+  assert_false(gs_integer_of(0, 1, 9, &got));
+  assert_false(gs_integer_of(10, 1, 9, &got));
+  assert_false(gs_integer_of(0, 1, -1, &got)); /* an empty range */
+  assert_int_equal(got, 7);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names_and_exit_codes),
@@ -151,6 +183,8 @@ int main(void) {
       cmocka_unit_test(test_arena_refuses_what_does_not_fit),
       cmocka_unit_test(test_arena_counts_like_it_carves),
       cmocka_unit_test(test_arena_sizes_do_not_wrap),
+      cmocka_unit_test(test_whole_numbers_in_range_are_integers),
+      cmocka_unit_test(test_everything_else_is_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,30 @@ static void a_missing_device_is_said_in_place_of_hello(void **state) {
   forget(&said);
 }
 
+/* Numbers that no integer holds, or that are none. */
+static void a_request_for_half_a_cell_is_none(void **state) {
+  (void)state;
+  static const char *const keys[] = {"cell", "min_samples", "max_points", "round",
+                                     "steps_per_sample"};
+  static const char *const numbers[] = {"1e300", "-1",  "0.5",  "9223372036854775808",
+                                        "-1e19", "null", "\"1\"", "9007199254740994"};
+  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+      char line[1024];
+      const char *whole = CELL("0", "");
+      char key[32];
+      snprintf(key, sizeof key, "\"%s\":", keys[k]);
+      const char *value = strstr(whole, key) + strlen(key);
+      snprintf(line, sizeof line, "%.*s%s%s", (int)(value - whole), whole, numbers[i],
+               value + strspn(value, "0123456789"));
+      conversation said = talk(line, NULL);
+      assert_int_equal(said.status, GS_ERR_INTERNAL);
+      assert_int_equal(said.count, 1);
+      forget(&said);
+    }
+  }
+}
+
 static void nonsense_ends_the_worker(void **state) {
   (void)state;
   static const char *const lines[] = {"{\"request\":\"dance\"}\n", "{\"request\":\"cell\"}\n",
@@ -142,6 +166,7 @@ int main(void) {
       cmocka_unit_test(what_cannot_be_run_is_predicted_as_such),
       cmocka_unit_test(a_worker_ends_with_its_device),
       cmocka_unit_test(a_missing_device_is_said_in_place_of_hello),
+      cmocka_unit_test(a_request_for_half_a_cell_is_none),
       cmocka_unit_test(nonsense_ends_the_worker),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
 #include "base/names.h"
 #include "sweep/place.h"
 
@@ -115,8 +116,7 @@ static gs_status parse_whole(const char *option, const char *text, double least,
                              int64_t *value, gs_error *error) {
   double number = 0;
   GS_TRY(parse_number(option, text, least, most, &number, error));
-  *value = (int64_t)number;
-  if (number == floor(number)) return GS_OK;
+  if (gs_integer_of(number, -GS_INTEGER_MOST, GS_INTEGER_MOST, value)) return GS_OK;
   return GS_FAIL(error, GS_ERR_USAGE, "--%s: %s is not a whole number", option, text);
 }
 

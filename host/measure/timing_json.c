@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
 #include "measure/machine.h"
 #include "measure/sample.h"
 
@@ -132,15 +133,20 @@ static gs_timing_stop find_stop(const char *name) {
   return (gs_timing_stop)found;
 }
 
+static bool is_whole(double value, int64_t least, int64_t most) {
+  int64_t whole = 0;
+  return gs_integer_of(value, least, most, &whole);
+}
+
 bool gs_timing_is_round(const cJSON *timing) {
+  const int64_t most_steps = INT64_C(1000000000000); /* of a sample; all of them are in range */
   const cJSON *entry = cJSON_GetArrayItem(get(timing, "rounds"), 0);
   const cJSON *samples = get(timing, "samples_ns");
   const int count = cJSON_GetArraySize(samples);
   return cJSON_GetArraySize(get(timing, "rounds")) == 1 && cJSON_IsString(get(timing, "launch")) &&
-         number(timing, "steps_per_sample") >= 1 && number(timing, "steps_per_sample") <= 1e15 &&
-         count > 0 && number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
-         number(entry, "median_ns") > 0 && number(entry, "round") >= 0 &&
-         number(entry, "disturbed") >= 0 && number(entry, "wall_ns") >= 0 &&
+         is_whole(number(timing, "steps_per_sample"), 1, most_steps) && count > 0 && number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
+         number(entry, "median_ns") > 0 && is_whole(number(entry, "round"), 0, INT32_MAX) &&
+         is_whole(number(entry, "disturbed"), 0, count) && number(entry, "wall_ns") >= 0 &&
          cJSON_IsArray(get(entry, "lacks")) &&
          find_stop(cJSON_GetStringValue(get(entry, "stopped"))) < GS_TIMING_STOP_COUNT &&
          is_list_of_samples(get(timing, "disturbed_samples"), count - 1);

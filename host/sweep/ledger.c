@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
+
 static const cJSON *get(const cJSON *object, const char *key) {
   return cJSON_GetObjectItemCaseSensitive(object, key);
 }
@@ -130,12 +132,9 @@ static int64_t find_cell(const gs_ledger *ledger, const char *id) {
 /* The round of a line: that of a whole record is the first. */
 static bool read_round(const gs_ledger *ledger, const cJSON *line, int64_t *round) {
   const cJSON *item = get(line, "round");
-  const double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
   *round = 0;
   if (!item) return true;
-  if (!(number >= 1 && number < (double)ledger->rounds)) return false;
-  *round = (int64_t)number;
-  return (double)*round == number;
+  return cJSON_IsNumber(item) && gs_integer_of(item->valuedouble, 1, ledger->rounds - 1, round);
 }
 
 /* Reading a ledger, and who is told about what cannot be read. */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
+
 gs_status gs_param_model(const cJSON *value, const gs_place *place, gs_model *model,
                          gs_error *error) {
   int choice = 0;
@@ -158,10 +160,9 @@ static gs_status set_seed(const gs_param *param, const cJSON *value, const gs_pl
                           gs_config *config, gs_error *error) {
   (void)param;
   char quoted[GS_QUOTE_BYTES];
-  double number = 0.0;
-  if (gs_value_number(value, &number) && number >= 0.0 && number == floor(number) &&
-      number <= (double)GS_MAX_SIZE) {
-    config->seed = (uint64_t)number;
+  int64_t whole = 0;
+  if (cJSON_IsNumber(value) && gs_integer_of(value->valuedouble, 0, GS_MAX_SIZE, &whole)) {
+    config->seed = (uint64_t)whole;
     return GS_OK;
   }
   const char *text = cJSON_IsString(value) ? value->valuestring : "";

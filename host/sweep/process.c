@@ -308,7 +308,7 @@ static gs_status read_hello(const gs_answer *answer, cJSON **device, gs_error *e
   } else {
     *device = cJSON_DetachItemFromObjectCaseSensitive(tree, "device");
     if (!cJSON_IsObject(*device) || !cJSON_IsNumber(version) ||
-        version->valueint != GS_WORKER_PROTOCOL) {
+        version->valuedouble != GS_WORKER_PROTOCOL) {
       cJSON_Delete(*device);
       *device = NULL;
       status = GS_FAIL(error, GS_ERR_DEVICE, "the worker does not speak this protocol");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
 #include "measure/timing_json.h"
 
 const char *gs_cell_status_name(gs_cell_status status) {
@@ -161,12 +162,13 @@ static cJSON *identity(const char *id, const char *name, const cJSON *params) {
 static bool add_backend(cJSON *record, const cJSON *device) {
   const char *backend = cJSON_GetStringValue(get(device, "backend"));
   const char *name = cJSON_GetStringValue(get(device, "name"));
-  const double threads = number(device, "threads");
+  int64_t threads = 0; /* a description that does not say so */
+  (void)gs_integer_of(number(device, "threads"), 0, INT32_MAX, &threads);
   cJSON *object = cJSON_CreateObject();
   return gs_json_add(record, "backend", object) &&
          gs_json_add_string(object, "name", backend ? backend : "unknown") &&
          gs_json_add_string(object, "device", name ? name : "unknown") &&
-         gs_json_add_int(object, "threads", threads >= 0 ? (int64_t)threads : 0);
+         gs_json_add_int(object, "threads", threads);
 }
 
 cJSON *gs_record_bare(const char *id, const char *name, const cJSON *params, gs_cell_status status,

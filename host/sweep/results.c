@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/integer.h"
 #include "measure/cost.h"
 #include "sweep/build.h"
 #include "sweep/files.h"
@@ -28,7 +29,8 @@ static int64_t processor_mhz(void) {
     if (fscanf(stream, "%lf", &khz) != 1) khz = 0;
     fclose(stream);
   }
-  if (khz > 0) return (int64_t)(khz / 1000);
+  int64_t rate = 0;
+  if (gs_integer_of(floor(khz / 1000), 1, INT32_MAX, &rate)) return rate;
   stream = fopen("/proc/cpuinfo", "re");
   if (!stream) return 0;
   double mhz = 0;
@@ -37,7 +39,8 @@ static int64_t processor_mhz(void) {
     if (sscanf(line, "cpu MHz : %lf", &mhz) != 1) mhz = 0;
   }
   fclose(stream);
-  return (int64_t)mhz;
+  (void)gs_integer_of(floor(mhz), 0, INT32_MAX, &rate);
+  return rate;
 }
 
 static cJSON *copy_or_null(const cJSON *tree) {
@@ -84,9 +87,11 @@ static cJSON *make_context(const gs_ledger *ledger, const gs_results_facts *fact
 /* One entry of benchmarks[], as Google Benchmark writes it: a repetition is a round. */
 static cJSON *make_benchmark(const gs_ledger *ledger, int64_t cell, int64_t round,
                              int64_t threads) {
+  int64_t iterations = 0;
   const gs_cell *of = &ledger->sweep->cells[cell];
   const gs_ledger_line *line = gs_ledger_line_of(ledger, cell, round);
   const double samples = gs_cost_of(&of->config).samples;
+  if (!gs_integer_of(line->timed_steps, 1, GS_INTEGER_MOST, &iterations)) return NULL;
   cJSON *entry = cJSON_CreateObject();
   if (entry && gs_json_add_string(entry, "name", of->name) &&
       gs_json_add_string(entry, "run_name", of->name) &&
@@ -94,7 +99,7 @@ static cJSON *make_benchmark(const gs_ledger *ledger, int64_t cell, int64_t roun
       gs_json_add_int(entry, "repetitions", ledger->rounds) &&
       gs_json_add_int(entry, "repetition_index", round) &&
       gs_json_add_int(entry, "threads", threads) &&
-      gs_json_add_int(entry, "iterations", (int64_t)line->timed_steps) &&
+      gs_json_add_int(entry, "iterations", iterations) &&
       gs_json_add_number(entry, "real_time", line->median_ns) &&
       gs_json_add_number(entry, "cpu_time", line->median_ns) &&
       gs_json_add_string(entry, "time_unit", "ns") &&
@@ -172,11 +177,13 @@ static void write_checksum(const gs_replacement *file) {
 static gs_status write_document(FILE *stream, const gs_ledger *ledger,
                                 const gs_results_facts *facts, const gs_journal *journal,
                                 gs_error *error) {
-  const cJSON *threads = cJSON_GetObjectItemCaseSensitive(facts->device, "threads");
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(facts->device, "threads");
+  int64_t threads = 0;
+  if (cJSON_IsNumber(item)) (void)gs_integer_of(item->valuedouble, 0, INT32_MAX, &threads);
   (void)fprintf(stream, "{\n  \"schema\": %d,\n  \"context\": ", GS_RESULTS_SCHEMA);
   GS_TRY(write_line(stream, make_context(ledger, facts), error));
   (void)fputs(",\n", stream);
-  GS_TRY(write_benchmarks(stream, ledger, cJSON_IsNumber(threads) ? threads->valueint : 0, error));
+  GS_TRY(write_benchmarks(stream, ledger, threads, error));
   return write_cells(stream, ledger, journal, error);
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/hash.h"
+#include "base/integer.h"
 #include "sweep/build.h"
 #include "sweep/device_facts.h"
 #include "sweep/estimate.h"
@@ -233,7 +234,11 @@ static gs_status run_cell(run_state *run, int64_t index, gs_cell_terms *terms, g
   const gs_outcome *first = &run->report->outcomes[index];
   const int64_t round = terms->measure.round;
   char *line = NULL;
-  terms->measure.steps_per_sample = round > 0 ? (int64_t)first->steps_per_sample : 0;
+  terms->measure.steps_per_sample = 0; /* the first round finds it */
+  if (round > 0) {
+    (void)gs_integer_of(first->steps_per_sample, 1, GS_INTEGER_MOST,
+                        &terms->measure.steps_per_sample);
+  }
   GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, &line, outcome,
                          error));
   if (!line) return GS_OK; /* interrupted */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/integer.h"
+
 bool gs_value_number(const cJSON *value, double *number) {
   *number = cJSON_IsNumber(value) ? value->valuedouble : NAN;
   return isfinite(*number);
@@ -32,12 +34,9 @@ gs_status gs_value_size(const cJSON *value, const gs_place *place, int64_t max, 
   if (!gs_value_number(value, &number) || number != floor(number)) {
     return GS_FAIL_AT(place, error, "must be an integer, not %s", gs_quote_value(value, quoted));
   }
-  if (!(number >= 1.0 && number <= (double)max)) {
-    return GS_FAIL_AT(place, error, "must be 1 to %" PRId64 ", not %s", max,
-                      gs_quote_value(value, quoted));
-  }
-  *size = (int64_t)number;
-  return GS_OK;
+  if (gs_integer_of(number, 1, max, size)) return GS_OK;
+  return GS_FAIL_AT(place, error, "must be 1 to %" PRId64 ", not %s", max,
+                    gs_quote_value(value, quoted));
 }
 
 gs_status gs_value_word(const cJSON *value, const gs_place *place, const char **word,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
 #include "measure/measure.h"
 #include "net/network.h"
 #include "sweep/device_facts.h"
@@ -101,6 +102,11 @@ static bool get_number(const cJSON *object, const char *key, double *value) {
   return true;
 }
 
+static bool get_whole(const cJSON *object, const char *key, int64_t least, int64_t *value) {
+  double number = 0;
+  return get_number(object, key, &number) && gs_integer_of(number, least, GS_INTEGER_MOST, value);
+}
+
 static const char *get_string(const cJSON *object, const char *key) {
   return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
@@ -108,33 +114,21 @@ static const char *get_string(const cJSON *object, const char *key) {
 static bool read_cell_request(const cJSON *request, cell_request *cell) {
   const cJSON *options = cJSON_GetObjectItemCaseSensitive(request, "options");
   gs_timing_limits *timing = &cell->options.timing;
-  double index = 0;
-  double min_samples = 0;
-  double max_points = 0;
-  double round = 0;
-  double steps_per_sample = 0;
   cell->id = get_string(request, "id");
   cell->name = get_string(request, "name");
   cell->params = cJSON_GetObjectItemCaseSensitive(request, "params");
   cell->options = gs_measure_defaults();
-  const bool complete =
-      cell->id && cell->name && cJSON_IsObject(cell->params) &&
-      get_number(request, "cell", &index) &&
-      get_number(request, "memory_limit_bytes", &cell->memory_limit_bytes) &&
-      get_number(options, "time_limit_s", &timing->time_limit_s) &&
-      get_number(options, "min_time_s", &timing->min_time_s) &&
-      get_number(options, "min_samples", &min_samples) &&
-      get_number(options, "spread", &timing->spread) &&
-      get_number(options, "max_points", &max_points) &&
-      get_number(options, "threshold_decades", &cell->options.threshold_decades) &&
-      get_number(options, "round", &round) &&
-      get_number(options, "steps_per_sample", &steps_per_sample);
-  cell->cell = (int64_t)index;
-  timing->min_samples = (int64_t)min_samples;
-  cell->options.max_points = (int64_t)max_points;
-  cell->options.round = (int64_t)round;
-  cell->options.steps_per_sample = (int64_t)steps_per_sample;
-  return complete;
+  return cell->id && cell->name && cJSON_IsObject(cell->params) &&
+         get_whole(request, "cell", 0, &cell->cell) &&
+         get_number(request, "memory_limit_bytes", &cell->memory_limit_bytes) &&
+         get_number(options, "time_limit_s", &timing->time_limit_s) &&
+         get_number(options, "min_time_s", &timing->min_time_s) &&
+         get_whole(options, "min_samples", 1, &timing->min_samples) &&
+         get_number(options, "spread", &timing->spread) &&
+         get_whole(options, "max_points", 1, &cell->options.max_points) &&
+         get_number(options, "threshold_decades", &cell->options.threshold_decades) &&
+         get_whole(options, "round", 0, &cell->options.round) &&
+         get_whole(options, "steps_per_sample", 0, &cell->options.steps_per_sample);
 }
 
 /* Measures the cell; *skip is set with the words in *failure when it would take
