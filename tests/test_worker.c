@@ -129,7 +129,7 @@ static void a_request_for_half_a_cell_is_none(void **state) {
   (void)state;
   static const char *const keys[] = {"cell", "min_samples", "max_points", "round",
                                      "steps_per_sample"};
-  static const char *const numbers[] = {"1e300", "-1",  "0.5",  "9223372036854775808",
+  static const char *const numbers[] = {"1e300", "-1",   "0.5",   "9223372036854775808",
                                         "-1e19", "null", "\"1\"", "9007199254740994"};
   for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

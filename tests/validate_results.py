@@ -72,7 +72,7 @@ def jacobian_problems(jacobian, params, path, max_points):
             yield f"{path}.end_to_end.{key}: counts are not {params['replicas']} replicas"
     for small, large in (("smallest", "mean"), ("mean", "rms"), ("rms", "largest")):
         pairs = zip(jacobian["layers"][small]["p50"], jacobian["layers"][large]["p50"])
-        if any(a > b * (1 + 1e-9) for a, b in pairs):
+        if any(a > b * (1 + 1e-9) for a, b in pairs if None not in (a, b)):
             yield f"{path}.layers: {small} is above {large}"
     whole = jacobian["lyapunov"]["exponent"]  # where no replica has lost its rank
     exponents = [x for x, n in zip(whole["p50"], whole["finite"]) if n == params["replicas"]]
@@ -243,6 +243,11 @@ SWEEP = {"name": "every kind", "timing": {"time_limit_s": 0.01}, "blocks": [
     {"model": "rnn", "hidden": 6, "input": 4, "seq_len": [1, 50], "batch": 2, "replicas": 2,
      "tied": [True, False], "loss_at": ["last", "every"], "bias_std": [0, 0.1],
      "init": {"name": "orthogonal", "gain": 0.9}},
+    {"model": "mlp", "depth": 4, "width": 7, "batch": 2, "replicas": 3, "jacobian": True,
+     "init": [{"name": "normal", "std": s} for s in (1e20, 1e38, 1e300)],
+     "activation": ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "softplus"]},
+    {"model": "rnn", "hidden": 5, "input": 2, "seq_len": 3, "batch": 2, "jacobian": True, "dtype": ["f32", "f64"],
+     "init": {"name": "normal", "std": 1e300}, "range": ["native", "extended"], "activation": ["tanh", "relu"]},
     {"model": "rnn", "hidden": 33, "input": 4, "seq_len": [1, 40], "batch": 2, "replicas": 2,
      "jacobian": True, "activation": ["tanh", "relu"], "init": ["orthogonal", "identity"]}]}
 
@@ -323,6 +328,14 @@ def damaged_copies(document):
     yield copy_with("another time", lambda d: d["benchmarks"][0].update(real_time=1.0, cpu_time=1.0))
 
 
+def nothing_finite(jacobian, replicas):
+    """Whether each number of a Jacobian is null and all its replicas are counted as not finite."""
+    samples = [*jacobian["end_to_end"].values(), *(
+        {key: values[i] for key, values in sample.items()} for part in ("layers", "lyapunov")
+        for name, sample in jacobian[part].items() if name != "index" for i in range(len(sample["mean"])))]
+    return all(s["mean"] is None and s["p50"] is None and s["not_finite"] == replicas for s in samples)
+
+
 def test(program):
     with tempfile.TemporaryDirectory(prefix="gradsweep_") as scratch:
         sweep = pathlib.Path(scratch, "every.json")
@@ -344,6 +357,11 @@ def test(program):
         for _, array in arrays_in(cell.get("layers", {}), "$"):
             if any(isinstance(x, float) and not math.isfinite(x) for x in array):
                 problems.append("a number that is not finite")
+    infinite = [cell for cell in document["cells"] if cell["params"]["init"].get("std") == 1e300]
+    for cell in infinite:  # weights that no float32 holds: findings, not failures
+        parts = cell["jacobian"], cell["params"]["replicas"]
+        if len(infinite) != 16 or not nothing_finite(*parts):
+            problems.append(f"{cell['name']}: {len(infinite)} such cells, or a finite Jacobian of infinite weights")
     for what, damaged in damaged_copies(document):
         if not problems_of(damaged):
             problems.append(f"a document with {what} passes")

@@ -97,7 +97,7 @@ void gs_example_layer(gs_example *example, gs_activation activation, const doubl
   for (int i = 0; i < rows; i++) {
     const gs_f64_slope at = evaluate(activation, example->z[i], example->exponent);
     example->h[i] = at.h;
-    example->slope[i] = at.slope;
+    example->slope[i] = isnan(example->z[i]) ? (double)NAN : at.slope; /* relu would say 0 */
   }
   normalise(example, rows);
 }

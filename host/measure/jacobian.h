@@ -16,7 +16,8 @@
 
 #include "net/network.h"
 
-/* All arrays owned; [a][R] has the replicas next to each other. */
+/* All arrays owned; [a][R] has the replicas next to each other. NaN: of a matrix that is
+ * not finite, and of a product with such a factor. */
 typedef struct gs_jacobian {
   int64_t replicas;
   /* of J^l at the kept layers or steps */

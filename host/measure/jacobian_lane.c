@@ -52,6 +52,7 @@ void gs_lane_start(gs_lane *lane, int64_t replica) {
   lane->replica = replica;
   gs_example_start(&lane->example, lane->config->model == GS_MLP ? lane->input : NULL, n);
   gs_product_start(lane->chain, n);
+  lane->finite = true;
 }
 
 /* What is added to W h: NULL for nothing. */
@@ -108,6 +109,12 @@ static gs_status keep_layer(gs_lane *lane, int64_t point, int rows, int cols, gs
   return GS_OK;
 }
 
+/* A Jacobian that is not finite is a finding: it has no singular values. */
+static void keep_nothing(const gs_lane *lane, int64_t point, gs_jacobian *out) {
+  const int64_t entry = point * out->replicas + lane->replica;
+  out->mean[entry] = out->rms[entry] = out->largest[entry] = out->smallest[entry] = NAN;
+}
+
 gs_status gs_lane_layer(gs_lane *lane, int64_t l, int64_t point, gs_jacobian *out,
                         gs_error *error) {
   const gs_config *config = lane->config;
@@ -117,8 +124,19 @@ gs_status gs_lane_layer(gs_lane *lane, int64_t l, int64_t point, gs_jacobian *ou
   const bool last = mlp && l == config->depth;
   const gs_activation phi = last ? config->output_activation : config->activation;
   gs_example_layer(&lane->example, phi, lane->W, rows, cols, added(lane));
-  if (point >= 0) GS_TRY(keep_layer(lane, point, rows, cols, out, error));
-  return gs_product_multiply(lane->chain, lane->example.slope, lane->W, rows, error);
+  if (point >= 0) {
+    const gs_status status = keep_layer(lane, point, rows, cols, out, error);
+    if (status == GS_ERR_DATA) {
+      keep_nothing(lane, point, out);
+    } else if (status != GS_OK) {
+      return status;
+    }
+  }
+  if (!lane->finite) return GS_OK;
+  const gs_status status =
+      gs_product_multiply(lane->chain, lane->example.slope, lane->W, rows, error);
+  lane->finite = status != GS_ERR_DATA;
+  return lane->finite ? status : GS_OK;
 }
 
 static int descending(const void *a, const void *b) {
@@ -129,6 +147,12 @@ static int descending(const void *a, const void *b) {
 
 gs_status gs_lane_finish(gs_lane *lane, int64_t layers, gs_jacobian *out, gs_error *error) {
   const int64_t r = lane->replica;
+  if (!lane->finite) {
+    for (int64_t i = 0; i < out->exponents; i++) out->lyapunov[i * out->replicas + r] = NAN;
+    out->log10_mean[r] = out->log10_rms[r] = NAN;
+    out->log10_largest[r] = out->log10_smallest[r] = NAN;
+    return GS_OK;
+  }
   const int rank = gs_product_rank(lane->chain);
   gs_extremes extremes;
   for (int i = 0; i < rank; i++) {

@@ -19,6 +19,7 @@ typedef struct gs_lane {
   gs_example example;
   gs_product *chain, *single;
   double *projection, *values;
+  bool finite;      /* so is the product, so far */
   gs_status status; /* of the last gs_lane_layer that a thread ran */
   gs_error error;
 } gs_lane;
@@ -31,7 +32,7 @@ void gs_lane_clear(gs_lane *lane);
 /* Before the first layer of a replica; an mlp's input is there. */
 void gs_lane_start(gs_lane *lane, int64_t replica);
 /* Layer or step l. point: the entry of *out where its singular values go, or -1.
- * Errors: GS_ERR_INTERNAL, GS_ERR_MEMORY. */
+ * What is not finite is NaN there. Errors: GS_ERR_INTERNAL, GS_ERR_MEMORY. */
 gs_status gs_lane_layer(gs_lane *lane, int64_t l, int64_t point, gs_jacobian *out, gs_error *error);
 /* After the last of `layers`: the product's numbers. Errors: GS_ERR_INTERNAL. */
 gs_status gs_lane_finish(gs_lane *lane, int64_t layers, gs_jacobian *out, gs_error *error);

@@ -216,7 +216,7 @@ gs_status gs_product_multiply(gs_product *p, const double *slope, const double *
     cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, rows, p->rank, p->rows, 1, W, p->rows,
                 p->q, p->most, 0, p->a, p->most);
     if (!find_magnitudes(p, slope, rows)) {
-      return GS_FAIL(error, GS_ERR_INTERNAL, "a Jacobian is not finite");
+      return GS_FAIL(error, GS_ERR_DATA, "a product of matrices is not finite");
     }
     count = order_rows(p, rows);
     order_columns(p);

@@ -35,8 +35,8 @@ void gs_product_destroy(gs_product *product);
 /* P = 1 of n x n. */
 void gs_product_start(gs_product *product, int n);
 /* P = diag(slope) W P. W: rows x (rows of P), row-major without padding. Rows whose
- * slope is 0 take P's rank away, exactly; so does a W of zeros. Errors: GS_ERR_INTERNAL
- * (LAPACK, not finite). */
+ * slope is 0 take P's rank away, exactly; so does a W of zeros. Errors: GS_ERR_DATA when
+ * it is not finite, which leaves P as it was; GS_ERR_INTERNAL (LAPACK). */
 gs_status gs_product_multiply(gs_product *product, const double *slope, const double *W, int rows,
                               gs_error *error);
 
@@ -49,7 +49,8 @@ double gs_product_ln(const gs_product *product, int i);
 
 /* Singular values, descending, of diag(slope) W alone: min(rows, cols) of them in
  * `values`, to float64's accuracy relative to the largest. Uses the product's
- * workspace, not its state. Errors: GS_ERR_INTERNAL. */
+ * workspace, not its state. Errors: GS_ERR_DATA when it is not finite;
+ * GS_ERR_INTERNAL. */
 gs_status gs_product_singular_values(gs_product *product, const double *slope, const double *W,
                                      int rows, int cols, double *values, gs_error *error);
 

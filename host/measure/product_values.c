@@ -21,7 +21,7 @@ gs_status gs_product_singular_values(gs_product *p, const double *slope, const d
     for (int j = 0; j < cols; j++) {
       to[j] = slope[i] * W[(size_t)i * (size_t)cols + (size_t)j];
       if (!(fabs(to[j]) <= DBL_MAX)) {
-        return GS_FAIL(error, GS_ERR_INTERNAL, "a Jacobian is not finite");
+        return GS_FAIL(error, GS_ERR_DATA, "a Jacobian is not finite");
       }
     }
   }

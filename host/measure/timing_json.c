@@ -144,7 +144,8 @@ bool gs_timing_is_round(const cJSON *timing) {
   const cJSON *samples = get(timing, "samples_ns");
   const int count = cJSON_GetArraySize(samples);
   return cJSON_GetArraySize(get(timing, "rounds")) == 1 && cJSON_IsString(get(timing, "launch")) &&
-         is_whole(number(timing, "steps_per_sample"), 1, most_steps) && count > 0 && number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
+         is_whole(number(timing, "steps_per_sample"), 1, most_steps) && count > 0 &&
+         number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
          number(entry, "median_ns") > 0 && is_whole(number(entry, "round"), 0, INT32_MAX) &&
          is_whole(number(entry, "disturbed"), 0, count) && number(entry, "wall_ns") >= 0 &&
          cJSON_IsArray(get(entry, "lacks")) &&

@@ -60,6 +60,12 @@ static double number(const cJSON *object, const char *key) {
   return cJSON_IsNumber(item) ? item->valuedouble : NAN;
 }
 
+/* A mean over replicas; INFINITY when it is null because none is finite. */
+static double mean_of(const cJSON *sample) {
+  const double mean = number(sample, "mean");
+  return isnan(mean) && number(sample, "not_finite") > 0 ? INFINITY : mean;
+}
+
 /* A quantile of decades; what is null has its class beside it. */
 static double quantile(const cJSON *decades, const char *key) {
   const char *class = cJSON_GetStringValue(get(get(decades, "class"), key));
@@ -134,12 +140,16 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   const cJSON *jacobian = get(record, "jacobian");
   const cJSON *whole = get(jacobian, "end_to_end");
   outcome->has_jacobian = jacobian != NULL;
-  outcome->jacobian_rms = number(get(whole, "log10_rms"), "mean");
-  outcome->jacobian_largest = number(get(whole, "log10_largest"), "mean");
-  outcome->jacobian_smallest = number(get(whole, "log10_smallest"), "mean");
-  const cJSON *exponents = get(get(get(jacobian, "lyapunov"), "exponent"), "mean");
-  const cJSON *first = cJSON_GetArrayItem(exponents, 0);
+  outcome->jacobian_rms = mean_of(get(whole, "log10_rms"));
+  outcome->jacobian_largest = mean_of(get(whole, "log10_largest"));
+  outcome->jacobian_smallest = mean_of(get(whole, "log10_smallest"));
+  const cJSON *exponents = get(get(jacobian, "lyapunov"), "exponent");
+  const cJSON *first = cJSON_GetArrayItem(get(exponents, "mean"), 0);
+  const cJSON *broken = cJSON_GetArrayItem(get(exponents, "not_finite"), 0);
   outcome->lyapunov = cJSON_IsNumber(first) ? first->valuedouble : (double)NAN;
+  if (cJSON_IsNull(first) && cJSON_IsNumber(broken) && broken->valuedouble > 0) {
+    outcome->lyapunov = INFINITY;
+  }
   const cJSON *lost = get(get(summary, "first_layer_lost"), "delta");
   outcome->lost_f16 = number(lost, "f16");
   outcome->lost_f32 = number(lost, "f32");

@@ -175,9 +175,14 @@ static gs_status print_row(const table_page *page, const gs_cell *cell, const gs
 
 /* ---- Jacobians ---- */
 
+static const char *jacobian_text(double value, int digits, char text[GS_NUMBER_BYTES]) {
+  return value == INFINITY ? strcpy(text, "inf") : gs_text_fixed(value, digits, text);
+}
+
 static void print_jacobian_headings(const table_page *page) {
   const bool mlp = page->params->model == GS_MLP;
-  (void)fprintf(page->stream, "\n%*s  singular values of %s, log10      Lyapunov  (-: zero)\n",
+  (void)fprintf(page->stream,
+                "\n%*s  singular values of %s, log10      Lyapunov  (-: zero; inf: or NaN)\n",
                 params_width(page), "", mlp ? "dh^L/dh^0" : "dh_T/dh_0");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
@@ -197,10 +202,10 @@ static gs_status print_jacobians(const table_page *page, const gs_sweep *sweep,
     printed = true;
     GS_TRY(print_params(page, &sweep->cells[i], error));
     (void)fprintf(page->stream, "  %10s  %10s  %10s  %12s\n",
-                  gs_text_fixed(outcome->jacobian_rms, 2, texts[0]),
-                  gs_text_fixed(outcome->jacobian_largest, 2, texts[1]),
-                  gs_text_fixed(outcome->jacobian_smallest, 2, texts[2]),
-                  gs_text_fixed(outcome->lyapunov, 4, texts[3]));
+                  jacobian_text(outcome->jacobian_rms, 2, texts[0]),
+                  jacobian_text(outcome->jacobian_largest, 2, texts[1]),
+                  jacobian_text(outcome->jacobian_smallest, 2, texts[2]),
+                  jacobian_text(outcome->lyapunov, 4, texts[3]));
   }
   return GS_OK;
 }
