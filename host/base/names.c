@@ -10,7 +10,7 @@ int gs_names_count(const gs_names *names) {
   return count;
 }
 
-const char *gs_name(const gs_names *names, int value) {
+const char *gs_name(const gs_names *names, int64_t value) {
   return value >= 0 && value < gs_names_count(names) ? names->list[value] : "unknown";
 }
 

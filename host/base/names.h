@@ -3,6 +3,8 @@
 #ifndef GS_BASE_NAMES_H
 #define GS_BASE_NAMES_H
 
+#include <stdint.h>
+
 /* An enumeration and its names are one list, X(constant, name), one row for each value:
  *
  *   #define GS_LOSS_LIST(X) X(GS_LOSS_LINEAR, "linear") X(GS_LOSS_MSE, "mse")
@@ -25,8 +27,9 @@ typedef struct gs_names {
   const gs_synonym *synonyms; /* ends with a NULL word; or NULL */
 } gs_names;
 
-/* The name of a value, "unknown" where there is none. */
-const char *gs_name(const gs_names *names, int value);
+/* The name of a value, "unknown" where there is none. Enumerations are signed for some
+ * compilers and unsigned for others: an int64_t takes both. */
+const char *gs_name(const gs_names *names, int64_t value);
 
 /* The value of a name, -1 if there is none; then *meant (which may be NULL) is the name that
  * the word is most likely a slip of, or another word for, or NULL. */
