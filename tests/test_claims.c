@@ -215,10 +215,10 @@ static void test_setup(void **state) {
   assert_string_equal(
       gs_setup_words(&config, NULL, NULL, text, sizeof text),
       "mlp --depth 4 --width 9 --activation leaky_relu --slope 0.01 --init "
-      "he_normal:slope=0.25:fan=out --bias-std 0.1 --batch 1 --replicas 1 --seed 7");
+      "he_normal:fan=out:slope=0.25 --bias-std 0.1 --batch 1 --replicas 1 --seed 7");
   gs_support_ok(gs_trial_widths(&config, widths, 2, &error), &error);
   config.seed = 1;
-  config.activation.kind = GS_TANH;
+  config.activation.kind = config.output_activation.kind = GS_TANH;
   config.init = gs_trial_scaled(1.5);
   config.bias_std = 0;
   assert_string_equal(gs_setup_words(&config, "seed", "1,2", text, sizeof text),
@@ -242,6 +242,14 @@ static void test_setup(void **state) {
   assert_string_equal(gs_setup_words(&config, NULL, NULL, text, sizeof text),
                       "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
                       "torch_default --batch 1 --replicas 1");
+  config.tied = false; /* whatever changes numbers is told */
+  config.loss_at = GS_LOSS_EVERY;
+  config.range = GS_RANGE_NATIVE;
+  config.stats = GS_STATS_OFF; /* which does not */
+  assert_string_equal(gs_setup_words(&config, NULL, NULL, text, sizeof text),
+                      "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
+                      "torch_default --tied false --loss-at every --batch 1 --replicas 1 "
+                      "--range native");
   gs_config_clear(&config);
 }
 

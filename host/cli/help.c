@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "net/param.h"
 #include "sweep/build.h"
-#include "sweep/param.h"
 #include "sweep/require.h"
+
+enum { HELP_COLUMNS = 100, HELP_BYTES = 1024 };
 
 void gs_version_print(FILE *stream) {
   const char *commit = gs_build_commit();
@@ -69,57 +71,39 @@ void gs_help_info_print(FILE *stream) {
               stream);
 }
 
-/* What a parameter means; the defaults are those of gs_config_default. */
-static const char *parameter_words(const char *key) {
-  static const struct {
-    const char *key;
-    const char *words;
-  } table[] = {
-      {"depth", "layers L (10)"},
-      {"width", "units of every layer, the input included (128)"},
-      {"widths", "unequal widths n_0,...,n_L instead; / between several lists"},
-      {"hidden", "hidden units n (128)"},
-      {"input", "inputs of each step (128)"},
-      {"seq_len", "time steps T (100)"},
-      {"batch", "examples B (32)"},
-      {"replicas", "networks R that differ only in their random numbers (1)"},
-      {"seed", "of all random numbers (1)"},
-      {"activation", "identity sigmoid tanh relu leaky_relu elu selu gelu silu softsign\n"
-                     "                           softplus (tanh)"},
-      {"slope", "of leaky_relu below zero (0.01)"},
-      {"output_activation", "of the last layer (as activation)"},
-      {"init",
-       "normal:std=1 scaled:sigma_w2=1 he_normal he_uniform he_truncated\n"
-       "                           he_truncated_uncorrected (all he: fan=in|out, slope=0)\n"
-       "                           xavier_normal xavier_uniform lecun_normal\n"
-       "                           orthogonal:gain=1 identity:gain=1 (xavier_normal)\n"
-       "                           torch_default keras_default: all that Linear and RNN, Dense\n"
-       "                           and SimpleRNN set, biases and input weights included"},
-      {"input_init", "of the input weights U, as init (scaled:sigma_w2=1; a framework's own)"},
-      {"tied", "true, or false: a new W for every step (true)"},
-      {"bias_std", "biases N(0, bias_std^2); 0: none; init: of a framework, its default (0)"},
-      {"loss", "linear, mse (linear)"},
-      {"loss_at", "last, every: at which steps (last)"},
-      {"dtype", "f64 f32 tf32 bf16 f16, as far as the device has them (f32)"},
-      {"range", "extended: no under- or overflow; native: as a framework (extended)"},
-      {"stats", "off norms full (full)"},
-      {"jacobian", "true: singular values of Jacobians and Lyapunov exponents too (false)"},
-      {"launch", "of a timed step: graph, eager, or auto: a graph if the device can (auto)"},
-      {"loop", "over the time steps: steps, persistent: one kernel for all, auto (auto)"},
-      {"backend", "auto, cpu, cuda (auto)"},
-      {"device", "auto, or the backend's name for one (auto)"},
-  };
-  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-    if (strcmp(table[i].key, key) == 0) return table[i].words;
+/* Words from column `indent` on, in lines of at most HELP_COLUMNS. */
+static void print_wrapped(FILE *stream, const char *words, int indent) {
+  int column = indent;
+  for (const char *word = words; *word; word += strspn(word, " ")) {
+    const int length = (int)strcspn(word, " ");
+    const bool first = word == words;
+    if (!first && column + 1 + length > HELP_COLUMNS) {
+      (void)fprintf(stream, "\n%*s", indent, "");
+      column = indent;
+    } else if (!first) {
+      column += fprintf(stream, " ");
+    }
+    column += fprintf(stream, "%.*s", length, word);
+    word += length;
   }
-  return "";
+  (void)fputs("\n", stream);
 }
 
 static void print_parameters(FILE *stream) {
   for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model itself */
     const gs_param *param = &gs_params[i];
-    const char *where = param->mlp && param->rnn ? "" : param->mlp ? "mlp" : "rnn";
-    (void)fprintf(stream, "  --%-18s %-3s %s\n", param->key, where, parameter_words(param->key));
+    char words[HELP_BYTES];
+    char models[HELP_BYTES];
+    gs_line line = gs_line_in(words, sizeof words);
+    gs_line where = gs_line_in(models, sizeof models);
+    for (int m = 0; m < GS_MODEL_COUNT; m++) {
+      if (!gs_param_of_model(param, (gs_model)m)) continue;
+      gs_line_add(&where, "%s%s", where.length > 0 ? "," : "", gs_name(&gs_model_names, m));
+    }
+    gs_param_add_help(param, &line);
+    const int indent = fprintf(stream, "  --%-18s %-3s ", param->key,
+                               gs_param_of_every_model(param) ? "" : models);
+    print_wrapped(stream, words, indent);
   }
 }
 

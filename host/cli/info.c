@@ -2,11 +2,11 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/place.h"
 #include "cli/commands.h"
 #include "cli/run_options.h"
 #include "sweep/device_facts.h"
 #include "sweep/interrupt.h"
-#include "sweep/place.h"
 #include "sweep/session.h"
 
 static gs_status show(gs_session *session, gs_error *error) {

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/names.h"
+#include "base/place.h"
 #include "base/printable.h"
 #include "cli/commands.h"
-#include "sweep/place.h"
 #include "sweep/text.h"
 
 /* A closed standard stream would hand its number to the next file that is

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/names.h"
+#include "base/place.h"
 #include "base/threads.h"
 #include "claims/claims.h"
 #include "cli/commands.h"
@@ -15,7 +16,6 @@
 #include "cli/run_options.h"
 #include "sweep/device_open.h"
 #include "sweep/fault.h"
-#include "sweep/place.h"
 #include "sweep/progress.h"
 
 typedef struct arguments {

@@ -9,7 +9,7 @@
 
 #include "base/integer.h"
 #include "base/names.h"
-#include "sweep/place.h"
+#include "base/place.h"
 
 typedef enum option_id {
   OPTION_BACKEND = 256,

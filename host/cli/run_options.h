@@ -2,7 +2,7 @@
 #ifndef GS_CLI_RUN_OPTIONS_H
 #define GS_CLI_RUN_OPTIONS_H
 
-#include "sweep/param.h"
+#include "net/param.h"
 #include "sweep/require.h"
 #include "sweep/runner.h"
 

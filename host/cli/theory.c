@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/place.h"
 #include "cli/commands.h"
 #include "cli/theory_print.h"
 #include "measure/measure.h"
-#include "sweep/place.h"
 #include "sweep/spec.h"
 #include "theory/theory_json.h"
 

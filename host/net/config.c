@@ -13,11 +13,6 @@
 
 enum { DEFAULT_DEPTH = 10, DEFAULT_WIDTH = 128, DEFAULT_STEPS = 100, DEFAULT_BATCH = 32 };
 
-gs_init gs_init_default(gs_init_kind kind) {
-  return (gs_init){
-      .kind = kind, .std = 1.0, .sigma_w2 = 1.0, .gain = 1.0, .slope = 0.0, .fan = GS_FAN_IN};
-}
-
 gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error) {
   const gs_activation activation = {GS_TANH, GS_LEAKY_DEFAULT_SLOPE};
   *config = (gs_config){.model = model,
@@ -125,16 +120,12 @@ static gs_status check_slope(const char *field, gs_activation activation, gs_err
 
 static gs_status check_init(const char *field, const gs_init *init, gs_error *error) {
   char name[64];
-  const struct {
-    const char *key;
-    double value;
-  } values[] = {{"std", init->std},
-                {"sigma_w2", init->sigma_w2},
-                {"gain", init->gain},
-                {"slope", init->slope}};
-  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-    snprintf(name, sizeof name, "%s %s", field, values[i].key);
-    GS_TRY(check_value(name, values[i].value, error));
+  double value = 0;
+  for (int i = 0; i < GS_INIT_PARAM_COUNT; i++) {
+    if (gs_init_params[i].choices) continue;
+    snprintf(name, sizeof name, "%s %s", field, gs_init_params[i].key);
+    memcpy(&value, (const unsigned char *)init + gs_init_params[i].offset, sizeof value);
+    GS_TRY(check_value(name, value, error));
   }
   return GS_OK;
 }

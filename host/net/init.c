@@ -13,6 +13,46 @@
 #include "net/init.h"
 
 #include <math.h>
+#include <string.h>
+
+const gs_init_param gs_init_params[GS_INIT_PARAM_COUNT] = {
+    {"std", offsetof(gs_init, std), 1, NULL},
+    {"sigma_w2", offsetof(gs_init, sigma_w2), 1, NULL},
+    {"fan", offsetof(gs_init, fan), GS_FAN_IN, &gs_fan_names},
+    {"slope", offsetof(gs_init, slope), 0, NULL},
+    {"gain", offsetof(gs_init, gain), 1, NULL}};
+
+/* Does the blank-separated list hold the word? */
+static bool has_word(const char *list, const char *word) {
+  const size_t length = strlen(word);
+  while (*list) {
+    const size_t span = strcspn(list, " ");
+    if (span == length && strncmp(word, list, length) == 0) return true;
+    list += span;
+    list += strspn(list, " ");
+  }
+  return false;
+}
+
+const gs_init_param *gs_init_param_of(gs_init_kind kind, const char *key) {
+  if (!has_word(gs_init_takes(kind), key)) return NULL;
+  for (int i = 0; i < GS_INIT_PARAM_COUNT; i++) {
+    if (strcmp(gs_init_params[i].key, key) == 0) return &gs_init_params[i];
+  }
+  return NULL;
+}
+
+gs_init gs_init_default(gs_init_kind kind) {
+  gs_init init = {.kind = kind};
+  for (int i = 0; i < GS_INIT_PARAM_COUNT; i++) {
+    const gs_init_param *param = &gs_init_params[i];
+    const int choice = (int)param->usual;
+    void *field = (unsigned char *)&init + param->offset;
+    memcpy(field, param->choices ? (const void *)&choice : (const void *)&param->usual,
+           param->choices ? sizeof choice : sizeof param->usual);
+  }
+  return init;
+}
 
 /* Standard deviation of N(0,1) conditioned on |x| < 2. */
 static const double TRUNCATED_DEVIATION = 0.87962566103423978;

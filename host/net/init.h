@@ -3,6 +3,8 @@
 #ifndef GS_NET_INIT_H
 #define GS_NET_INIT_H
 
+#include <stddef.h>
+
 #include "device/device.h"
 #include "net/config.h"
 
@@ -17,6 +19,20 @@ typedef enum gs_tensor_kind {
   GS_KIND_TARGET
 } gs_tensor_kind;
 uint32_t gs_tensor_id(gs_tensor_kind kind, int64_t index);
+
+/* What initialisations take beside their name, in canonical order. */
+typedef struct gs_init_param {
+  const char *key;
+  size_t offset;           /* in gs_init */
+  double usual;            /* the default: a value, or which of the choices */
+  const gs_names *choices; /* NULL: a number >= 0 */
+} gs_init_param;
+
+enum { GS_INIT_PARAM_COUNT = 5 };
+extern const gs_init_param gs_init_params[GS_INIT_PARAM_COUNT];
+
+/* The one of this key, if the kind takes it; else NULL. */
+const gs_init_param *gs_init_param_of(gs_init_kind kind, const char *key);
 
 /* The fill for a weight of shape fan_out x fan_in. */
 gs_fill gs_init_fill(const gs_init *init, int64_t fan_in, int64_t fan_out, uint64_t seed,

@@ -1,9 +1,8 @@
 /* Blocks of a sweep: reading, counting and walking their axes. */
 #include "sweep/block.h"
 
+#include <stdio.h>
 #include <string.h>
-
-#include "net/init.h"
 
 #include "sweep/spec.h"
 
@@ -25,7 +24,7 @@ static gs_status fail_key(const gs_place *place, const char *key, gs_model model
   const char *keys[GS_PARAM_COUNT];
   int count = 0;
   for (int i = 0; i < GS_PARAM_COUNT; i++) {
-    if (gs_param_applies(&gs_params[i], model)) keys[count++] = gs_params[i].key;
+    if (gs_param_of_model(&gs_params[i], model)) keys[count++] = gs_params[i].key;
   }
   return gs_value_unknown_key(&at, keys, count, error);
 }
@@ -35,7 +34,7 @@ static gs_status fail_key(const gs_place *place, const char *key, gs_model model
 static gs_status read_axis(const cJSON *value, const gs_place *place, int param, bool lists,
                            gs_axis *axis, gs_error *error) {
   const cJSON *first = cJSON_IsArray(value) ? value->child : NULL;
-  const bool sizes = gs_params[param].kind == GS_PARAM_SIZES;
+  const bool sizes = gs_params[param].type->kind == GS_PARAM_SIZES;
   const bool list = cJSON_IsArray(value) && (!sizes || cJSON_IsArray(first));
   if (list && !lists) return GS_FAIL_AT(place, error, "must have one value, not a list");
   if (list && !first) return GS_FAIL_AT(place, error, "the list is empty: it leaves no cells");
@@ -87,10 +86,29 @@ static gs_status check_slope_key(const gs_block *block, gs_error *error) {
   return GS_OK;
 }
 
+/* Keys that say the same thing another way do not go together. */
+static gs_status check_alternatives(const gs_block *block, const gs_param *param, gs_error *error) {
+  const gs_place at = gs_place_key(&block->place, param->key);
+  char keys[GS_QUOTE_BYTES];
+  gs_line line = gs_line_in(keys, sizeof keys);
+  bool beside = false;
+  for (const char *word = param->instead_of; *word;) {
+    const int length = (int)strcspn(word, " ");
+    char key[GS_QUOTE_BYTES];
+    snprintf(key, sizeof key, "%.*s", length, word);
+    beside = beside || find_axis(block, key);
+    gs_line_add(&line, "%s\"%s\"", line.length > 0 ? " and " : "", key);
+    word += length;
+    word += strspn(word, " ");
+  }
+  return beside ? GS_FAIL_AT(&at, error, "goes without %s", keys) : GS_OK;
+}
+
 static gs_status check_keys(const gs_block *block, gs_error *error) {
-  const gs_place at = gs_place_key(&block->place, "widths");
-  if (find_axis(block, "widths") && (find_axis(block, "depth") || find_axis(block, "width"))) {
-    return GS_FAIL_AT(&at, error, "goes without \"depth\" and \"width\"");
+  for (int p = 0; p < GS_PARAM_COUNT; p++) {
+    const gs_param *param = &gs_params[p];
+    if (!param->instead_of || !find_axis(block, param->key)) continue;
+    GS_TRY(check_alternatives(block, param, error));
   }
   return check_slope_key(block, error);
 }
@@ -105,10 +123,10 @@ gs_status gs_block_read(const cJSON *object, const gs_place *place, bool lists, 
   GS_TRY(read_model(object, place, &block->model, error));
   for (const cJSON *value = object->child; value; value = value->next) {
     const int param = gs_param_find(value->string);
-    if (param < 0 || !gs_param_applies(&gs_params[param], block->model)) {
+    if (param < 0 || !gs_param_of_model(&gs_params[param], block->model)) {
       return fail_key(place, value->string, block->model, error);
     }
-    if (!gs_params[param].set) continue; /* model */
+    if (!gs_params[param].type->set) continue; /* model */
     const gs_place at = gs_place_key(place, gs_params[param].key);
     if (find_axis(block, at.key)) return GS_FAIL_AT(&at, error, "is given twice");
     GS_TRY(read_axis(value, &at, param, lists, &block->axes[block->axis_count], error));
@@ -152,44 +170,29 @@ static gs_status apply_values(const gs_block *block, gs_config *config, gs_error
     if (!axis) continue;
     gs_place at = gs_place_key(&block->place, gs_params[p].key);
     if (axis->list) at.index = axis->position;
-    GS_TRY(gs_params[p].set(&gs_params[p], axis->current, &at, config, error));
+    GS_TRY(gs_params[p].type->set(&gs_params[p], axis->current, &at, config, error));
   }
   return GS_OK;
 }
 
-/* What follows from the values: the output's activation, and a slope only where
- * one is used, so that equal cells are equal configurations. */
-static void settle_activations(const gs_block *block, gs_config *config) {
-  if (!find_axis(block, "output_activation")) config->output_activation = config->activation;
-  const bool leaky =
-      config->activation.kind == GS_LEAKY_RELU || config->output_activation.kind == GS_LEAKY_RELU;
-  if (leaky) return;
-  config->activation.slope = GS_LEAKY_DEFAULT_SLOPE;
-  config->output_activation.slope = GS_LEAKY_DEFAULT_SLOPE;
-}
-
-/* What a framework's name sets and nobody has given beside it: biases, and the input
- * weights of an rnn. */
-static void settle_init(const gs_block *block, gs_config *config) {
-  const gs_init_kind kind = config->init.kind;
-  if (!find_axis(block, "bias_std") || config->bias != GS_BIAS_NORMAL) {
-    config->bias = gs_init_bias(kind, config->model);
-  }
-  if (gs_init_is_framework(kind) && config->model == GS_RNN && !find_axis(block, "input_init")) {
-    config->input_init = gs_init_default(kind);
+/* What follows from the values. */
+static void settle(const gs_block *block, gs_config *config) {
+  for (int p = 0; p < GS_PARAM_COUNT; p++) {
+    const gs_param *param = &gs_params[p];
+    if (!param->follow || !gs_param_of_model(param, block->model)) continue;
+    if (!find_axis(block, param->key) || !gs_param_applies(param, config)) param->follow(config);
   }
 }
 
 static gs_status fill_config(const gs_block *block, int64_t max_layers, gs_config *config,
                              gs_error *error) {
   GS_TRY(apply_values(block, config, error));
-  if (block->model == GS_MLP && config->depth > max_layers) {
+  if (config->depth > max_layers) {
     return GS_FAIL_AT(&block->place, error, "the sweep's cells have more than %d layers together",
                       GS_SWEEP_MAX_LAYERS);
   }
-  settle_activations(block, config);
-  settle_init(block, config);
-  if (block->model == GS_MLP && !find_axis(block, "widths")) {
+  settle(block, config);
+  if (config->width > 0) { /* that and the depth may be new */
     GS_TRY(gs_config_set_widths(config, config->depth, config->width, error));
   }
   gs_error inner = {0};

@@ -3,7 +3,7 @@
 #ifndef GS_SWEEP_BLOCK_H
 #define GS_SWEEP_BLOCK_H
 
-#include "sweep/param.h"
+#include "net/param.h"
 
 typedef struct gs_axis {
   int param;          /* index in gs_params */

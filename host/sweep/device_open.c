@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/place.h"
 #include "sweep/fault.h"
-#include "sweep/place.h"
 
 static bool is_cpu_name(const char *device) {
   return strcmp(device, "auto") == 0 || strcmp(device, "0") == 0;

@@ -91,7 +91,7 @@ static bool same_place(const gs_config *a, const gs_config *b) {
 static gs_status add_cell(expansion *made, const gs_block *block, gs_error *error) {
   gs_cell *cell = &made->sweep->cells[made->sweep->count];
   GS_TRY(gs_block_config(block, GS_SWEEP_MAX_LAYERS - made->layers, &cell->config, error));
-  if (cell->config.model == GS_MLP) made->layers += cell->config.depth;
+  made->layers += cell->config.depth;
   const gs_status status = name_cell(cell, error);
   gs_cell *same = NULL;
   if (status == GS_OK) same = table_add(&made->table, made->sweep->cells, made->sweep->count);

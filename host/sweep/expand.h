@@ -2,7 +2,7 @@
 #ifndef GS_SWEEP_EXPAND_H
 #define GS_SWEEP_EXPAND_H
 
-#include "sweep/place.h"
+#include "base/place.h"
 #include "sweep/spec.h"
 
 /* Fills sweep->cells from a list of block objects, each different cell once, in

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "base/place.h"
 #include "base/printable.h"
 #include "measure/timing_rule.h"
-#include "sweep/place.h"
 
 enum { WORDS_BYTES = 400 };
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/printable.h"
+#include "base/value.h"
 #include "measure/timing_rule.h"
 #include "sweep/expand.h"
-#include "sweep/value.h"
 
 /* ---- the document ---- */
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "net/param.h"
 #include "sweep/expand.h"
-#include "sweep/param.h"
 
 static gs_status fail_memory(gs_error *error) {
   return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
@@ -126,12 +126,12 @@ static gs_status fail_option(const char *key, gs_model model, gs_error *error) {
   const char *keys[GS_PARAM_COUNT];
   int count = 0;
   for (int i = 0; i < GS_PARAM_COUNT; i++) {
-    const bool accepted = gs_params[i].set && gs_param_applies(&gs_params[i], model);
+    const bool accepted = gs_params[i].type->set && gs_param_of_model(&gs_params[i], model);
     if (accepted) keys[count++] = gs_params[i].key;
   }
   const gs_place place = {.key = key, .index = -1, .inner = -1};
   const int known = gs_param_find(key);
-  if (known >= 0 && gs_params[known].set) {
+  if (known >= 0 && gs_params[known].type->set) {
     return GS_FAIL_AT(&place, error, "is no option of an %s", gs_name(&gs_model_names, model));
   }
   const char *closest = gs_closest(key, keys, count);
@@ -146,15 +146,15 @@ static gs_status fail_option(const char *key, gs_model model, gs_error *error) {
 static gs_status add_option(char *key, char *text, gs_model model, cJSON *block, gs_error *error) {
   hyphens_to_underscores(key);
   const int param = gs_param_find(key);
-  const bool known = param >= 0 && gs_params[param].set;
-  if (!known || !gs_param_applies(&gs_params[param], model)) return fail_option(key, model, error);
+  const bool known = param >= 0 && gs_params[param].type->set;
+  if (!known || !gs_param_of_model(&gs_params[param], model)) return fail_option(key, model, error);
   const gs_place place = {.key = key, .index = -1, .inner = -1};
   if (cJSON_GetObjectItemCaseSensitive(block, key)) {
     return GS_FAIL_AT(&place, error, "is given twice");
   }
   if (!text) return GS_FAIL_AT(&place, error, "needs a value");
   cJSON *list = NULL;
-  GS_TRY(parse_list(text, gs_params[param].kind, &place, &list, error));
+  GS_TRY(parse_list(text, gs_params[param].type->kind, &place, &list, error));
   return gs_json_add(block, key, list) ? GS_OK : fail_memory(error);
 }
 

@@ -3,7 +3,7 @@
 #ifndef GS_SWEEP_TABLE_PARAMS_H
 #define GS_SWEEP_TABLE_PARAMS_H
 
-#include "sweep/param.h"
+#include "net/param.h"
 #include "sweep/record.h"
 #include "sweep/spec.h"
 

@@ -3,7 +3,7 @@
  * JSON and back with the same id; what does not ends in one line. */
 #include "fuzz.h"
 
-#include "sweep/param.h"
+#include "net/param.h"
 #include "sweep/spec.h"
 
 typedef struct source {

@@ -1,5 +1,5 @@
 /* Places in a sweep's description, and the words of messages about them. */
-#include "sweep/place.h"
+#include "base/place.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/line.h"
 #include "base/printable.h"
 
 gs_place gs_place_object(const char *origin, const char *path) {
@@ -22,69 +23,48 @@ gs_place gs_place_key(const gs_place *object, const char *key) {
   return place;
 }
 
-/* A bounded string that only grows; what does not fit is cut. */
-typedef struct line_buffer {
-  char text[GS_ERROR_MESSAGE_BYTES];
-  size_t length;
-} line_buffer;
-
-static void append_list(line_buffer *line, const char *format, va_list arguments) {
-  const size_t room = sizeof line->text - line->length;
-  const int length = vsnprintf(line->text + line->length, room, format, arguments);
-  if (length < 0) return;
-  line->length += (size_t)length < room ? (size_t)length : room - 1;
-}
-
-static void append(line_buffer *line, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void append(line_buffer *line, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  append_list(line, format, arguments);
-  va_end(arguments);
-}
-
 /* A file's name: without quotes, but printable and bounded. */
-static void append_origin(line_buffer *line, const char *origin) {
+static void append_origin(gs_line *line, const char *origin) {
   char printable[GS_ERROR_MESSAGE_BYTES / 4 + 1];
-  append(line, "%s%s: ", gs_printable(origin, printable, sizeof printable),
-         strlen(origin) >= sizeof printable ? "..." : "");
+  gs_line_add(line, "%s%s: ", gs_printable(origin, printable, sizeof printable),
+              strlen(origin) >= sizeof printable ? "..." : "");
 }
 
 /* A key as it is when it is a short plain word, else in quotes. */
-static void append_key(line_buffer *line, const char *key) {
+static void append_key(gs_line *line, const char *key) {
   char quoted[GS_QUOTE_BYTES];
   const size_t plain = strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                    "0123456789_-");
   const bool simple = plain > 0 && plain < GS_QUOTE_BYTES / 2 && key[plain] == '\0';
-  append(line, "%s", simple ? key : gs_quote(key, quoted));
+  gs_line_add(line, "%s", simple ? key : gs_quote(key, quoted));
 }
 
-static void append_option(line_buffer *line, const gs_place *place) {
+static void append_option(gs_line *line, const gs_place *place) {
   if (!place->key) return;
   char option[GS_QUOTE_BYTES];
   snprintf(option, sizeof option, "%s", place->key);
   for (char *c = option; *c; c++) *c = *c == '_' ? '-' : *c;
-  append(line, "--");
+  gs_line_add(line, "--");
   append_key(line, option);
-  append(line, ": ");
+  gs_line_add(line, ": ");
 }
 
-static void append_path(line_buffer *line, const gs_place *place) {
+static void append_path(gs_line *line, const gs_place *place) {
   if (place->origin) append_origin(line, place->origin);
-  append(line, "%s", place->path);
-  if (place->key) append(line, ".");
+  gs_line_add(line, "%s", place->path);
+  if (place->key) gs_line_add(line, ".");
   if (place->key) append_key(line, place->key);
-  if (place->index >= 0) append(line, "[%" PRId64 "]", place->index);
-  if (place->inner >= 0) append(line, "[%" PRId64 "]", place->inner);
-  if (place->member) append(line, ".");
+  if (place->index >= 0) gs_line_add(line, "[%" PRId64 "]", place->index);
+  if (place->inner >= 0) gs_line_add(line, "[%" PRId64 "]", place->inner);
+  if (place->member) gs_line_add(line, ".");
   if (place->member) append_key(line, place->member);
-  append(line, ": ");
+  gs_line_add(line, ": ");
 }
 
 gs_status gs_place_fail(const gs_place *place, gs_error *error, const char *file, int line,
                         const char *format, ...) {
-  line_buffer words = {.length = 0};
+  char message[GS_ERROR_MESSAGE_BYTES];
+  gs_line words = gs_line_in(message, sizeof message);
   if (place->path) {
     append_path(&words, place);
   } else {
@@ -92,10 +72,10 @@ gs_status gs_place_fail(const gs_place *place, gs_error *error, const char *file
   }
   va_list arguments;
   va_start(arguments, format);
-  append_list(&words, format, arguments);
+  gs_line_add_list(&words, format, arguments);
   va_end(arguments);
   const gs_status status = place->path ? GS_ERR_DATA : GS_ERR_USAGE;
-  return gs_error_set(error, status, 0, file, line, "%s", words.text);
+  return gs_error_set(error, status, 0, file, line, "%s", message);
 }
 
 const char *gs_quote(const char *text, char buffer[GS_QUOTE_BYTES]) {

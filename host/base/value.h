@@ -1,10 +1,10 @@
 /* Reading single JSON values of a sweep's description; every complaint names its
  * place. */
-#ifndef GS_SWEEP_VALUE_H
-#define GS_SWEEP_VALUE_H
+#ifndef GS_BASE_VALUE_H
+#define GS_BASE_VALUE_H
 
 #include "base/names.h"
-#include "sweep/place.h"
+#include "base/place.h"
 
 /* The number a value holds; false when it holds none or one that is not
  * finite. */

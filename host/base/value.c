@@ -1,5 +1,5 @@
 /* Reading single JSON values of a sweep's description. */
-#include "sweep/value.h"
+#include "base/value.h"
 #include "base/names.h"
 
 #include <inttypes.h>

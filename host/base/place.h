@@ -1,8 +1,8 @@
-/* A place in a sweep's description, for messages: a JSON path in a file, or an
+/* A place in a JSON document or on the command line, for messages: a JSON path in a file, or an
  * option of the command line. Text from outside is quoted so that a message
  * stays one short printable line whatever the text holds. */
-#ifndef GS_SWEEP_PLACE_H
-#define GS_SWEEP_PLACE_H
+#ifndef GS_BASE_PLACE_H
+#define GS_BASE_PLACE_H
 
 #include "base/json.h"
 

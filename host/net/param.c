@@ -1,0 +1,303 @@
+/* The table of parameters. See param.h. */
+#include "net/param.h"
+
+#include <string.h>
+
+#include "net/init.h"
+#include "net/param_types.h"
+
+/* ---- what follows from other parameters ---- */
+
+static bool is_equal_widths(const gs_config *config) { return config->width > 0; }
+static bool is_unequal_widths(const gs_config *config) { return config->width == 0; }
+
+static bool is_leaky(const gs_config *config) {
+  return config->activation.kind == GS_LEAKY_RELU ||
+         config->output_activation.kind == GS_LEAKY_RELU;
+}
+
+/* A slope only where one is used, so that equal cells are equal configurations. */
+static void follow_leaky(gs_config *config) {
+  if (is_leaky(config)) return;
+  config->activation.slope = GS_LEAKY_DEFAULT_SLOPE;
+  config->output_activation.slope = GS_LEAKY_DEFAULT_SLOPE;
+}
+
+static void follow_activation(gs_config *config) { config->output_activation = config->activation; }
+
+/* A framework's name sets input weights and biases, too. */
+static void follow_init_input(gs_config *config) {
+  const gs_init_kind kind = config->init.kind;
+  config->input_init = gs_init_default(gs_init_is_framework(kind) ? kind : GS_INIT_SCALED);
+}
+
+static void follow_init_bias(gs_config *config) {
+  config->bias = gs_init_bias(config->init.kind, config->model);
+  config->bias_std = 0;
+}
+
+/* ---- the table ---- */
+
+#define FIELD(name) offsetof(gs_config, name)
+#define MLP GS_OF_MODEL(GS_MLP)
+#define RNN GS_OF_MODEL(GS_RNN)
+
+static const gs_param table[] = {
+    {.key = "model",
+     .help = "of the network",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_model,
+     .offset = FIELD(model),
+     .choices = &gs_model_names,
+     .group = GS_GROUP_MODEL},
+    {.key = "depth",
+     .help = "layers L",
+     .models = MLP,
+     .type = &gs_type_size,
+     .offset = FIELD(depth),
+     .max = GS_MAX_DEPTH,
+     .group = GS_GROUP_LENGTH,
+     .letter = 'L',
+     .applies = is_equal_widths},
+    {.key = "width",
+     .help = "units of every layer, the input included",
+     .models = MLP,
+     .type = &gs_type_size,
+     .offset = FIELD(width),
+     .max = GS_MAX_SIZE,
+     .group = GS_GROUP_SIZE,
+     .letter = 'n',
+     .applies = is_equal_widths},
+    {.key = "widths",
+     .help = "unequal widths n_0,...,n_L instead; / between several lists",
+     .usual = "",
+     .models = MLP,
+     .type = &gs_type_sizes,
+     .max = GS_MAX_DEPTH,
+     .group = GS_GROUP_SIZE,
+     .letter = 'n',
+     .instead_of = "depth width",
+     .applies = is_unequal_widths},
+    {.key = "hidden",
+     .help = "hidden units n",
+     .models = RNN,
+     .type = &gs_type_size,
+     .offset = FIELD(hidden),
+     .max = GS_MAX_SIZE,
+     .group = GS_GROUP_SIZE,
+     .letter = 'n'},
+    {.key = "input",
+     .help = "inputs of each step",
+     .models = RNN,
+     .type = &gs_type_size,
+     .offset = FIELD(input),
+     .max = GS_MAX_SIZE,
+     .group = GS_GROUP_SIZE,
+     .letter = 'x'},
+    {.key = "seq_len",
+     .help = "time steps T",
+     .models = RNN,
+     .type = &gs_type_size,
+     .offset = FIELD(seq_len),
+     .max = GS_MAX_DEPTH,
+     .group = GS_GROUP_LENGTH,
+     .letter = 'T'},
+    {.key = "batch",
+     .help = "examples B",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_size,
+     .offset = FIELD(batch),
+     .max = GS_MAX_SIZE,
+     .group = GS_GROUP_COUNT,
+     .letter = 'B'},
+    {.key = "replicas",
+     .help = "networks R that differ only in their random numbers",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_size,
+     .offset = FIELD(replicas),
+     .max = GS_MAX_REPLICAS,
+     .group = GS_GROUP_COUNT,
+     .letter = 'R'},
+    {.key = "seed",
+     .help = "of all random numbers",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_seed,
+     .group = GS_GROUP_SEED},
+    {.key = "activation",
+     .help = "of every layer",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_activation,
+     .choices = &gs_activation_names,
+     .group = GS_GROUP_KIND},
+    {.key = "slope",
+     .help = "of leaky_relu below zero",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_slope,
+     .group = GS_GROUP_PART,
+     .applies = is_leaky,
+     .follow = follow_leaky},
+    {.key = "output_activation",
+     .help = "of the last layer",
+     .usual = "as activation",
+     .models = MLP,
+     .type = &gs_type_output,
+     .choices = &gs_activation_names,
+     .group = GS_GROUP_NETWORK,
+     .follow = follow_activation},
+    {.key = "init",
+     .help = "of the weights W; torch_default, keras_default: all that Linear and RNN, Dense and "
+             "SimpleRNN set, biases and input weights included",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_init,
+     .offset = FIELD(init),
+     .choices = &gs_init_names,
+     .group = GS_GROUP_KIND},
+    {.key = "input_init",
+     .help = "of the input weights U, as init",
+     .usual = "scaled:sigma_w2=1; a framework's own",
+     .models = RNN,
+     .type = &gs_type_init,
+     .offset = FIELD(input_init),
+     .choices = &gs_init_names,
+     .group = GS_GROUP_NETWORK,
+     .follow = follow_init_input},
+    {.key = "tied",
+     .help = "true, or false: a new W for every step",
+     .models = RNN,
+     .type = &gs_type_flag,
+     .offset = FIELD(tied),
+     .group = GS_GROUP_NETWORK},
+    {.key = "bias_std",
+     .help = "biases N(0, bias_std^2); 0: none; init: of a framework, its default",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_bias,
+     .group = GS_GROUP_NETWORK,
+     .follow = follow_init_bias},
+    {.key = "loss",
+     .help = "summed over the batch",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_choice,
+     .offset = FIELD(loss),
+     .choices = &gs_loss_names,
+     .group = GS_GROUP_NETWORK},
+    {.key = "loss_at",
+     .help = "at which steps",
+     .models = RNN,
+     .type = &gs_type_choice,
+     .offset = FIELD(loss_at),
+     .choices = &gs_loss_at_names,
+     .group = GS_GROUP_NETWORK},
+    {.key = "dtype",
+     .help = "as far as the device has them",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_choice,
+     .offset = FIELD(dtype),
+     .choices = &gs_dtype_names},
+    {.key = "range",
+     .help = "no under- or overflow, or as a framework",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_choice,
+     .offset = FIELD(range),
+     .choices = &gs_range_names},
+    {.key = "stats",
+     .help = "full has histograms of exponents",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_choice,
+     .offset = FIELD(stats),
+     .choices = &gs_stats_names,
+     .changes_no_number = true},
+    {.key = "jacobian",
+     .help = "true: singular values of Jacobians and Lyapunov exponents too",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_flag,
+     .offset = FIELD(jacobian)},
+    {.key = "launch",
+     .help = "of a timed step; auto is a graph if the device can",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_choice,
+     .offset = FIELD(launch),
+     .choices = &gs_launch_names,
+     .changes_no_number = true},
+    {.key = "loop",
+     .help = "over the time steps; persistent is one kernel for all",
+     .models = RNN,
+     .type = &gs_type_choice,
+     .offset = FIELD(loop),
+     .choices = &gs_loop_names,
+     .changes_no_number = true},
+    {.key = "backend",
+     .help = "auto is the first GPU, or the CPU where there is none",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_choice,
+     .offset = FIELD(backend),
+     .choices = &gs_backend_names,
+     .group = GS_GROUP_PLACE,
+     .changes_no_number = true},
+    {.key = "device",
+     .help = "auto, or the backend's name for one",
+     .models = GS_EVERY_MODEL,
+     .type = &gs_type_text,
+     .group = GS_GROUP_PLACE,
+     .changes_no_number = true},
+};
+_Static_assert(sizeof table / sizeof *table == GS_PARAM_COUNT, "GS_PARAM_COUNT is not the rows");
+
+const gs_param *const gs_params = table;
+
+int gs_param_find(const char *key) {
+  for (int i = 0; i < GS_PARAM_COUNT; i++) {
+    if (strcmp(gs_params[i].key, key) == 0) return i;
+  }
+  return -1;
+}
+
+bool gs_param_of_model(const gs_param *param, gs_model model) {
+  return (param->models & GS_OF_MODEL(model)) != 0;
+}
+
+bool gs_param_of_every_model(const gs_param *param) {
+  for (int m = 0; m < GS_MODEL_COUNT; m++) {
+    if (!gs_param_of_model(param, (gs_model)m)) return false;
+  }
+  return true;
+}
+
+bool gs_param_applies(const gs_param *param, const gs_config *config) {
+  if (!gs_param_of_model(param, config->model)) return false;
+  return !param->applies || param->applies(config);
+}
+
+bool gs_param_is_place(const char *key) {
+  const int param = gs_param_find(key);
+  return param >= 0 && gs_params[param].group == GS_GROUP_PLACE;
+}
+
+gs_status gs_param_model(const cJSON *value, const gs_place *place, gs_model *model,
+                         gs_error *error) {
+  int choice = 0;
+  GS_TRY(gs_value_choice(value, place, &gs_model_names, &choice, error));
+  *model = (gs_model)choice;
+  return GS_OK;
+}
+
+gs_status gs_param_usual(const gs_config *config, gs_config *usual, gs_error *error) {
+  GS_TRY(gs_config_default(config->model, usual, error));
+  usual->activation = config->activation;
+  usual->init = config->init;
+  for (int i = 0; i < GS_PARAM_COUNT; i++) {
+    if (gs_param_of_model(&gs_params[i], config->model) && gs_params[i].follow) {
+      gs_params[i].follow(usual);
+    }
+  }
+  return GS_OK;
+}
+
+int gs_param_order(const int rank[GS_GROUPS], int order[GS_PARAM_COUNT]) {
+  int count = 0;
+  for (int r = 1; r <= GS_GROUPS; r++) {
+    for (int i = 0; i < GS_PARAM_COUNT; i++) {
+      if (rank[gs_params[i].group] == r) order[count++] = i;
+    }
+  }
+  return count;
+}
