@@ -5,12 +5,16 @@
  * transposes.
  *
  * A product's plan (descriptors and an algorithm, cuda_choice.c) is made at the first
- * call with its shape and kept for the device's life. */
+ * call with its shape and kept for the device's life. Large batches take several calls. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
 #include "device/cuda_plan.h"
+
+/* Products of one call: a grid has at most 65,535 blocks in the direction of the batch. A
+ * power of two, so that every part of a batch is aligned as its first. */
+enum { MOST_BATCH = 1 << 15 };
 
 /* ---- keys ---- */
 
@@ -197,7 +201,8 @@ gs_status gs_cuda_plan_make(gs_device *device, const gs_cuda_plan_key *key, gs_c
   return GS_OK;
 }
 
-gs_status gs_cuda_multiply(gs_device *device, const gs_cuda_product *p, bool side) {
+/* One batch, of no more products than the library takes. */
+static gs_status multiply_batch(gs_device *device, const gs_cuda_product *p, bool side) {
   gs_cuda_device *cuda = gs_cuda(device);
   const gs_cuda_plan_key key = key_of(p, side);
   GS_TRY(make_room(device));
@@ -212,4 +217,23 @@ gs_status gs_cuda_multiply(gs_device *device, const gs_cuda_product *p, bool sid
   }
   return gs_cuda_check_lt(device, gs_cuda_plan_run(cuda, plan, p, &plan->algo),
                           "multiplying matrices");
+}
+
+/* The `count` matrices of a batch from the first-th on. */
+static gs_tensor part_of(const gs_tensor *batch, int64_t first, int64_t count) {
+  gs_tensor part = *batch;
+  part.data = (char *)part.data + (size_t)(first * part.stride) * gs_dtype_bytes(part.dtype);
+  part.replicas = count;
+  return part;
+}
+
+gs_status gs_cuda_multiply(gs_device *device, const gs_cuda_product *p, bool side) {
+  const int64_t all = p->c.replicas;
+  for (int64_t first = 0; first < all; first += MOST_BATCH) {
+    const int64_t count = all - first < MOST_BATCH ? all - first : MOST_BATCH;
+    const gs_cuda_product part = {p->trans_a, p->trans_b, part_of(&p->a, first, count),
+                                  part_of(&p->b, first, count), part_of(&p->c, first, count)};
+    GS_TRY(multiply_batch(device, &part, side));
+  }
+  return GS_OK;
 }

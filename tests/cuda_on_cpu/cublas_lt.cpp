@@ -1,17 +1,14 @@
 // The entry points of cublasLt that need a GPU. Descriptors, layouts and
 // preferences are the real library's: it makes them without one.
 //
-// Heuristics name five algorithms, so that callers meet what they may meet:
-//   0, 1: the same bits (sums in ascending k);
-//   2: other bits;
-//   3: refuses to run;
-//   4: as 0, but does not run without a workspace.
-// Every algorithm that is given a workspace writes NaN over (the beginning of) it.
+// Which algorithms there are, algorithms.h says. Every one that is given a workspace writes
+// NaN over (the beginning of) it.
 #include <cublasLt.h>
 
 #include <set>
 #include <type_traits>
 
+#include "algorithms.h"
 #include "api.h"
 #include "bytes.h"
 #include "die.h"
@@ -20,14 +17,14 @@
 #include "launch.h"
 #include "matmul.h"
 #include "matmul_check.h"
+#include "pretended_device.h"
 
 using namespace gs_sim;
 
 namespace {
 
-constexpr int algorithms = 5;
 constexpr size_t workspace_used = 64 << 10;
-constexpr uint64_t algorithm_tag = 0x6773; // in algo.data[1]
+constexpr int most_batch = 65535; // what a grid has in the direction of the batch
 
 std::set<void *> handles;
 
@@ -129,13 +126,14 @@ cublasStatus_t describe(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
   matmul->m = matmul->d.rows;
   matmul->n = matmul->d.cols;
   matmul->k = matmul->a.transposed ? matmul->a.rows : matmul->a.cols;
-  matmul->tf32 = description.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+  matmul->tf32 = description.compute == CUBLAS_COMPUTE_32F_FAST_TF32 ? pretended_tf32() : Tf32::no;
   if ((matmul->a.transposed ? matmul->a.cols : matmul->a.rows) != matmul->m ||
       (matmul->b.transposed ? matmul->b.cols : matmul->b.rows) != matmul->k ||
       (matmul->b.transposed ? matmul->b.rows : matmul->b.cols) != matmul->n ||
       matmul->c.rows != matmul->m || matmul->c.cols != matmul->n)
     return CUBLAS_STATUS_INVALID_VALUE;
-  if (!types_fit(description, *matmul) || description.epilogue != CUBLASLT_EPILOGUE_DEFAULT)
+  if (!types_fit(description, *matmul) || description.epilogue != CUBLASLT_EPILOGUE_DEFAULT ||
+      matmul->batch > most_batch)
     return CUBLAS_STATUS_NOT_SUPPORTED;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -200,22 +198,17 @@ cublasStatus_t status_of(cudaError_t error) {
   }
 }
 
-cublasStatus_t enqueue(const Matmul &matmul, const Scalars &scalars, void *workspace,
+cublasStatus_t enqueue(const Matmul &matmul, int algorithm, const Scalars &scalars, void *workspace,
                        size_t workspace_bytes, cudaStream_t stream) {
   const cudaError_t refused = launch_begins();
   if (refused != cudaSuccess) return status_of(refused);
   counts.matmuls++;
+  counts.matmuls_by[algorithm]++;
   return status_of(enqueue_work(stream, [=](Stream &) {
     counts.kernels_run++;
+    device_clock_advance(algorithm_delay(algorithm));
     run(matmul, scalars, workspace, workspace_bytes);
   }));
-}
-
-// The number of a heuristic's algorithm; NULL means the best.
-int algorithm_of(const cublasLtMatmulAlgo_t *algo) {
-  if (algo == nullptr) return 0;
-  if (algo->data[1] != algorithm_tag || algo->data[0] >= algorithms) return -1;
-  return static_cast<int>(algo->data[0]);
 }
 
 } // namespace
@@ -255,21 +248,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   Matmul matmul;
   const cublasStatus_t status = describe(desc, a, b, c, d, &matmul);
   if (status != CUBLAS_STATUS_SUCCESS) return status;
-  uint64_t most = 0;
-  size_t written;
-  cublasLtMatmulPreferenceGetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most,
-                                       sizeof(most), &written);
-  const int offered = most >= workspace_used ? algorithms : algorithms - 1;
-  for (int i = 0; i < wanted && i < offered; i++) {
-    results[i] = {};
-    results[i].algo.data[0] = static_cast<uint64_t>(i);
-    results[i].algo.data[1] = algorithm_tag;
-    results[i].workspaceSize = i == 4 ? workspace_used : 0;
-    results[i].state = CUBLAS_STATUS_SUCCESS;
-    results[i].wavesCount = 1;
-    *count = i + 1;
-  }
-  return CUBLAS_STATUS_SUCCESS;
+  return suggest_algorithms(matmul, preference, wanted, results, count);
 }
 
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void *alpha,
@@ -286,13 +265,13 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   Matmul matmul;
   cublasStatus_t status = describe(desc, a_layout, b_layout, c_layout, d_layout, &matmul);
   if (status != CUBLAS_STATUS_SUCCESS) return status;
-  if (algorithm == 3) return CUBLAS_STATUS_NOT_SUPPORTED;
-  if (algorithm == 4 && workspace_bytes < workspace_used) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!algorithms[algorithm].runs) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (workspace_bytes < algorithms[algorithm].workspace_bytes) return CUBLAS_STATUS_INVALID_VALUE;
   matmul.a.data = const_cast<void *>(a);
   matmul.b.data = const_cast<void *>(b);
   matmul.c.data = const_cast<void *>(c);
   matmul.d.data = d;
-  matmul.summation = algorithm == 2 ? Summation::halves : Summation::ascending;
+  matmul.summation = algorithms[algorithm].summation;
   if (!aligned(matmul.a) || !aligned(matmul.b) || !aligned(matmul.c) || !aligned(matmul.d) ||
       reinterpret_cast<uintptr_t>(workspace) % 16 != 0)
     return CUBLAS_STATUS_INVALID_VALUE;
@@ -303,5 +282,5 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   status = read_scalars(attribute<int32_t>(desc, CUBLASLT_MATMUL_DESC_POINTER_MODE), scalar_bytes,
                         alpha, beta, &scalars);
   if (status != CUBLAS_STATUS_SUCCESS) return status;
-  return enqueue(matmul, scalars, workspace, workspace_bytes, stream);
+  return enqueue(matmul, algorithm, scalars, workspace, workspace_bytes, stream);
 }

@@ -19,11 +19,14 @@ typedef struct gs_sim_failures {
   long device_error;  /* a cudaError_t that every call answers; 0: none */
 } gs_sim_failures;
 
+enum { GS_SIM_ALGORITHMS = 7 }; /* of products (algorithms.h) */
+
 typedef struct gs_sim_counts {
   long calls; /* that can fail, launches and matmuls among them */
   long mallocs;
   long launches; /* of kernels and matmuls by calls; not those by graphs */
   long matmuls;
+  long matmuls_by[GS_SIM_ALGORITHMS]; /* the same by algorithm */
   long graph_launches;
   long kernels_run; /* by graphs, too */
   long blocks_run;

@@ -88,6 +88,7 @@ void gs_sim_set_failures(const gs_sim_failures *wanted) {
   counts.mallocs = 0;
   counts.launches = 0;
   counts.matmuls = 0;
+  for (long &by : counts.matmuls_by) by = 0;
   counts.graph_launches = 0;
   counts.kernels_run = 0;
   counts.blocks_run = 0;

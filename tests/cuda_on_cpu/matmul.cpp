@@ -1,8 +1,9 @@
 // The arithmetic of the matrix products. Operands are first copied into panels
 // (the order in which the inner loop reads them, converted to the type of the
-// sums), so that one vectorised loop serves all layouts. Each output is one sum
-// in ascending k, whatever the sizes: the same bits from every algorithm that
-// promises them. Compiled without sanitizers; ranges were checked before.
+// sums), so that one vectorised loop serves all layouts. Each output is one sum,
+// in ascending k unless the algorithm has another order, whatever the sizes: the same
+// bits from every algorithm that promises them. Compiled without sanitizers; ranges were checked
+// before.
 #include "matmul.h"
 
 #include <cuda_bf16.h>
@@ -19,11 +20,11 @@ namespace {
 constexpr int tile_m = 32;
 constexpr int tile_n = 4;
 
-float tf32_of(float value) {
+float tf32_of(float value, Tf32 how) {
   if (!std::isfinite(value)) return value;
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  bits += 0xfff + (bits >> 13 & 1);
+  if (how == Tf32::nearest) bits += 0xfff + (bits >> 13 & 1);
   bits &= ~uint32_t{0x1fff};
   std::memcpy(&value, &bits, sizeof(bits));
   return value;
@@ -74,9 +75,10 @@ void pack(const Matmul &matmul, const Matrix &matrix, int64_t at, int64_t count,
   const int64_t across = k_is_column ? matrix.ld : 1;
   const int64_t k = matmul.k;
   for (int64_t first = 0; first < count; first += tile, panel += k * tile) {
-    if (matmul.tf32)
-      pack_strip<tile>(matrix, at, first, count, k, along, across, panel,
-                       [](Sum x) { return static_cast<Sum>(tf32_of(static_cast<float>(x))); });
+    if (matmul.tf32 != Tf32::no)
+      pack_strip<tile>(matrix, at, first, count, k, along, across, panel, [&](Sum x) {
+        return static_cast<Sum>(tf32_of(static_cast<float>(x), matmul.tf32));
+      });
     else
       pack_strip<tile>(matrix, at, first, count, k, along, across, panel, [](Sum x) { return x; });
   }
@@ -92,19 +94,41 @@ void multiply_tile(const Sum *a, const Sum *b, int64_t k, Sum (&sums)[tile_n][ti
   std::memcpy(sums, local, sizeof(local));
 }
 
+// As if it had been stored as an element of this type.
+template <class Sum> Sum rounded(cudaDataType type, Sum value) {
+  switch (type) {
+  case CUDA_R_16BF:
+    return static_cast<Sum>(__bfloat162float(__float2bfloat16_rn(static_cast<float>(value))));
+  case CUDA_R_16F:
+    return static_cast<Sum>(__half2float(__float2half_rn(static_cast<float>(value))));
+  default: return value;
+  }
+}
+
+// How many terms are added before they are added to the others.
+int64_t chunk_of(const Matmul &matmul) {
+  switch (matmul.summation) {
+  case Summation::halves:
+  case Summation::narrow_halves: return std::max<int64_t>(matmul.k - matmul.k / 2, 1);
+  case Summation::eights: return 8;
+  default: return matmul.k;
+  }
+}
+
 template <class Sum>
 void sum_tile(const Matmul &matmul, const Sum *a, const Sum *b, Sum (&sums)[tile_n][tile_m]) {
-  const int64_t k = matmul.k;
-  if (matmul.summation == Summation::ascending) {
-    multiply_tile(a, b, k, sums);
-    return;
+  const int64_t chunk = chunk_of(matmul);
+  const bool narrow = matmul.summation == Summation::narrow_halves;
+  Sum part[tile_n][tile_m];
+  std::memset(sums, 0, sizeof(sums));
+  for (int64_t from = 0; from < matmul.k; from += chunk) {
+    multiply_tile(a + from * tile_m, b + from * tile_n, std::min(chunk, matmul.k - from), part);
+    for (int j = 0; j < tile_n; j++)
+      for (int i = 0; i < tile_m; i++) {
+        sums[j][i] += narrow ? rounded(matmul.d.type, part[j][i]) : part[j][i];
+        if (narrow) sums[j][i] = rounded(matmul.d.type, sums[j][i]);
+      }
   }
-  Sum rest[tile_n][tile_m];
-  const int64_t half = k / 2;
-  multiply_tile(a, b, half, sums);
-  multiply_tile(a + half * tile_m, b + half * tile_n, k - half, rest);
-  for (int j = 0; j < tile_n; j++)
-    for (int i = 0; i < tile_m; i++) sums[j][i] += rest[j][i];
 }
 
 template <class Sum>

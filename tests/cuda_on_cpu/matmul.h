@@ -21,9 +21,14 @@ struct Matrix {
 };
 
 enum class Summation {
-  ascending, // k from 0 up, in the type of alpha
-  halves     // the two halves of k apart: other bits
+  ascending,    // k from 0 up, in the type of alpha
+  halves,       // the two halves of k apart: other bits
+  eights,       // eight terms at a time, and their sums one after another
+  narrow_halves // the two halves, each rounded to the type of D
 };
+
+// What becomes of the inputs' mantissas: 10 bits of them, or all.
+enum class Tf32 { no, nearest /* ties to even */, truncated };
 
 struct Matmul {
   int64_t m;
@@ -36,7 +41,7 @@ struct Matmul {
   Matrix d;
   const void *alpha; // float, or double for CUDA_R_64F
   const void *beta;
-  bool tf32; // round inputs to 10 mantissa bits, to nearest even
+  Tf32 tf32;
   Summation summation;
 };
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "environment.h"
+#include "matmul.h"
 #include "sanitizers.h"
 
 namespace gs_sim {
@@ -35,6 +36,12 @@ constexpr int pretended_bus_bits = 256;
 inline int pretended_multiprocessors() {
   static const int count = static_cast<int>(environment_number("GRADSWEEP_SIM_MULTIPROCESSORS", 4));
   return count;
+}
+
+// What its tensor cores do to inputs of 23 bits.
+inline Tf32 pretended_tf32() {
+  static const bool truncates = environment_number("GRADSWEEP_SIM_TF32_TRUNCATES", 0) != 0;
+  return truncates ? Tf32::truncated : Tf32::nearest;
 }
 
 // In the first device's UUID; the next devices count on.

@@ -131,6 +131,34 @@ class Numbers(SimulatedTest):
                 self.assertEqual(graph[key], eager[key])
 
 
+class Products(SimulatedTest):
+    """What cuBLASLt suggests, and what is made of it (algorithms.h)."""
+
+    def records(self, sim, *arguments):
+        done = self.program("run", *arguments, "--time-limit=0", "--backend=cuda", "--overwrite", "--out", self.out,
+                            sim=sim)
+        self.assert_code(done, 0)
+        return self.results()["cells"]
+
+    def test_the_fastest_changes_no_bits(self):
+        """Whichever of its algorithms the clock prefers, in every dtype."""
+        cells = {}
+        for model in (["mlp", "--width=33"], ["rnn", "--seq-len=5", "--hidden=17", "--input=9", "--loop=steps"]):
+            for fastest in (0, 2, 5):
+                cells[fastest] = self.records({"FAST": fastest}, *model, "--batch=9", "--replicas=2",
+                                              f"--dtype={','.join(DTYPES)}", "--stats=full")
+            for other in (2, 5):
+                for cell, same in zip(cells[other], cells[0], strict=True):
+                    for key in ("weights_hash", "summary", "layers"):
+                        self.assertEqual(cell[key], same[key], cell["name"])
+
+    def test_no_algorithm(self):
+        """What the library has not cannot be: it is skipped, and is no failure."""
+        self.records({"NO_PRODUCT": 12}, "mlp", "--depth=2", "--width=8,12,16", "--batch=4")
+        self.assertEqual(self.statuses(), ["ok", "skipped", "ok"])
+        self.assertRegex(self.error_of(1), "^cuBLASLt has no algorithm for a product of 4 x 12 x 12$")
+
+
 class Joined(SimulatedTest):
     def test_results_of_two_devices(self):
         """The same cells by id and by name, and a row for each in a comparison."""

@@ -56,6 +56,10 @@ struct Event {
   size_t capture_node = 0;
 };
 
+// The clock that events read is the host's; with GRADSWEEP_SIM_FAST (algorithms.h) it
+// counts work instead: a microsecond for each piece of it, and what it pretends to take.
+void device_clock_advance(std::chrono::nanoseconds pretended);
+
 enum class Lazy { no, newest_first, on_demand };
 Lazy lazy_mode();
 void set_lazy_mode(Lazy mode);

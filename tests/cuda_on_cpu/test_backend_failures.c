@@ -255,17 +255,17 @@ static void test_allocations(void **state) {
 
 static void test_launches(void **state) {
   (void)state;
-  for (int which = 0; which < CONFIGS; which++) check_all(FAIL_LAUNCH, which, 5);
+  for (int which = 0; which < CONFIGS; which++) check_all(FAIL_LAUNCH, which, 7);
 }
 
 static void test_lost_devices(void **state) {
   (void)state;
-  for (int which = 0; which < CONFIGS; which++) check_all(STICKY_LAUNCH, which, 5);
+  for (int which = 0; which < CONFIGS; which++) check_all(STICKY_LAUNCH, which, 7);
 }
 
 static void test_calls(void **state) {
   (void)state;
-  for (int which = 0; which < CONFIGS; which++) check_all(FAIL_ANY, which, 11);
+  for (int which = 0; which < CONFIGS; which++) check_all(FAIL_ANY, which, 17);
 }
 
 /* ---- records ---- */

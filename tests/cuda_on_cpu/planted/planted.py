@@ -13,6 +13,7 @@ import sys
 LAZY = {"GRADSWEEP_SIM_LAZY": "1"}  # the newest stream runs first
 ON_DEMAND = {"GRADSWEEP_SIM_LAZY": "2"}
 BACKWARD = {"GRADSWEEP_SIM_ORDER": "1"}
+TRUNCATING = {"GRADSWEEP_SIM_TF32_TRUNCATES": "1"}
 CLUSTERS = {"GRADSWEEP_SIM_CAPABILITY": "90"}
 RACE = "WARNING: ThreadSanitizer: data race"
 WRONG_RESULT = "not true:"
@@ -132,7 +133,7 @@ def main():
     build = NAMES[sys.argv[1]]
     kernels, matmul, *launcher = sys.argv[2:]
     tasks = [(kernels, "right", settings, None) for settings in right_runs(build)]
-    tasks.append((matmul, "right", {}, None))
+    tasks += [(matmul, "right", settings, None) for settings in ({}, TRUNCATING)]
     for program, table in ((kernels, KERNELS), (matmul, MATMUL)):
         tasks += [(program, name, settings, texts.get(build)) for name, settings, texts in table]
 

@@ -2,6 +2,7 @@
 #include "product.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include <cuda_bf16.h>
@@ -107,8 +108,9 @@ void types_and_layouts() {
   }
 }
 
-// 1 + 2^-11 is a tie in 10 bits and goes down to even, 1 + 3 * 2^-11 goes up.
-void tf32_rounding() {
+// As the device rounds 1 + 2^-11, a tie in 10 bits, 1 + 3 * 2^-11, another, and a number
+// between the two.
+void check_tf32(const std::vector<float> &expected) {
   Array<float> a(std::vector<float>{1 + 0x1p-11f, 1 + 3 * 0x1p-11f, 1 + 0x1.1p-11f});
   Array<float> b(std::vector<float>{1});
   Array<float> d(3);
@@ -118,7 +120,14 @@ void tf32_rounding() {
   const float one = 1;
   const float zero = 0;
   CHECK(product.run(&one, &zero, nullptr, nullptr, 0, nullptr) == CUBLAS_STATUS_SUCCESS);
-  CHECK(d.values() == (std::vector<float>{1, 1 + 0x1p-9f, 1 + 0x1p-10f}));
+  CHECK(d.values() == expected);
+}
+
+void tf32_rounding() {
+  if (std::getenv("GRADSWEEP_SIM_TF32_TRUNCATES") != nullptr)
+    check_tf32({1, 1 + 0x1p-10f, 1});
+  else
+    check_tf32({1, 1 + 0x1p-9f, 1 + 0x1p-10f});
 }
 
 void algorithms() {
@@ -135,9 +144,11 @@ void algorithms() {
                   {d.data, CUDA_R_32F, 65, 65, 65, 0});
   product.take_scalars_from_device();
   const size_t bytes = workspace.count * sizeof(float);
-  CHECK(product.algorithms(0).size() == 4);
-  const auto found = product.algorithms(bytes);
-  CHECK(found.size() == 5 && found[4].workspaceSize > 0 && found[4].workspaceSize <= bytes);
+  CHECK(product.algorithms(0).size() == 6);
+  auto found = product.algorithms(bytes);
+  CHECK(found.size() == 7 && found[4].workspaceSize > 0 && found[4].workspaceSize <= bytes);
+  CHECK(found[6].state != CUBLAS_STATUS_SUCCESS);
+  found.pop_back();
   std::vector<std::vector<float>> results;
   for (size_t i = 0; i < found.size(); i++) {
     const cublasStatus_t status =
@@ -146,9 +157,42 @@ void algorithms() {
     results.push_back(d.values());
   }
   CHECK(results[0] == results[1] && results[0] == results[4] && results[0] != results[2]);
+  CHECK(results[0] != results[5] && results[2] != results[5]);
   CHECK(product.run(scalars.data, scalars.data + 1, &found[4].algo, nullptr, 0, nullptr) ==
         CUBLAS_STATUS_INVALID_VALUE);
   CHECK(std::isnan(workspace.values()[0]));
+}
+
+// 256 + 1 is 256 in bf16, and 256 + 2 is 258.
+void partial_sums_of_16_bits() {
+  const std::vector<__nv_bfloat16> terms = {as<__nv_bfloat16>(256), as<__nv_bfloat16>(1),
+                                            as<__nv_bfloat16>(1), as<__nv_bfloat16>(0)};
+  const std::vector<__nv_bfloat16> ones(4, as<__nv_bfloat16>(1));
+  Array<__nv_bfloat16> a(terms);
+  Array<__nv_bfloat16> b(ones);
+  Array<__nv_bfloat16> d(1);
+  const Product product(CUBLAS_COMPUTE_32F, false, false, 1, {a.data, CUDA_R_16BF, 1, 4, 1, 0},
+                        {b.data, CUDA_R_16BF, 4, 1, 4, 0}, {d.data, CUDA_R_16BF, 1, 1, 1, 0});
+  const float one = 1;
+  const float zero = 0;
+  const auto found = product.algorithms(0); /* nothing is preferred: narrow sums come first */
+  CHECK(found.size() == 7);
+  for (size_t i = 0; i < 2; i++) {
+    CHECK(product.run(&one, &zero, &found[i].algo, nullptr, 0, nullptr) == CUBLAS_STATUS_SUCCESS);
+    CHECK(back(d.values()[0]) == (i == 0 ? 256 : 258));
+  }
+}
+
+void batch_of_65536() {
+  constexpr int64_t count = 65536;
+  Array<float> a(std::vector<float>(count, 1));
+  Array<float> d(count);
+  const Product product(CUBLAS_COMPUTE_32F, false, false, static_cast<int>(count),
+                        {a.data, CUDA_R_32F, 1, 1, 1, 1}, {a.data, CUDA_R_32F, 1, 1, 1, 1},
+                        {d.data, CUDA_R_32F, 1, 1, 1, 1});
+  const float one = 1;
+  CHECK(product.algorithms(0).empty());
+  CHECK(product.run(&one, &one, nullptr, nullptr, 0, nullptr) == CUBLAS_STATUS_NOT_SUPPORTED);
 }
 
 void refused_shapes() {
@@ -168,6 +212,8 @@ void refused_shapes() {
 
 const Case right_matmul_cases[] = {{"types_and_layouts", types_and_layouts},
                                    {"tf32_rounding", tf32_rounding},
+                                   {"partial_sums_of_16_bits", partial_sums_of_16_bits},
+                                   {"batch_of_65536", batch_of_65536},
                                    {"algorithms", algorithms},
                                    {"refused_shapes", refused_shapes},
                                    {nullptr, nullptr}};
