@@ -40,6 +40,25 @@ gs_device *gs_support_device(int threads) {
   return device;
 }
 
+enum { SHARED_DEVICES = 8 };
+static gs_device *shared_devices[SHARED_DEVICES]; /* by threads; a GPU has the first */
+
+static void close_shared_devices(void) {
+  for (int i = 0; i < SHARED_DEVICES; i++) {
+    if (shared_devices[i]) shared_devices[i]->ops->destroy(shared_devices[i]);
+    shared_devices[i] = NULL;
+  }
+}
+
+gs_device *gs_support_shared_device(int threads) {
+  static bool closes;
+  const int index = gs_support_cuda() ? 0 : threads;
+  assert_in_range(index, 0, SHARED_DEVICES - 1);
+  if (!shared_devices[index]) shared_devices[index] = gs_support_device(threads);
+  if (!closes) closes = atexit(close_shared_devices) == 0;
+  return shared_devices[index];
+}
+
 bool gs_support_has(const gs_device *device, gs_dtype dtype) {
   gs_device_info info;
   gs_device *asked = (gs_device *)device;

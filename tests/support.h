@@ -20,6 +20,9 @@ void gs_support_ok(gs_status status, const gs_error *error);
  * GRADSWEEP_TEST_BACKEND=cuda, the first GPU. The caller destroys it. Without a GPU the
  * program ends as skipped. */
 gs_device *gs_support_device(int threads);
+/* The same, but one for the whole program, which ends it: opening a GPU and choosing its
+ * algorithms takes longer than most cases. */
+gs_device *gs_support_shared_device(int threads);
 /* Does the test device compute with this dtype? */
 bool gs_support_has(const gs_device *device, gs_dtype dtype);
 /* Is it a GPU? */

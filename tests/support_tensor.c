@@ -9,23 +9,43 @@
 
 enum { PATTERN = 0xff }; /* four or eight of these bytes are a NaN */
 
-void *gs_pool_take(gs_pool *pool, size_t bytes) {
+/* Uninitialised. */
+static void *take(gs_pool *pool, size_t bytes) {
   assert_true(pool->count < GS_POOL_MEMORY);
   void **memory = &pool->memory[pool->count];
   gs_support_ok(pool->device->ops->alloc(pool->device, bytes, memory), &pool->device->error);
   pool->count++;
+  return *memory;
+}
+
+void *gs_pool_take(gs_pool *pool, size_t bytes) {
+  void *memory = take(pool, bytes);
   unsigned char *pattern = malloc(bytes);
   assert_non_null(pattern);
   memset(pattern, PATTERN, bytes);
-  gs_support_ok(pool->device->ops->upload(pool->device, *memory, pattern, bytes),
+  gs_support_ok(pool->device->ops->upload(pool->device, memory, pattern, bytes),
                 &pool->device->error);
   free(pattern);
-  return *memory;
+  return memory;
+}
+
+/* A workspace of NaNs. It may have many megabytes: the device itself fills it. */
+static void *take_workspace(gs_pool *pool, size_t bytes) {
+  const gs_fill nan = {.kind = GS_FILL_CONSTANT, .value = NAN};
+  const int64_t count = (int64_t)(bytes / sizeof(float));
+  const gs_tensor all = {.data = take(pool, bytes),
+                         .rows = 1,
+                         .cols = count,
+                         .ld = count,
+                         .replicas = 1,
+                         .dtype = GS_F32};
+  gs_support_ok(pool->device->ops->fill(pool->device, &all, &nan), &pool->device->error);
+  return all.data;
 }
 
 gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t replicas, int64_t steps,
                      int threads) {
-  gs_pool pool = {.device = gs_support_device(threads), .random = 1};
+  gs_pool pool = {.device = gs_support_shared_device(threads), .random = 1};
   const int64_t elements = columns * (rows > columns ? rows : columns);
   const gs_workspace_need need = {.rows = rows,
                                   .columns = columns,
@@ -36,7 +56,7 @@ gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t repl
                                   .steps = steps > 0 ? steps : 1,
                                   .recurrent = steps > 0};
   const size_t bytes = pool.device->ops->workspace_bytes(pool.device, &need);
-  void *workspace = gs_pool_take(&pool, bytes);
+  void *workspace = take_workspace(&pool, bytes);
   gs_support_ok(pool.device->ops->set_workspace(pool.device, workspace, &need),
                 &pool.device->error);
   return pool;
@@ -45,7 +65,6 @@ gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t repl
 void gs_pool_close(gs_pool *pool) {
   pool->device->ops->set_workspace(pool->device, NULL, NULL);
   for (int i = 0; i < pool->count; i++) pool->device->ops->free(pool->device, pool->memory[i]);
-  pool->device->ops->destroy(pool->device);
 }
 
 static void put(gs_device *device, void *to, const void *from, size_t bytes) {

@@ -6,8 +6,8 @@
 
 enum { GS_POOL_MEMORY = 64 };
 
-/* A device with the workspace that the test's sizes need, and all the memory
- * that the test's tensors took. */
+/* The program's shared device with the workspace that the test's sizes need, and all the
+ * memory that the test's tensors took. One at a time. */
 typedef struct gs_pool {
   gs_device *device;
   void *memory[GS_POOL_MEMORY];
@@ -16,7 +16,7 @@ typedef struct gs_pool {
 } gs_pool;
 
 /* Opens a pool for operations of up to `rows` rows (all steps) and `columns` columns, on
- * sequences of `steps` steps (0: none). gs_pool_close frees everything. */
+ * sequences of `steps` steps (0: none). gs_pool_close frees everything but the device. */
 gs_pool gs_pool_open(gs_dtype dtype, int64_t rows, int64_t columns, int64_t replicas, int64_t steps,
                      int threads);
 void gs_pool_close(gs_pool *pool);

@@ -14,9 +14,8 @@ static bool has(int dtype) {
   static uint32_t dtypes;
   if (!dtypes) {
     gs_device_info info;
-    gs_device *device = gs_support_device(1);
+    gs_device *device = gs_support_shared_device(1);
     device->ops->info(device, &info);
-    device->ops->destroy(device);
     dtypes = info.dtypes;
   }
   return dtypes >> dtype & 1u;

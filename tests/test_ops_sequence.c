@@ -17,9 +17,8 @@ enum { T = 5, R = 2 };
 static const gs_device_info *facts(void) {
   static gs_device_info info;
   if (!info.dtypes) {
-    gs_device *device = gs_support_device(1);
+    gs_device *device = gs_support_shared_device(1);
     device->ops->info(device, &info);
-    device->ops->destroy(device);
   }
   return &info;
 }

@@ -63,6 +63,7 @@ cudaError_t copy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
   if (bytes == 0) return cudaSuccess;
   if (kind == cudaMemcpyDefault) kind = kind_of(to, from);
   check_copy(to, from, bytes, kind);
+  if (kind == cudaMemcpyHostToDevice) counts.uploaded_bytes += static_cast<long>(bytes);
   if (is_staged(stream_of(handle), from, kind))
     return enqueue_work(handle, staged_copy_work(to, from, bytes));
   return enqueue_work(handle, copy_work(to, from, bytes));

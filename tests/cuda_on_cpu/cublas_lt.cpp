@@ -223,6 +223,7 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
   void *created = std::malloc(1);
   handles.insert(created);
   counts.live_handles++;
+  counts.handles_made++;
   *handle = static_cast<cublasLtHandle_t>(created);
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -36,7 +36,9 @@ typedef struct gs_sim_counts {
   long live_events;
   long live_graphs;
   long live_graph_execs;
-  long live_handles; /* of cublasLt */
+  long live_handles;   /* of cublasLt */
+  long handles_made;   /* one for each device that a program opens */
+  long uploaded_bytes; /* by copies from the host */
 } gs_sim_counts;
 
 /* Sets all failures, and counts from 0 again (not the live objects). Ends a

@@ -90,6 +90,8 @@ void gs_sim_set_failures(const gs_sim_failures *wanted) {
   counts.matmuls = 0;
   for (long &by : counts.matmuls_by) by = 0;
   counts.graph_launches = 0;
+  counts.handles_made = 0;
+  counts.uploaded_bytes = 0;
   counts.kernels_run = 0;
   counts.blocks_run = 0;
   sticky = false;

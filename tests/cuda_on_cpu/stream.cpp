@@ -24,7 +24,8 @@ std::chrono::steady_clock::time_point device_clock() {
 std::vector<std::shared_ptr<Stream>> live_streams; // oldest first; not the default stream
 
 std::shared_ptr<Stream> default_stream() {
-  static const std::shared_ptr<Stream> stream = stream_create(nullptr);
+  // never destroyed: what a program closes at its exit may come later
+  static const auto &stream = *new std::shared_ptr<Stream>(stream_create(nullptr));
   return stream;
 }
 
