@@ -13,6 +13,7 @@
 #include "base/place.h"
 #include "base/printable.h"
 #include "cli/commands.h"
+#include "sweep/interrupt.h"
 #include "sweep/text.h"
 
 /* A closed standard stream would hand its number to the next file that is
@@ -77,6 +78,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN); /* writing to nobody and ... */
   signal(SIGXFSZ, SIG_IGN); /* ... past a size limit are errors to report */
   signal(SIGCHLD, SIG_DFL); /* inherited "ignore" would hide how a worker ended */
+  if (argc < 2 || strcmp(argv[1], "worker") != 0) gs_interrupt_start(GS_EXIT_SIGNAL);
   const gs_status status = dispatch(argc, argv, &code, &error);
   if (status != GS_OK) {
     char line[GS_ERROR_MESSAGE_BYTES];

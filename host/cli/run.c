@@ -162,7 +162,7 @@ static gs_timing_limits choose_timing(const gs_run_arguments *arguments,
 }
 
 static gs_run_options make_options(const gs_run_arguments *arguments, const gs_sweep *sweep,
-                                   const char *folder) {
+                                   const char *folder, int interrupt) {
   gs_run_options options = {.folder = folder,
                             .mode = arguments->resume      ? GS_JOURNAL_RESUME
                                     : arguments->overwrite ? GS_JOURNAL_OVERWRITE
@@ -171,7 +171,7 @@ static gs_run_options make_options(const gs_run_arguments *arguments, const gs_s
                             .timeout_s = arguments->timeout_s,
                             .memory_limit_bytes = arguments->memory_limit_bytes,
                             .threads = arguments->threads,
-                            .interrupt = gs_interrupt_open(),
+                            .interrupt = interrupt,
                             .identify = arguments->identify};
   options.measure.max_points = arguments->max_points;
   options.measure.threshold_decades = arguments->threshold_decades;
@@ -259,9 +259,10 @@ static gs_status run_in_folder(const gs_run_arguments *arguments, const gs_sweep
   char folder[GS_PATH_BYTES];
   char made[GS_PATH_BYTES];
   const bool new_folder = !arguments->folder && !arguments->dry_run;
+  const int interrupt = gs_interrupt_open(); /* before anything is made */
   if (new_folder) GS_TRY(make_folder(sweep, folder, made, error));
   const gs_run_options options =
-      make_options(arguments, sweep, new_folder ? folder : arguments->folder);
+      make_options(arguments, sweep, new_folder ? folder : arguments->folder, interrupt);
   const gs_status status = run_or_try(arguments, sweep, &options, code, error);
   if (new_folder) gs_folder_unmake(folder, made);
   return status;

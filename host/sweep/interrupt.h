@@ -1,15 +1,31 @@
-/* SIGINT, SIGTERM and SIGHUP as something to poll: a run finishes its write and
- * ends in order. A signal that the caller of the program chose to ignore
- * (nohup) stays ignored. */
+/* SIGINT, SIGTERM and SIGHUP end the program, whatever it waits for at that moment (a
+ * pipe that nobody reads, a disk that does not answer): a thread of their own takes them.
+ * A signal that the caller of the program chose to ignore (nohup) stays ignored.
+ *
+ * At first they end it at once, with the exit code `base` + the signal's number. A run
+ * asks for order: it is told, and finishes its write. It is ended all the same, with its
+ * worker, when it does not move on, or at another signal that comes a moment later. */
 #ifndef GS_SWEEP_INTERRUPT_H
 #define GS_SWEEP_INTERRUPT_H
 
-/* Blocks the signals for this process and returns a descriptor that becomes
- * readable when one arrives, or -1 with errno. Never given back: it lives as
- * long as the program. */
+#include <sys/types.h>
+
+/* Blocks the signals and starts the thread, once in a program. Where no thread can be had
+ * signals keep their usual effect. */
+void gs_interrupt_start(int base);
+
+/* Asks for order: returns a descriptor that becomes readable when a signal arrives, or -1
+ * when there is none to be had, and signals end the program at once. It lives as long as
+ * the program. */
 int gs_interrupt_open(void);
 
-/* The number of the signal that arrived, or 0. */
+/* The number of the first signal that arrived, or 0. */
 int gs_interrupt_take(int descriptor);
+
+/* Tells of a step towards the end: there is time for another one. */
+void gs_interrupt_moves_on(void);
+
+/* The process group that ends with the program; 0: none (any more). */
+void gs_interrupt_takes_along(pid_t group);
 
 #endif

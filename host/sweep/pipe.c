@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 1 << 16, LINE_MAX_BYTES = 1 << 30 };
+enum { CHUNK_BYTES = 1 << 16 };
 
 static void drop_taken(gs_lines *lines) {
   if (!lines->taken) return;
@@ -18,9 +18,14 @@ static void drop_taken(gs_lines *lines) {
 
 gs_status gs_lines_read(gs_lines *lines, int fd, gs_error *error) {
   drop_taken(lines);
-  if (lines->capacity - lines->length < CHUNK_BYTES) {
-    const size_t capacity = lines->capacity * 2 + CHUNK_BYTES;
-    char *bytes = capacity > LINE_MAX_BYTES ? NULL : realloc(lines->bytes, capacity);
+  const size_t most = lines->most ? lines->most : GS_LINE_MOST_BYTES;
+  if (lines->length > most) {
+    return GS_FAIL(error, GS_ERR_DATA, "a line of more than %zu bytes", most);
+  }
+  if (lines->capacity - lines->length < CHUNK_BYTES && lines->capacity < most + CHUNK_BYTES) {
+    const size_t twice = lines->capacity * 2 + CHUNK_BYTES;
+    const size_t capacity = twice < most + CHUNK_BYTES ? twice : most + CHUNK_BYTES;
+    char *bytes = realloc(lines->bytes, capacity);
     if (!bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of this length");
     lines->bytes = bytes;
     lines->capacity = capacity;
@@ -47,6 +52,8 @@ char *gs_lines_take(gs_lines *lines, size_t *length) {
   lines->taken = *length + 1;
   return lines->bytes;
 }
+
+size_t gs_lines_rest(const gs_lines *lines) { return lines->length - lines->taken; }
 
 void gs_lines_clear(gs_lines *lines) {
   free(lines->bytes);

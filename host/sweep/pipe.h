@@ -21,10 +21,14 @@
 
 #include "base/status.h"
 
-enum { GS_WORKER_PROTOCOL = 1 };
+enum {
+  GS_WORKER_PROTOCOL = 1,
+  GS_LINE_MOST_BYTES = 1 << 30 /* of any line */
+};
 
 /* Bytes read so far that have not been taken as lines. Zero it to start. */
 typedef struct gs_lines {
+  size_t most; /* bytes of a line that is waited for; 0: GS_LINE_MOST_BYTES */
   char *bytes;
   size_t length;
   size_t capacity;
@@ -33,14 +37,17 @@ typedef struct gs_lines {
   bool end;       /* the writer has closed the pipe */
 } gs_lines;
 
-/* One read(2) into the buffer; nothing to read on a non-blocking pipe is fine,
- * the pipe's end sets `end`. Errors: GS_ERR_DEVICE (the read failed),
- * GS_ERR_MEMORY (a line longer than any record can be). */
+/* One read(2) into the buffer, after all its lines have been taken; nothing to read on a
+ * non-blocking pipe is fine, the pipe's end sets `end`. Errors: GS_ERR_DEVICE (the read
+ * failed); GS_ERR_DATA (a line of more than `most` bytes); GS_ERR_MEMORY. */
 gs_status gs_lines_read(gs_lines *lines, int fd, gs_error *error);
 
 /* The next complete line without its newline, terminated, valid until the next
  * call; NULL when there is none yet. */
 char *gs_lines_take(gs_lines *lines, size_t *length);
+
+/* Bytes that have been read and not taken. */
+size_t gs_lines_rest(const gs_lines *lines);
 
 void gs_lines_clear(gs_lines *lines);
 

@@ -2,142 +2,62 @@
 #include "sweep/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/threads.h"
+#include "sweep/child.h"
 #include "sweep/pipe.h"
+#include "sweep/words.h"
 
 /* Opening a GPU on a cold machine takes many seconds. */
 static const double hello_timeout_s = 120;
 static const double grace_s = 2;
-/* A process stuck in a driver may not die even when killed; it is left behind. */
-static const double reap_timeout_s = 10;
 static const int tick_ms = 250;
+
+enum { HELLO_MOST_BYTES = 1 << 20 };
 
 struct gs_process {
   gs_process_options options;
-  pid_t pid;
-  int input;  /* we write requests */
-  int output; /* we read answers; non-blocking */
-  int words;  /* we read its standard error; non-blocking; -1 at its end */
+  gs_child child;
   gs_lines answers;
-  gs_lines diagnostics;
-  char last_words[128];
+  gs_words words;
 };
 
-static double now_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static void close_if_open(int *fd) {
-  if (*fd >= 0) close(*fd);
-  *fd = -1;
-}
-
 /* ---- starting ---- */
-
-typedef struct pipes {
-  int input[2];
-  int output[2];
-  int words[2];
-} pipes;
-
-static void close_pipes(pipes *all) {
-  for (int i = 0; i < 2; i++) {
-    close_if_open(&all->input[i]);
-    close_if_open(&all->output[i]);
-    close_if_open(&all->words[i]);
-  }
-}
-
-static bool open_pipes(pipes *all) {
-  *all = (pipes){{-1, -1}, {-1, -1}, {-1, -1}};
-  return pipe2(all->input, O_CLOEXEC) == 0 && pipe2(all->output, O_CLOEXEC) == 0 &&
-         pipe2(all->words, O_CLOEXEC) == 0 && fcntl(all->input[1], F_SETFL, O_NONBLOCK) == 0 &&
-         fcntl(all->output[0], F_SETFL, O_NONBLOCK) == 0 &&
-         fcntl(all->words[0], F_SETFL, O_NONBLOCK) == 0;
-}
-
-/* The child, between fork and exec: its pipes in place of the standard streams,
- * signals as a new program expects them, and a process group of its own, so
- * that Ctrl-C reaches only the parent, which decides. */
-static _Noreturn void become_worker(const pipes *all, char *const *arguments) {
-  sigset_t none;
-  sigemptyset(&none);
-  signal(SIGPIPE, SIG_DFL);
-  signal(SIGXFSZ, SIG_DFL);
-  setpgid(0, 0);
-  if (dup2(all->input[0], 0) >= 0 && dup2(all->output[1], 1) >= 0 && dup2(all->words[1], 2) >= 0) {
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execv("/proc/self/exe", arguments);
-  }
-  _exit(127);
-}
 
 static gs_status spawn(gs_process *process, gs_error *error) {
   char threads[16];
   char parent[16];
   snprintf(threads, sizeof threads, "%d", process->options.threads);
   snprintf(parent, sizeof parent, "%ld", (long)getpid());
-  const char *arguments[] = {"gradsweep", "worker",
-                             "--backend", gs_name(&gs_backend_names, process->options.backend),
-                             "--device",  process->options.device,
-                             "--threads", threads,
-                             "--parent",  parent,
-                             NULL};
-  pipes all;
+  const char *const arguments[] = {"gradsweep", "worker",
+                                   "--backend", gs_name(&gs_backend_names, process->options.backend),
+                                   "--device",  process->options.device,
+                                   "--threads", threads,
+                                   "--parent",  parent,
+                                   NULL};
   gs_threads_spin_briefly(NULL);
-  const bool opened = open_pipes(&all);
-  process->pid = opened ? fork() : -1;
-  if (process->pid < 0) {
-    const int failed = errno;
-    close_pipes(&all);
-    return GS_FAIL_NATIVE(error, GS_ERR_DEVICE, failed, "cannot start a worker process: %s",
-                          strerror(failed));
-  }
-  if (process->pid == 0) {
-    union {
-      const char **constant;
-      char *const *plain;
-    } view = {arguments}; /* execv changes nothing; its type is older than const */
-    become_worker(&all, view.plain);
-  }
-  process->input = all.input[1];
-  process->output = all.output[0];
-  process->words = all.words[0];
-  all.input[1] = all.output[0] = all.words[0] = -1;
-  close_pipes(&all);
-  return GS_OK;
+  return gs_child_start(&process->child, arguments, error);
 }
 
 /* ---- its standard error ---- */
 
 static void hear(gs_process *process) {
-  if (gs_lines_read(&process->diagnostics, process->words, NULL) != GS_OK ||
-      process->diagnostics.end) {
-    close_if_open(&process->words);
-  }
-  size_t length = 0;
-  char *line;
-  while ((line = gs_lines_take(&process->diagnostics, &length))) {
-    snprintf(process->last_words, sizeof process->last_words, "%s", line);
-    if (process->options.on_words) process->options.on_words(process->options.user, line);
+  if (!gs_words_read(&process->words, process->child.words, process->options.on_words,
+                     process->options.user)) {
+    gs_child_close_pipe(&process->child.words);
   }
 }
 
 /* What is left to hear once it has ended; never waits. */
 static void hear_the_rest(gs_process *process) {
-  for (int rounds = 0; process->words >= 0 && rounds < 64; rounds++) {
-    struct pollfd ready = {process->words, POLLIN, 0};
+  for (int rounds = 0; process->child.words >= 0 && rounds < 64; rounds++) {
+    struct pollfd ready = {process->child.words, POLLIN, 0};
     if (poll(&ready, 1, 0) <= 0) return;
     hear(process);
   }
@@ -145,55 +65,48 @@ static void hear_the_rest(gs_process *process) {
 
 /* ---- its end ---- */
 
-/* Waits for the process for at most `seconds`; false when it is still there. */
-static bool reap(gs_process *process, double seconds, int *wait_status) {
-  const double deadline = now_s() + seconds;
-  for (;;) {
-    const pid_t got = waitpid(process->pid, wait_status, WNOHANG);
-    if (got == process->pid || (got < 0 && errno != EINTR)) break;
-    if (now_s() >= deadline) return false;
-    const struct timespec moment = {0, 5000000};
-    nanosleep(&moment, NULL);
+/* How a process ended, by waitpid's status. */
+static void describe_status(int wait_status, char *how, size_t size) {
+  if (WIFSIGNALED(wait_status)) {
+    const int number = WTERMSIG(wait_status);
+    snprintf(how, size, "the worker was killed by signal %d (%s)", number, strsignal(number));
+  } else {
+    snprintf(how, size, "the worker exited with code %d", WEXITSTATUS(wait_status));
   }
-  process->pid = -1;
-  return true;
 }
 
-static void kill_now(gs_process *process) {
-  int ignored = 0;
-  if (process->pid < 0) return;
-  kill(process->pid, SIGKILL);
-  (void)reap(process, reap_timeout_s, &ignored);
-}
-
-static void describe_end(gs_process *process, char reason[GS_PROCESS_REASON_BYTES]) {
+/* Ends the exchange with a worker that is gone, or of no use: `words` say why unless it
+ * ends by itself within a moment. */
+static void give_up(gs_process *process, const char *words, gs_answer *answer) {
   int wait_status = 0;
-  char how[64] = "the worker closed its output";
-  if (reap(process, grace_s, &wait_status)) {
-    if (WIFSIGNALED(wait_status)) {
-      const int number = WTERMSIG(wait_status);
-      snprintf(how, sizeof how, "the worker was killed by signal %d (%s)", number,
-               strsignal(number));
-    } else {
-      snprintf(how, sizeof how, "the worker exited with code %d", WEXITSTATUS(wait_status));
-    }
+  char how[120];
+  snprintf(how, sizeof how, "%s", words);
+  if (gs_child_wait(&process->child, grace_s, &wait_status)) {
+    describe_status(wait_status, how, sizeof how);
   }
-  kill_now(process);
+  gs_child_kill(&process->child);
   hear_the_rest(process);
-  const bool words = process->last_words[0] != '\0';
-  snprintf(reason, GS_PROCESS_REASON_BYTES, "%s%s%s", how, words ? ": " : "", process->last_words);
+  const char *last = process->words.last;
+  answer->reply = GS_REPLY_ENDED;
+  snprintf(answer->reason, sizeof answer->reason, "%s%s%s", how, last[0] ? ": " : "", last);
+}
+
+/* The same at once, and `words` are the reason. */
+static void break_off(gs_process *process, gs_reply reply, const char *words, gs_answer *answer) {
+  gs_child_kill(&process->child);
+  hear_the_rest(process);
+  answer->reply = reply;
+  snprintf(answer->reason, sizeof answer->reason, "%s", words);
 }
 
 void gs_process_stop(gs_process *process, bool now) {
   if (!process) return;
-  close_if_open(&process->input);
+  gs_child_close_pipe(&process->child.input);
   int ignored = 0;
-  if (process->pid >= 0 && (now || !reap(process, grace_s, &ignored))) kill_now(process);
+  if (now || !gs_child_wait(&process->child, grace_s, &ignored)) gs_child_kill(&process->child);
   hear_the_rest(process);
-  close_if_open(&process->output);
-  close_if_open(&process->words);
+  gs_child_close(&process->child);
   gs_lines_clear(&process->answers);
-  gs_lines_clear(&process->diagnostics);
   free(process);
 }
 
@@ -203,83 +116,139 @@ void gs_process_stop(gs_process *process, bool now) {
 typedef struct outgoing {
   const char *bytes;
   size_t left;
+  bool refused; /* the worker does not read any more */
 } outgoing;
 
-/* Writes what fits. A worker that no longer reads shows at the output's end. */
+/* Writes what fits. */
 static void send_some(gs_process *process, outgoing *request) {
-  const ssize_t written = write(process->input, request->bytes, request->left);
+  const ssize_t written = write(process->child.input, request->bytes, request->left);
   if (written > 0) {
     request->bytes += written;
     request->left -= (size_t)written;
   } else if (errno != EAGAIN && errno != EINTR) {
-    request->left = 0;
+    request->refused = true;
   }
 }
 
-/* Waits until something can be done, at most until the next tick. Returns
- * whether the run is to end. */
-static bool wait_for(gs_process *process, outgoing *request, double left_s, bool *readable) {
+/* What there is to do; all false: nothing yet. */
+typedef struct event {
+  bool readable;
+  bool interrupted;
+  bool over; /* it has ended, and there is nothing to read */
+} event;
+
+/* Waits until something can be done, at most until the next tick. */
+static event wait_for(gs_process *process, outgoing *request, double left_s) {
   enum { OUTPUT, WORDS, INTERRUPT, INPUT, COUNT };
   const int left_ms = left_s <= 0               ? 0
                       : left_s * 1000 < tick_ms ? (int)(left_s * 1000) + 1
                                                 : tick_ms;
   struct pollfd ready[COUNT] = {
-      [OUTPUT] = {process->output, POLLIN, 0},
-      [WORDS] = {process->words, POLLIN, 0}, /* negative descriptors are ignored */
+      [OUTPUT] = {process->child.output, POLLIN, 0},
+      [WORDS] = {process->child.words, POLLIN, 0}, /* negative descriptors are ignored */
       [INTERRUPT] = {process->options.interrupt, POLLIN, 0},
-      [INPUT] = {request->left ? process->input : -1, POLLOUT, 0},
+      [INPUT] = {request->left ? process->child.input : -1, POLLOUT, 0},
   };
-  *readable = false;
-  if (poll(ready, COUNT, left_ms) < 0) return false;
+  event now = {false, false, false};
+  const bool over = gs_child_is_over(&process->child); /* it has written what it ever will */
+  if (poll(ready, COUNT, over ? 0 : left_ms) < 0) return now;
   if (ready[INPUT].revents) send_some(process, request);
   if (ready[WORDS].revents) hear(process);
-  *readable = ready[OUTPUT].revents != 0;
-  return ready[INTERRUPT].revents != 0;
+  now.readable = ready[OUTPUT].revents != 0;
+  now.interrupted = ready[INTERRUPT].revents != 0;
+  now.over = over && !now.readable;
+  return now;
+}
+
+/* Reads some of the answer; *ended: there is none to come. */
+static gs_status read_some(gs_process *process, bool *ended, gs_answer *answer, gs_error *error) {
+  gs_error details;
+  const gs_status status = gs_lines_read(&process->answers, process->child.output, &details);
+  *ended = status != GS_OK || process->answers.end;
+  if (status == GS_ERR_MEMORY) return GS_FAIL(error, status, "%s", details.message);
+  if (status == GS_OK && process->answers.end) {
+    give_up(process, "the worker closed its output", answer);
+  } else if (status != GS_OK) {
+    char words[GS_PROCESS_REASON_BYTES];
+    snprintf(words, sizeof words, "the worker's answer cannot be read: %.150s", details.message);
+    break_off(process, GS_REPLY_ENDED, words, answer);
+  }
+  return GS_OK;
+}
+
+/* Whether the wait is over without an answer. late: by how many seconds. */
+static bool is_hopeless(gs_process *process, const outgoing *request, const event *now, double late,
+                        double timeout_s, gs_answer *answer) {
+  const double drip_s = 1; /* for the rest of an answer that has begun */
+  char words[GS_PROCESS_REASON_BYTES];
+  if (now->over) {
+    give_up(process, "the worker has ended", answer);
+  } else if (request->refused) {
+    give_up(process, "the worker does not read requests", answer);
+  } else if (gs_words_are_too_many(&process->words)) {
+    snprintf(words, sizeof words, "the worker wrote more than %d MiB to its standard error",
+             GS_WORDS_MOST_BYTES >> 20);
+    break_off(process, GS_REPLY_ENDED, words, answer);
+  } else if (late >= (now->readable ? drip_s : 0)) {
+    snprintf(words, sizeof words, "no answer within %g s", timeout_s);
+    break_off(process, GS_REPLY_TIMEOUT, words, answer);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 /* Waits for a line while sending the request. */
-static gs_status exchange(gs_process *process, outgoing request, double timeout_s,
+static gs_status exchange(gs_process *process, outgoing *request, double timeout_s,
                           gs_answer *answer, gs_error *error) {
-  const double deadline = now_s() + timeout_s;
-  memset(answer, 0, sizeof *answer);
+  const double deadline = gs_child_clock_s() + timeout_s;
   for (;;) {
     char *line = gs_lines_take(&process->answers, &answer->length);
     answer->line = line;
     answer->reply = GS_REPLY_LINE;
     if (line) return GS_OK;
-    if (process->answers.end) {
-      answer->reply = GS_REPLY_ENDED;
-      describe_end(process, answer->reason);
-      return GS_OK;
-    }
-    bool readable = false;
-    const double left_s = deadline - now_s();
-    if (wait_for(process, &request, left_s, &readable)) {
-      answer->reply = GS_REPLY_INTERRUPTED;
-      return GS_OK;
-    }
-    if (readable) {
-      GS_TRY(gs_lines_read(&process->answers, process->output, error));
-    } else if (left_s <= 0) {
-      answer->reply = GS_REPLY_TIMEOUT;
-      kill_now(process);
-      hear_the_rest(process);
-      snprintf(answer->reason, sizeof answer->reason, "no answer within %g s", timeout_s);
-      return GS_OK;
-    }
+    const double left_s = deadline - gs_child_clock_s();
+    const event now = wait_for(process, request, left_s);
+    bool ended = false;
+    answer->reply = GS_REPLY_INTERRUPTED;
+    if (now.interrupted) return GS_OK;
+    if (now.readable) GS_TRY(read_some(process, &ended, answer, error));
+    if (ended) return GS_OK;
+    if (is_hopeless(process, request, &now, -left_s, timeout_s, answer)) return GS_OK;
     if (process->options.on_wait) process->options.on_wait(process->options.user);
   }
 }
 
-gs_status gs_process_ask(gs_process *process, const char *request, double timeout_s,
-                         gs_answer *answer, gs_error *error) {
-  const size_t length = strlen(request);
+/* Whether a request can be sent: the worker is there, and has said nothing since its last
+ * answer, which would be taken for the next one. */
+static bool is_ready(gs_process *process, gs_answer *answer) {
+  struct pollfd unasked = {process->child.output, POLLIN, 0};
+  const bool silent = !gs_lines_rest(&process->answers) && poll(&unasked, 1, 0) == 0;
+  const bool over = process->answers.end || gs_child_is_over(&process->child);
+  if (silent && !over) return true;
+  if (over || unasked.revents == POLLHUP) {
+    give_up(process, "the worker closed its output", answer);
+  } else {
+    break_off(process, GS_REPLY_ENDED, "the worker spoke without being asked", answer);
+  }
+  return false;
+}
+
+gs_status gs_process_ask(gs_process *process, const gs_ask *ask, gs_answer *answer,
+                         gs_error *error) {
+  memset(answer, 0, sizeof *answer);
+  answer->unread = true;
+  if (!is_ready(process, answer)) return GS_OK;
+  const size_t length = strlen(ask->request);
   char *line = malloc(length + 1);
   if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
-  memcpy(line, request, length);
+  memcpy(line, ask->request, length);
   line[length] = '\n';
-  const gs_status status =
-      exchange(process, (outgoing){line, length + 1}, timeout_s, answer, error);
+  outgoing request = {line, length + 1, false};
+  process->answers.most = ask->most_bytes;
+  gs_words_reset(&process->words);
+  const gs_status status = exchange(process, &request, ask->timeout_s, answer, error);
+  answer->unread = answer->reply == GS_REPLY_ENDED && request.left > 0;
   free(line);
   return status;
 }
@@ -296,14 +265,20 @@ static gs_status status_by_name(const char *name) {
   return GS_ERR_DEVICE;
 }
 
-static gs_status read_hello(const gs_answer *answer, cJSON **device, gs_error *error) {
+static gs_status read_hello(const gs_answer *answer, cJSON **device, bool *told, gs_error *error) {
   cJSON *tree = NULL;
-  GS_TRY(gs_json_parse(answer->line, answer->length, "the worker's hello", &tree, error));
+  gs_error details;
+  if (gs_json_parse(answer->line, answer->length, "hello", &tree, &details) != GS_OK) {
+    const bool memory = details.status == GS_ERR_MEMORY;
+    return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE,
+                   "the worker cannot be understood: %.200s", details.message);
+  }
   const cJSON *words = cJSON_GetObjectItemCaseSensitive(tree, "error");
   const cJSON *name = cJSON_GetObjectItemCaseSensitive(tree, "status");
   const cJSON *version = cJSON_GetObjectItemCaseSensitive(tree, "hello");
   gs_status status = GS_OK;
   if (cJSON_IsString(words)) {
+    *told = true;
     status = GS_FAIL(error, status_by_name(cJSON_GetStringValue(name)), "%s", words->valuestring);
   } else {
     *device = cJSON_DetachItemFromObjectCaseSensitive(tree, "device");
@@ -319,22 +294,23 @@ static gs_status read_hello(const gs_answer *answer, cJSON **device, gs_error *e
 }
 
 gs_status gs_process_start(const gs_process_options *options, gs_process **process, cJSON **device,
-                           gs_error *error) {
+                           bool *told, gs_error *error) {
   *device = NULL;
   *process = NULL;
+  *told = false;
   gs_process *new_process = calloc(1, sizeof *new_process);
   if (!new_process) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a worker's handle");
   new_process->options = *options;
-  new_process->pid = -1;
-  new_process->input = new_process->output = new_process->words = -1;
+  new_process->child = (gs_child){-1, -1, -1, -1, options->interrupt};
+  new_process->answers.most = HELLO_MOST_BYTES;
   gs_answer answer = {.reply = GS_REPLY_ENDED};
+  outgoing nothing = {NULL, 0, false};
   gs_status status = spawn(new_process, error);
-  if (status == GS_OK) {
-    status = exchange(new_process, (outgoing){NULL, 0}, hello_timeout_s, &answer, error);
-  }
+  if (status == GS_OK) status = exchange(new_process, &nothing, hello_timeout_s, &answer, error);
   if (status == GS_OK && answer.reply == GS_REPLY_LINE) {
-    status = read_hello(&answer, device, error);
+    status = read_hello(&answer, device, told, error);
   } else if (status == GS_OK && answer.reply != GS_REPLY_INTERRUPTED) {
+    *told = answer.reply == GS_REPLY_TIMEOUT; /* and there is no time to wait again */
     status = GS_FAIL(error, GS_ERR_DEVICE, "the worker process did not start: %s", answer.reason);
   }
   if (*device) {

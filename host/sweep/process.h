@@ -23,7 +23,7 @@ typedef struct gs_process_options {
 typedef enum gs_reply {
   GS_REPLY_LINE,       /* an answer */
   GS_REPLY_TIMEOUT,    /* none in time; the worker has been killed */
-  GS_REPLY_ENDED,      /* the worker died */
+  GS_REPLY_ENDED,      /* the worker died, or was ended because it was of no use */
   GS_REPLY_INTERRUPTED /* the interrupt descriptor is readable; still running */
 } gs_reply;
 
@@ -31,23 +31,32 @@ typedef struct gs_answer {
   gs_reply reply;
   const char *line; /* terminated, valid until the next call for this process */
   size_t length;
+  bool unread;                          /* it ended before it had the whole request */
   char reason[GS_PROCESS_REASON_BYTES]; /* of a timeout or an end, in words */
 } gs_answer;
+
+typedef struct gs_ask {
+  const char *request; /* a line without its newline */
+  double timeout_s;
+  size_t most_bytes; /* of an answer: who says more is ended */
+} gs_ask;
 
 typedef struct gs_process gs_process;
 
 /* Starts this program again as `gradsweep worker` and waits for its hello.
  * *device (the caller's) is its description; NULL when interrupted, which is
- * GS_OK with *process NULL. The worker dies with the thread that started it.
+ * GS_OK with *process NULL. The worker dies with the thread that started it. *told: there
+ * is a reason to fail in the same way again, the worker's own words or a long silence.
  * Errors: GS_ERR_NO_DEVICE and whatever else the worker says in place of a
- * hello; GS_ERR_DEVICE when it says nothing; GS_ERR_MEMORY. */
+ * hello; GS_ERR_DEVICE when it says nothing that can be understood; GS_ERR_MEMORY. */
 gs_status gs_process_start(const gs_process_options *options, gs_process **process, cJSON **device,
-                           gs_error *error);
+                           bool *told, gs_error *error);
 
-/* Sends a request (no newline) and waits for one line. After GS_REPLY_TIMEOUT
- * and GS_REPLY_ENDED only gs_process_stop may follow. Errors: GS_ERR_MEMORY. */
-gs_status gs_process_ask(gs_process *process, const char *request, double timeout_s,
-                         gs_answer *answer, gs_error *error);
+/* Sends a request and waits for one line, in bounded time and memory whatever the worker
+ * does. After GS_REPLY_TIMEOUT and GS_REPLY_ENDED only gs_process_stop may follow. A worker
+ * that has spoken since its last answer is not asked, but ended. Errors: GS_ERR_MEMORY. */
+gs_status gs_process_ask(gs_process *process, const gs_ask *ask, gs_answer *answer,
+                         gs_error *error);
 
 /* Ends the worker: at once when `now`, else by the end of its input with a
  * moment's grace. Frees the handle; accepts NULL. */

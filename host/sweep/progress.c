@@ -2,6 +2,7 @@
 #include "sweep/progress.h"
 
 #include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,9 +59,38 @@ static int terminal_columns(const gs_progress *progress) {
   return known ? size.ws_col : 80;
 }
 
-static void clear_bar(gs_progress *progress) {
-  if (progress->drawn) (void)fputs("\r\033[K", progress->stream);
+/* Whether the stream would take a line (which is shorter than PIPE_BUF) without waiting. A
+ * reader that has stalled is waited for once; a run does not stop for one. */
+static bool takes_a_line(gs_progress *progress, FILE *stream) {
+  const int patience_ms = 500;
+  struct pollfd ready = {fileno(stream), POLLOUT, 0};
+  progress->stalled = poll(&ready, 1, progress->stalled ? 0 : patience_ms) == 0;
+  return !progress->stalled;
+}
+
+/* Writes text in the bar's place. */
+static void put(gs_progress *progress, FILE *stream, const char *text) {
+  const char *clear = progress->drawn ? "\r\033[K" : "";
+  if (!takes_a_line(progress, stream)) return;
+  (void)fprintf(stream, "%s%s", clear, text);
+  (void)fflush(stream);
   progress->drawn = false;
+}
+
+/* A line that stays. */
+static void put_line(gs_progress *progress, FILE *stream, const char *text) {
+  char missing[LINE_BYTES];
+  if (!takes_a_line(progress, stream)) {
+    progress->missing++;
+    return;
+  }
+  if (progress->missing > 0) {
+    snprintf(missing, sizeof missing, "(%lld lines are missing: nobody read them)\n",
+             (long long)progress->missing);
+    progress->missing = 0;
+    put(progress, stream, missing);
+  }
+  put(progress, stream, text);
 }
 
 /* Time left, from the pace so far, weighted by the cells' estimates. */
@@ -74,6 +104,7 @@ static void draw_bar(gs_progress *progress) {
   char bar[BAR_CELLS + 1];
   char left[GS_DURATION_BYTES];
   char line[LINE_BYTES];
+  char text[LINE_BYTES + BAR_CELLS + 16];
   const double share = progress->total > 0 ? (double)progress->done / (double)progress->total : 1;
   const int filled = (int)(share * BAR_CELLS);
   for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '#' : '.';
@@ -86,10 +117,9 @@ static void draw_bar(gs_progress *progress) {
     snprintf(line + head, sizeof line - (size_t)head, "%.*s", room,
              progress->name ? progress->name : "");
   }
-  clear_bar(progress);
-  (void)fprintf(progress->stream, progress->colour ? "[\033[32m%s\033[0m]%s" : "[%s]%s", bar, line);
-  (void)fflush(progress->stream);
-  progress->drawn = true;
+  snprintf(text, sizeof text, progress->colour ? "[\033[32m%s\033[0m]%s" : "[%s]%s", bar, line);
+  put(progress, progress->stream, text);
+  if (!progress->stalled) progress->drawn = true;
   progress->drawn_s = now_s();
 }
 
@@ -142,25 +172,23 @@ void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, doub
   const bool fine = outcome->status == GS_CELL_OK && outcome->agreement != GS_OFF;
   if (!progress->terminal || !fine) { /* on a terminal only what needs attention stays */
     char remark[REMARK_BYTES];
-    clear_bar(progress);
-    (void)fprintf(progress->stream, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s\n",
-                  (long long)progress->done, (long long)progress->total,
-                  status_colour(progress, outcome->status), gs_cell_status_name(outcome->status),
-                  progress->colour ? "\033[0m" : "", now_s() - progress->cell_start_s,
-                  progress->name, remark_of(outcome, remark));
-    (void)fflush(progress->stream);
+    char line[LINE_BYTES + REMARK_BYTES];
+    snprintf(line, sizeof line, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s\n", (long long)progress->done,
+             (long long)progress->total, status_colour(progress, outcome->status),
+             gs_cell_status_name(outcome->status), progress->colour ? "\033[0m" : "",
+             now_s() - progress->cell_start_s, progress->name, remark_of(outcome, remark));
+    put_line(progress, progress->stream, line);
   }
   gs_progress_wait(progress);
 }
 
 static void say(gs_progress *progress, FILE *stream, const char *format, va_list arguments) {
   char line[LINE_BYTES];
-  char printable[LINE_BYTES];
+  char printable[LINE_BYTES + 1];
   if (!stream) return;
   vsnprintf(line, sizeof line, format, arguments);
-  clear_bar(progress);
-  (void)fprintf(stream, "%s\n", gs_printable(line, printable, sizeof printable));
-  (void)fflush(stream);
+  gs_printable(line, printable, sizeof line);
+  put_line(progress, stream, strcat(printable, "\n"));
 }
 
 void gs_progress_say(gs_progress *progress, const char *format, ...) {
@@ -179,6 +207,5 @@ void gs_progress_warn(gs_progress *progress, const char *format, ...) {
 
 void gs_progress_end(gs_progress *progress) {
   if (!progress->stream) return;
-  clear_bar(progress);
-  (void)fflush(progress->stream);
+  put(progress, progress->stream, "");
 }

@@ -1,5 +1,6 @@
 /* What a run says while it runs: a bar on a terminal, a line per cell
- * otherwise. Only words; a failing stream is nobody's problem. */
+ * otherwise. Only words; a failing stream is nobody's problem, and none that is not read
+ * holds a run up. */
 #ifndef GS_SWEEP_PROGRESS_H
 #define GS_SWEEP_PROGRESS_H
 
@@ -21,6 +22,8 @@ typedef struct gs_progress {
   double drawn_s;   /* when the bar was drawn last */
   const char *name; /* of the cell that runs; borrowed */
   bool drawn;       /* a bar stands on the current line */
+  bool stalled;     /* nobody reads the stream, as far as is known, */
+  int64_t missing;  /* and so many lines were not written */
 } gs_progress;
 
 /* Whether to colour: a terminal, NO_COLOR not set (https://no-color.org), and a

@@ -11,6 +11,7 @@
 #include "measure/cost.h"
 #include "sweep/build.h"
 #include "sweep/files.h"
+#include "sweep/interrupt.h"
 
 const char *gs_results_date(char date[GS_DATE_BYTES]) {
   const time_t now = time(NULL);
@@ -159,6 +160,7 @@ static gs_status write_cells(FILE *stream, const gs_ledger *ledger, const gs_jou
   (void)fputs("  \"cells\": [", stream);
   for (int64_t i = 0; i < ledger->sweep->count; i++) {
     if (gs_ledger_line_of(ledger, i, 0)->status == GS_CELL_PENDING) continue;
+    gs_interrupt_moves_on();
     (void)fputs(before, stream);
     before = ",\n    ";
     GS_TRY(write_cell(stream, ledger, journal, i, error));

@@ -2,14 +2,21 @@
 #include "sweep/session.h"
 
 #include <math.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "sweep/device_facts.h"
+#include "sweep/pipe.h"
+#include "sweep/record_size.h"
 
 /* For everything but cells. */
 static const double plain_timeout_s = 300;
+
+enum {
+  ATTEMPTS = 3, /* of whatever a worker that dies is in the way of */
+  PLAIN_MOST_BYTES = 1 << 20
+};
 
 static const cJSON *get(const cJSON *object, const char *key) {
   return cJSON_GetObjectItemCaseSensitive(object, key);
@@ -27,15 +34,6 @@ static void stay_with_device(gs_session *session) {
   if (uuid) session->options.device = uuid;
 }
 
-gs_status gs_session_open(gs_session *session, const gs_process_options *options, gs_error *error) {
-  memset(session, 0, sizeof *session);
-  session->options = *options;
-  const gs_status status = gs_process_start(options, &session->process, &session->device, error);
-  session->interrupted = status == GS_OK && !session->process;
-  stay_with_device(session);
-  return status;
-}
-
 void gs_session_close(gs_session *session) {
   gs_process_stop(session->process, session->interrupted);
   cJSON_Delete(session->device);
@@ -47,42 +45,84 @@ static void drop_worker(gs_session *session) {
   session->process = NULL;
 }
 
-/* Starts a worker in place of one that is gone. A device may need a moment to
- * come back from what ended the last one. */
-static gs_status replace_worker(gs_session *session, gs_error *error) {
-  const int attempts = 3;
-  cJSON *device = NULL;
+/* Tells the user what he would wonder about. */
+static void say(const gs_session *session, const char *words) {
+  if (session->options.on_words) session->options.on_words(session->options.user, words);
+}
+
+/* Returns when it is over, or when the run is to end. */
+static void pause_for(gs_session *session, double seconds) {
+  struct pollfd stop = {session->options.interrupt, POLLIN, 0};
+  session->interrupted = poll(&stop, 1, (int)(seconds * 1000)) > 0;
+}
+
+/* Starts a worker, at the third attempt if need be. `always`: also when it says itself why
+ * it cannot: a device may need a moment to come back from what ended the last worker. */
+static gs_status start_worker(gs_session *session, bool always, cJSON **device, gs_error *error) {
   gs_status status = GS_OK;
-  for (int i = 0; i < attempts; i++) {
-    const struct timespec pause = {i, 200000000};
-    if (i > 0) nanosleep(&pause, NULL);
-    status = gs_process_start(&session->options, &session->process, &device, error);
-    if (status == GS_OK) break;
+  bool told = false;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    if (i > 0) pause_for(session, 0.2 + (always ? i : 0));
+    if (session->interrupted) return GS_OK;
+    status = gs_process_start(&session->options, &session->process, device, &told, error);
+    if (status == GS_OK || (told && !always)) break;
   }
+  session->interrupted = status == GS_OK && !session->process;
+  return status;
+}
+
+gs_status gs_session_open(gs_session *session, const gs_process_options *options, gs_error *error) {
+  memset(session, 0, sizeof *session);
+  session->options = *options;
+  const gs_status status = start_worker(session, false, &session->device, error);
+  stay_with_device(session);
+  return status;
+}
+
+/* Starts a worker in place of one that is gone. */
+static gs_status replace_worker(gs_session *session, gs_error *error) {
+  cJSON *device = NULL;
+  const gs_status status = start_worker(session, true, &device, error);
   /* words about a device that was not asked for by its UUID do not say it */
   const char *uuid = cJSON_GetStringValue(get(session->device, "uuid"));
   if (status != GS_OK && uuid && error && strstr(error->message, uuid)) {
     return GS_FAIL(error, status, "the run's GPU is not there any more");
   }
   if (status != GS_OK) return status;
-  session->interrupted = !session->process;
   const bool same = session->interrupted || gs_device_facts_same(session->device, device);
   cJSON_Delete(device);
   return same ? GS_OK : GS_FAIL(error, GS_ERR_DEVICE, "a new worker found another device");
 }
 
-/* Asks, with a new worker if need be. The request is freed. With `interrupted`
- * set afterwards there is no answer. */
-static gs_status ask(gs_session *session, cJSON *request, double timeout_s, gs_answer *answer,
-                     gs_error *error) {
+/* One attempt of ask. */
+static gs_status ask_once(gs_session *session, const gs_ask *request, gs_answer *answer,
+                          gs_error *error) {
+  memset(answer, 0, sizeof *answer);
+  if (!session->process) GS_TRY(replace_worker(session, error));
+  if (session->interrupted) return GS_OK;
+  GS_TRY(gs_process_ask(session->process, request, answer, error));
+  session->interrupted = answer->reply == GS_REPLY_INTERRUPTED;
+  if (answer->reply == GS_REPLY_TIMEOUT || answer->reply == GS_REPLY_ENDED) drop_worker(session);
+  return GS_OK;
+}
+
+/* Asks, with a new worker if need be: also where the request did not reach the one that
+ * was there. The request is freed. most_bytes: of an answer, beside what the request itself
+ * makes of it. With `interrupted` set afterwards there is no answer; without a line in the
+ * answer the worker is gone. */
+static gs_status ask(gs_session *session, cJSON *request, double timeout_s, double most_bytes,
+                     gs_answer *answer, gs_error *error) {
   char *line = request ? gs_json_print_line(request) : NULL;
   cJSON_Delete(request);
-  memset(answer, 0, sizeof *answer);
-  gs_status status = line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
-  if (status == GS_OK && !session->process) status = replace_worker(session, error);
-  if (status == GS_OK && !session->interrupted) {
-    status = gs_process_ask(session->process, line, timeout_s, answer, error);
-    session->interrupted = status == GS_OK && answer->reply == GS_REPLY_INTERRUPTED;
+  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
+  const double most = most_bytes + 4 * (double)strlen(line);
+  const gs_ask asked = {line, timeout_s, (size_t)fmin(most, GS_LINE_MOST_BYTES)};
+  gs_status status = GS_OK;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    status = ask_once(session, &asked, answer, error);
+    const bool lost = status == GS_OK && answer->reply == GS_REPLY_ENDED && answer->unread;
+    if (session->interrupted || !lost) break;
+    say(session, answer->reason);
   }
   free(line);
   return status;
@@ -90,17 +130,13 @@ static gs_status ask(gs_session *session, cJSON *request, double timeout_s, gs_a
 
 /* ---- plain requests ---- */
 
-/* The answer to a plain request as a tree; the worker's error as an error. */
-static gs_status ask_plainly(gs_session *session, cJSON *request, cJSON **tree, gs_error *error) {
-  gs_answer answer;
-  *tree = NULL;
-  GS_TRY(ask(session, request, plain_timeout_s, &answer, error));
-  if (session->interrupted) return GS_OK;
-  if (answer.reply != GS_REPLY_LINE) {
-    drop_worker(session);
-    return GS_FAIL(error, GS_ERR_DEVICE, "%s", answer.reason);
+static gs_status read_plainly(const gs_answer *answer, cJSON **tree, gs_error *error) {
+  gs_error details;
+  if (gs_json_parse(answer->line, answer->length, "answer", tree, &details) != GS_OK) {
+    const bool memory = details.status == GS_ERR_MEMORY;
+    return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE,
+                   "the worker's answer cannot be understood: %.200s", details.message);
   }
-  GS_TRY(gs_json_parse(answer.line, answer.length, "the worker's answer", tree, error));
   const char *words = cJSON_GetStringValue(get(*tree, "error"));
   const char *name = cJSON_GetStringValue(get(*tree, "status"));
   if (!words) return GS_OK;
@@ -111,6 +147,20 @@ static gs_status ask_plainly(gs_session *session, cJSON *request, cJSON **tree, 
   return status;
 }
 
+/* The answer to a plain request as a tree; the worker's error as an error. *died: another
+ * worker may fare better. */
+static gs_status ask_plainly(gs_session *session, cJSON *request, cJSON **tree, bool *died,
+                             gs_error *error) {
+  gs_answer answer;
+  *tree = NULL;
+  *died = false;
+  GS_TRY(ask(session, request, plain_timeout_s, PLAIN_MOST_BYTES, &answer, error));
+  if (session->interrupted) return GS_OK;
+  if (answer.reply == GS_REPLY_LINE) return read_plainly(&answer, tree, error);
+  *died = answer.reply == GS_REPLY_ENDED;
+  return GS_FAIL(error, GS_ERR_DEVICE, "%s", answer.reason);
+}
+
 static cJSON *make_request(const char *kind) {
   cJSON *request = cJSON_CreateObject();
   if (request && gs_json_add_string(request, "request", kind)) return request;
@@ -118,13 +168,28 @@ static cJSON *make_request(const char *kind) {
   return NULL;
 }
 
-gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error) {
+/* *again: a new worker may do better. */
+static gs_status measure_floor(gs_session *session, cJSON **floor, bool *again, gs_error *error) {
   gs_floor numbers;
-  GS_TRY(ask_plainly(session, make_request("floor"), floor, error));
+  GS_TRY(ask_plainly(session, make_request("floor"), floor, again, error));
   if (session->interrupted || gs_floor_from_json(*floor, &numbers)) return GS_OK;
   cJSON_Delete(*floor);
   *floor = NULL;
+  drop_worker(session);
+  *again = true;
   return GS_FAIL(error, GS_ERR_DEVICE, "the machine's limits could not be measured");
+}
+
+gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error) {
+  gs_error details;
+  gs_status status = GS_OK;
+  bool again = true;
+  for (int i = 0; again && i < ATTEMPTS; i++) {
+    if (i > 0) say(session, details.message);
+    status = measure_floor(session, floor, &again, &details);
+    again = again && status != GS_OK;
+  }
+  return status == GS_OK ? GS_OK : GS_FAIL(error, status, "%s", details.message);
 }
 
 static bool positive(const cJSON *object, const char *key, double *value) {
@@ -141,7 +206,8 @@ gs_status gs_session_predict(gs_session *session, const gs_config *config, doubl
     cJSON_Delete(request);
     request = NULL;
   }
-  GS_TRY(ask_plainly(session, request, &answer, error));
+  bool died = false;
+  GS_TRY(ask_plainly(session, request, &answer, &died, error));
   const bool known = session->interrupted || positive(answer, "predicted_bytes", bytes);
   cJSON_Delete(answer);
   return known ? GS_OK : GS_FAIL(error, GS_ERR_DEVICE, "the worker did not predict the memory");
@@ -262,8 +328,8 @@ gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t inde
   cJSON *params = recorded_params(&cell->config, terms->identify);
   if (!params) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
   gs_answer answer;
-  gs_status status =
-      ask(session, cell_request(cell, index, terms, params), terms->timeout_s, &answer, error);
+  gs_status status = ask(session, cell_request(cell, index, terms, params), terms->timeout_s,
+                         gs_record_most_bytes(&cell->config, &terms->measure), &answer, error);
   if (status == GS_OK && !session->interrupted) {
     status = settle(session, cell, params, terms->measure.round, &answer, line, outcome, error);
   }
