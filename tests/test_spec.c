@@ -153,19 +153,14 @@ static void options_mean_what_a_file_means(void **state) {
   (void)state;
   gs_error error = {0};
   gs_sweep options;
-  const char *arguments[] = {"--depth",
-                             "10,50",
-                             "--activation=sigmoid,leaky_relu:slope=0.2",
-                             "--init",
-                             "scaled:sigma_w2=1.5,he_normal:fan=out:slope=0.1",
-                             "--output-activation",
-                             "identity",
-                             "--bias_std=.5",
-                             "--seed",
-                             "18446744073709551615",
-                             "--device=0"};
-  ok(gs_sweep_from_options("mlp", (char *const *)(uintptr_t)arguments, 11, &options, &error),
-     &error);
+  const gs_setting settings[] = {{"depth", "10,50"},
+                                 {"activation", "sigmoid,leaky_relu:slope=0.2"},
+                                 {"init", "scaled:sigma_w2=1.5,he_normal:fan=out:slope=0.1"},
+                                 {"output_activation", "identity"},
+                                 {"bias_std", ".5"},
+                                 {"seed", "18446744073709551615"},
+                                 {"device", "0"}};
+  ok(gs_sweep_from_settings("mlp", settings, 7, &options, &error), &error);
   gs_sweep file =
       expand("{\"blocks\": [{\"model\": \"mlp\", \"depth\": [10, 50],"
              " \"activation\": [\"sigmoid\", {\"name\": \"leaky_relu\", \"slope\": 0.2}],"
@@ -184,10 +179,10 @@ static void widths_are_one_list_or_several(void **state) {
   gs_error error = {0};
   gs_sweep one;
   gs_sweep two;
-  const char *first[] = {"--widths", "784,128,10"};
-  const char *second[] = {"--widths=784,128,10/784,64,10"};
-  ok(gs_sweep_from_options("mlp", (char *const *)(uintptr_t)first, 2, &one, &error), &error);
-  ok(gs_sweep_from_options("mlp", (char *const *)(uintptr_t)second, 1, &two, &error), &error);
+  const gs_setting first = {"widths", "784,128,10"};
+  const gs_setting second = {"widths", "784,128,10/784,64,10"};
+  ok(gs_sweep_from_settings("mlp", &first, 1, &one, &error), &error);
+  ok(gs_sweep_from_settings("mlp", &second, 1, &two, &error), &error);
   gs_sweep file = expand("{\"blocks\": [{\"model\": \"mlp\", \"widths\": [784, 128, 10]}]}");
   assert_same_cells(&one, &file);
   assert_int_equal(two.count, 2);
@@ -202,9 +197,9 @@ static void rnn_options(void **state) {
   (void)state;
   gs_error error = {0};
   gs_sweep sweep;
-  const char *arguments[] = {"--seq-len",  "10,20",           "--tied",
-                             "true,false", "--loss-at=every", "--jacobian=true"};
-  ok(gs_sweep_from_options("rnn", (char *const *)(uintptr_t)arguments, 6, &sweep, &error), &error);
+  const gs_setting settings[] = {
+      {"seq_len", "10,20"}, {"tied", "true,false"}, {"loss_at", "every"}, {"jacobian", "true"}};
+  ok(gs_sweep_from_settings("rnn", settings, 4, &sweep, &error), &error);
   assert_string_equal(sweep.name, "rnn");
   assert_int_equal(sweep.count, 4);
   assert_true(sweep.cells[3].config.jacobian);
@@ -212,15 +207,15 @@ static void rnn_options(void **state) {
   assert_false(sweep.cells[1].config.tied);
   assert_int_equal(sweep.cells[2].config.seq_len, 20);
   gs_sweep_clear(&sweep);
-  const char *ways[] = {"--loop", "auto,steps,persistent", "--launch=graph,eager"};
-  ok(gs_sweep_from_options("rnn", (char *const *)(uintptr_t)ways, 3, &sweep, &error), &error);
+  const gs_setting ways[] = {{"loop", "auto,steps,persistent"}, {"launch", "graph,eager"}};
+  ok(gs_sweep_from_settings("rnn", ways, 2, &sweep, &error), &error);
   assert_int_equal(sweep.count, 6);
   assert_int_equal(sweep.cells[5].config.loop, GS_LOOP_PERSISTENT);
   assert_int_equal(sweep.cells[5].config.launch, GS_LAUNCH_EAGER);
   assert_string_equal(sweep.cells[5].name,
                       "rnn/tanh/xavier_normal/T100/n128/B32/R1/launch=eager/loop=persistent");
   gs_sweep_clear(&sweep);
-  ok(gs_sweep_from_options("rnn", NULL, 0, &sweep, &error), &error);
+  ok(gs_sweep_from_settings("rnn", NULL, 0, &sweep, &error), &error);
   assert_int_equal(sweep.count, 1);
   gs_sweep_clear(&sweep);
 }

@@ -246,13 +246,11 @@ static void hostile_text_stays_one_short_line(void **state) {
 
 /* ---- the command line ---- */
 
-static void refuse_options(const char *model, const char *first, const char *second,
-                           const char *words) {
+static void refuse_settings(const char *model, const gs_setting *settings, int count,
+                            const char *words) {
   gs_error error = {0};
   gs_sweep sweep;
-  const char *arguments[] = {first, second};
-  const gs_status status = gs_sweep_from_options(model, (char *const *)(uintptr_t)arguments,
-                                                 second ? 2 : 1, &sweep, &error);
+  const gs_status status = gs_sweep_from_settings(model, settings, count, &sweep, &error);
   if (status != GS_ERR_USAGE || !strstr(error.message, words)) {
     fail_msg("status %d, message \"%s\", wanted \"%s\"", (int)status, error.message, words);
   }
@@ -260,39 +258,40 @@ static void refuse_options(const char *model, const char *first, const char *sec
   assert_null(sweep.cells);
 }
 
-static void options(void **state) {
+static void refuse_setting(const char *model, const char *key, const char *value,
+                           const char *words) {
+  refuse_settings(model, &(gs_setting){key, value}, 1, words);
+}
+
+static void settings(void **state) {
   (void)state;
-  refuse_options("mpl", "--depth", "3", "unknown model \"mpl\" (did you mean \"mlp\"?)");
-  refuse_options("mlp", "--dpeth", "3", "--dpeth: unknown option (did you mean --depth?)");
-  refuse_options("rnn", "--seqlen", "3", "did you mean --seq-len?");
-  refuse_options("mlp", "--seq-len=3", NULL, "--seq-len: is no option of an mlp");
-  refuse_options("mlp", "--loop=steps", NULL, "--loop: is no option of an mlp");
-  refuse_options("rnn", "--loop", "step", "did you mean \"steps\"?");
-  refuse_options("mlp", "--launch", "", "--launch: a value is empty");
-  refuse_options("mlp", "--model=rnn", NULL, "--model: unknown option");
-  refuse_options("mlp", "--depth", NULL, "--depth: needs a value");
-  refuse_options("mlp", "--depth=", NULL, "--depth: a value is empty");
-  refuse_options("mlp", "--depth", "1,,2", "--depth: a value is empty");
-  refuse_options("mlp", "--depth", "1,", "--depth: a value is empty");
-  refuse_options("mlp", "--depth", "0", "--depth: must be 1 to 16777216, not 0");
-  refuse_options("mlp", "--depth", "0x10", "not \"0x10\"");
-  refuse_options("mlp", "--depth", "1e400", "not \"1e400\"");
-  refuse_options("mlp", "--depth", "inf", "not \"inf\"");
-  refuse_options("mlp", "--bias-std", "nan", "--bias-std: must be a number, not \"nan\"");
-  refuse_options("mlp", "--depth=1", "--depth=2", "--depth: is given twice");
-  refuse_options("mlp", "depth", "3", "expected an option");
-  refuse_options("mlp", "--", "3", "expected an option");
-  refuse_options("mlp", "--=3", NULL, "expected an option");
-  refuse_options("mlp", "--init", "normal:std", "--init: after the name comes :key=value");
-  refuse_options("mlp", "--init", "normal:std=1:std=2", "--init: \"std\" is given twice");
-  refuse_options("mlp", "--init", "normal:name=he_normal", "\"name\" is given twice");
-  refuse_options("mlp", "--init", "normal:gain=1", "--init: normal does not take \"gain\"");
-  refuse_options("mlp", "--init", ":std=1", "--init: unknown init \"\"");
-  refuse_options("mlp", "--widths", "3,4/5", "--widths: needs 2 to");
-  refuse_options("mlp", "--widths", "3,4/", "--widths: a value is empty");
-  refuse_options("mlp", "--widths", "3,x", "--widths: must be an integer, not \"x\"");
-  refuse_options("rnn", "--tied", "maybe", "--tied: must be true or false");
-  refuse_options("mlp", "--\x1b[31m\n", "3", "unknown option");
+  const gs_setting twice[] = {{"depth", "1"}, {"depth", "2"}};
+  refuse_settings("mlp", twice, 2, "--depth: is given twice");
+  refuse_setting("mpl", "depth", "3", "unknown model \"mpl\" (did you mean \"mlp\"?)");
+  refuse_setting("mlp", "dpeth", "3", "--dpeth: unknown option");
+  refuse_setting("mlp", "seq_len", "3", "--seq-len: is no option of an mlp");
+  refuse_setting("mlp", "loop", "steps", "--loop: is no option of an mlp");
+  refuse_setting("rnn", "loop", "step", "did you mean \"steps\"?");
+  refuse_setting("mlp", "launch", "", "--launch: a value is empty");
+  refuse_setting("mlp", "model", "rnn", "--model: unknown option");
+  refuse_setting("mlp", "depth", "", "--depth: a value is empty");
+  refuse_setting("mlp", "depth", "1,,2", "--depth: a value is empty");
+  refuse_setting("mlp", "depth", "1,", "--depth: a value is empty");
+  refuse_setting("mlp", "depth", "0", "--depth: must be 1 to 16777216, not 0");
+  refuse_setting("mlp", "depth", "0x10", "not \"0x10\"");
+  refuse_setting("mlp", "depth", "1e400", "not \"1e400\"");
+  refuse_setting("mlp", "depth", "inf", "not \"inf\"");
+  refuse_setting("mlp", "bias_std", "nan", "--bias-std: must be a number, not \"nan\"");
+  refuse_setting("mlp", "init", "normal:std", "--init: after the name comes :key=value");
+  refuse_setting("mlp", "init", "normal:std=1:std=2", "--init: \"std\" is given twice");
+  refuse_setting("mlp", "init", "normal:name=he_normal", "\"name\" is given twice");
+  refuse_setting("mlp", "init", "normal:gain=1", "--init: normal does not take \"gain\"");
+  refuse_setting("mlp", "init", ":std=1", "--init: unknown init \"\"");
+  refuse_setting("mlp", "widths", "3,4/5", "--widths: needs 2 to");
+  refuse_setting("mlp", "widths", "3,4/", "--widths: a value is empty");
+  refuse_setting("mlp", "widths", "3,x", "--widths: must be an integer, not \"x\"");
+  refuse_setting("rnn", "tied", "maybe", "--tied: must be true or false");
+  refuse_setting("mlp", "\x1b[31m\n", "3", "unknown option");
 }
 
 /* ---- no memory ---- */
@@ -304,7 +303,7 @@ static void *scarce_malloc(size_t bytes) { return allocations_left-- > 0 ? mallo
 /* Whichever of cJSON's allocations fails, the answer is GS_ERR_MEMORY. */
 static void failing_allocations_are_reported(void **state) {
   (void)state;
-  const char *arguments[] = {"--init=normal:std=2,scaled", "--widths=3,4/5,6"};
+  const gs_setting given[] = {{"init", "normal:std=2,scaled"}, {"widths", "3,4/5,6"}};
   cJSON_Hooks hooks = {.malloc_fn = scarce_malloc, .free_fn = free};
   int failures = 0;
   gs_status status = GS_ERR_MEMORY;
@@ -313,7 +312,7 @@ static void failing_allocations_are_reported(void **state) {
     gs_sweep sweep;
     allocations_left = failures;
     cJSON_InitHooks(&hooks);
-    status = gs_sweep_from_options("mlp", (char *const *)(uintptr_t)arguments, 2, &sweep, &error);
+    status = gs_sweep_from_settings("mlp", given, 2, &sweep, &error);
     cJSON_InitHooks(NULL);
     gs_sweep_clear(&sweep);
   }
@@ -395,7 +394,7 @@ int main(void) {
       cmocka_unit_test(values),
       cmocka_unit_test(a_sweep_of_too_many_cells),
       cmocka_unit_test(hostile_text_stays_one_short_line),
-      cmocka_unit_test(options),
+      cmocka_unit_test(settings),
       cmocka_unit_test(failing_allocations_are_reported),
       cmocka_unit_test(mutations_end_in_cells_or_one_line),
   };

@@ -1,12 +1,11 @@
-/* The subcommands of the program. Each parses its own arguments (argv[0] is its
- * name) and returns the exit code in *code when it ran to its end; an error is
- * main's to print and to turn into an exit code. */
+/* The subcommands: one table, from which the parser, the help, the manual page and the
+ * shells' completions come. */
 #ifndef GS_CLI_COMMANDS_H
 #define GS_CLI_COMMANDS_H
 
 #include <stdio.h>
 
-#include "base/status.h"
+#include "cli/options.h"
 
 enum {
   GS_EXIT_GATE = 1,    /* a claim was not reproduced */
@@ -16,18 +15,34 @@ enum {
   GS_EXIT_SIGNAL = 128 /* plus the signal's number */
 };
 
-gs_status gs_command_run(int argc, char **argv, int *code, gs_error *error);
-gs_status gs_command_worker(int argc, char **argv, int *code, gs_error *error);
-gs_status gs_command_theory(int argc, char **argv, int *code, gs_error *error);
-gs_status gs_command_reproduce(int argc, char **argv, int *code, gs_error *error);
-gs_status gs_command_info(int argc, char **argv, int *code, gs_error *error);
+/* What exit codes mean, for people; ends with a NULL code. */
+typedef struct gs_exit_code {
+  const char *code;
+  const char *meaning;
+} gs_exit_code;
+extern const gs_exit_code gs_exit_codes[];
 
-/* `gradsweep --help`, and of its subcommands; `gradsweep --version`. */
+extern const gs_command gs_run_command;
+extern const gs_command gs_theory_command;
+extern const gs_command gs_reproduce_command;
+extern const gs_command gs_info_command;
+extern const gs_command gs_completion_command;
+extern const gs_command gs_man_command;
+extern const gs_command gs_worker_command;
+
+/* All of them, in the order of the help; ends with NULL. */
+extern const gs_command *const gs_commands[];
+
+/* The command of a name, NULL if there is none. */
+const gs_command *gs_command_find(const char *name);
+
+/* Whether the command has an option of its own of this name, which may be a parameter's,
+ * with _ for -. */
+bool gs_command_has(const gs_command *command, const char *name);
+
+/* `gradsweep --help`, `gradsweep COMMAND --help`, `gradsweep --version`. */
 void gs_help_print(FILE *stream);
-void gs_help_run_print(FILE *stream);
-void gs_help_theory_print(FILE *stream);
-void gs_help_reproduce_print(FILE *stream);
-void gs_help_info_print(FILE *stream);
+void gs_help_print_command(FILE *stream, const gs_command *command);
 void gs_version_print(FILE *stream);
 
 #endif

@@ -26,34 +26,46 @@ static void occupy_standard_streams(void) {
   }
 }
 
+/* The command that an unknown word was meant to be, or NULL. */
+static const char *closest_command(const char *word) {
+  enum { MOST = 32 };
+  const char *names[MOST] = {"--help", "--version"};
+  int count = 2;
+  for (int i = 0; gs_commands[i] && count < MOST; i++) {
+    if (!gs_commands[i]->hidden) names[count++] = gs_commands[i]->name;
+  }
+  return gs_closest(word, names, count);
+}
+
+static gs_status help_of(const char *name, gs_error *error) {
+  char quoted[GS_QUOTE_BYTES];
+  const gs_command *command = name ? gs_command_find(name) : NULL;
+  if (name && (!command || command->hidden)) {
+    return GS_FAIL(error, GS_ERR_USAGE, "no help for the unknown command %s",
+                   gs_quote(name, quoted));
+  }
+  if (command)
+    gs_help_print_command(stdout, command);
+  else
+    gs_help_print(stdout);
+  return GS_OK;
+}
+
 static gs_status dispatch(int argc, char **argv, int *code, gs_error *error) {
-  static const struct {
-    const char *name;
-    gs_status (*command)(int, char **, int *, gs_error *);
-  } commands[] = {{"run", gs_command_run},
-                  {"theory", gs_command_theory},
-                  {"reproduce", gs_command_reproduce},
-                  {"info", gs_command_info},
-                  {"worker", gs_command_worker}};
-  static const char *const names[] = {"run", "theory", "reproduce", "info", "--help", "--version"};
   if (argc < 2) {
     return GS_FAIL(error, GS_ERR_USAGE, "nothing to do: see gradsweep --help");
   }
   const char *word = argv[1];
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-    if (strcmp(word, commands[i].name) == 0) {
-      return commands[i].command(argc - 1, argv + 1, code, error);
-    }
-  }
+  const gs_command *command = gs_command_find(word);
+  if (command) return command->run(argc - 1, argv + 1, code, error);
   if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-    gs_help_print(stdout);
-    return GS_OK;
+    return help_of(argc > 2 ? argv[2] : NULL, error);
   }
   if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
     gs_version_print(stdout);
     return GS_OK;
   }
-  const char *close = gs_closest(word, names, (int)(sizeof names / sizeof *names));
+  const char *close = closest_command(word);
   char quoted[GS_QUOTE_BYTES];
   return GS_FAIL(error, GS_ERR_USAGE, "unknown command %s%s%s: see gradsweep --help",
                  gs_quote(word, quoted), close ? ", did you mean " : "", close ? close : "");

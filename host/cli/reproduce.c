@@ -1,6 +1,4 @@
 /* gradsweep reproduce: published claims, checked on this device. */
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,110 +10,88 @@
 #include "base/threads.h"
 #include "claims/claims.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/reproduce_print.h"
-#include "cli/run_options.h"
 #include "sweep/device_open.h"
 #include "sweep/fault.h"
 #include "sweep/progress.h"
 
-typedef struct arguments {
-  gs_device_choice device;
+typedef struct reproduce_arguments {
+  int backend; /* a gs_backend */
+  const char *device;
+  int64_t threads;
   uint64_t seed;
   bool json;
   bool list;
-  bool help;
-  char **names; /* argv's */
-  int count;
-} arguments;
+} reproduce_arguments;
 
 /* ---- the command line ---- */
 
-static gs_status parse_whole(const char *option, const char *text, uint64_t most, uint64_t *value,
-                             gs_error *error) {
-  char quoted[GS_QUOTE_BYTES];
-  char *end = NULL;
-  errno = 0;
-  const unsigned long long number = strtoull(text, &end, 10);
-  if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && number <= most) {
-    *value = number;
-    return GS_OK;
-  }
-  return GS_FAIL(error, GS_ERR_USAGE, "--%s: %s is not a whole number from 0 to %llu", option,
-                 gs_quote(text, quoted), (unsigned long long)most);
-}
-
-static gs_status set_option(int found, arguments *a, gs_error *error) {
-  const uint64_t most_threads = 4096;
-  uint64_t threads = 0;
-  switch (found) {
-  case 'b': return gs_backend_parse(optarg, &a->device.backend, error);
-  case 'd': a->device.device = optarg; return GS_OK;
-  case 't':
-    GS_TRY(parse_whole("threads", optarg, most_threads, &threads, error));
-    a->device.threads = (int)threads;
-    return GS_OK;
-  case 's': return parse_whole("seed", optarg, UINT64_MAX, &a->seed, error);
-  case 'j': a->json = true; return GS_OK;
-  case 'l': a->list = true; return GS_OK;
-  default: a->help = true; return GS_OK;
-  }
-}
+#define FIELD(name) offsetof(reproduce_arguments, name)
+static const gs_option options[] = {
+    {.name = "list",
+     .help = "print the claims' names and titles, run nothing",
+     .kind = GS_OPTION_FLAG,
+     .offset = FIELD(list)},
+    {.name = "json",
+     .help = "one JSON document instead of text",
+     .kind = GS_OPTION_FLAG,
+     .offset = FIELD(json)},
+    {.name = "seed",
+     .argument = "N",
+     .help = "of all random numbers (1)",
+     .kind = GS_OPTION_SEED,
+     .offset = FIELD(seed)},
+    {.name = "backend",
+     .argument = "B",
+     .help = "auto, cpu, cuda (auto)",
+     .kind = GS_OPTION_CHOICE,
+     .offset = FIELD(backend),
+     .names = &gs_backend_names},
+    {.name = "device",
+     .argument = "NAME",
+     .help = "auto, or the backend's name for one (auto)",
+     .kind = GS_OPTION_TEXT,
+     .offset = FIELD(device)},
+    {.name = "threads",
+     .argument = "N",
+     .help = "of the cpu backend, at most; 0: as many as may run here (0)",
+     .kind = GS_OPTION_WHOLE,
+     .offset = FIELD(threads),
+     .min = 0,
+     .max = 4096},
+    {.name = NULL}};
+#undef FIELD
 
 /* Names are judged before anything is run. */
-static gs_status check_names(const arguments *a, gs_error *error) {
+static gs_status check_names(const reproduce_arguments *a, const gs_given *given, gs_error *error) {
   enum { MOST = 64 };
   const char *known[MOST];
   char quoted[GS_QUOTE_BYTES];
   int count = 0;
   for (int i = 0; i < gs_claim_count && count < MOST - 1; i++) known[count++] = gs_claims[i].name;
   known[count++] = "all";
-  for (int i = 0; i < a->count; i++) {
-    if (strcmp(a->names[i], "all") == 0 || gs_claim_find(a->names[i])) continue;
-    const char *close = gs_closest(a->names[i], known, count);
+  for (int i = 0; i < given->word_count; i++) {
+    if (strcmp(given->words[i], "all") == 0 || gs_claim_find(given->words[i])) continue;
+    const char *close = gs_closest(given->words[i], known, count);
     return GS_FAIL(error, GS_ERR_USAGE, "unknown claim %s%s%s: see gradsweep reproduce --list",
-                   gs_quote(a->names[i], quoted), close ? ", did you mean " : "",
+                   gs_quote(given->words[i], quoted), close ? ", did you mean " : "",
                    close ? close : "");
   }
-  if (a->list && (a->count > 0 || a->json)) {
+  if (a->list && (given->word_count > 0 || a->json)) {
     return GS_FAIL(error, GS_ERR_USAGE, "--list goes with nothing else");
   }
-  if (a->count > 0 || a->list || a->help) return GS_OK;
+  if (given->word_count > 0 || a->list) return GS_OK;
   return GS_FAIL(error, GS_ERR_USAGE,
                  "reproduce what? names of claims, or all: see gradsweep reproduce --list");
 }
 
-static gs_status parse(int argc, char **argv, arguments *a, gs_error *error) {
-  static const struct option known[] = {
-      {"backend", required_argument, NULL, 'b'}, {"device", required_argument, NULL, 'd'},
-      {"threads", required_argument, NULL, 't'}, {"seed", required_argument, NULL, 's'},
-      {"json", no_argument, NULL, 'j'},          {"list", no_argument, NULL, 'l'},
-      {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
-  char quoted[GS_QUOTE_BYTES];
-  optind = 1;
-  opterr = 0;
-  for (;;) {
-    const int at = optind;
-    const int found = getopt_long(argc, argv, ":", known, NULL);
-    if (found == -1) break;
-    if (found == '?' || found == ':') {
-      return GS_FAIL(error, GS_ERR_USAGE,
-                     "gradsweep reproduce %s %s: see gradsweep reproduce "
-                     "--help",
-                     found == ':' ? "needs a value after" : "does not take",
-                     gs_quote(argv[optind > at ? optind - 1 : at], quoted));
-    }
-    GS_TRY(set_option(found, a, error));
-  }
-  a->names = argv + optind;
-  a->count = argc - optind;
-  return check_names(a, error);
-}
-
 /* ---- claims ---- */
 
-static bool is_wanted(const arguments *a, const gs_claim *claim) {
-  for (int i = 0; i < a->count; i++) {
-    if (strcmp(a->names[i], "all") == 0 || strcmp(a->names[i], claim->name) == 0) return true;
+static bool is_wanted(const gs_given *given, const gs_claim *claim) {
+  for (int i = 0; i < given->word_count; i++) {
+    if (strcmp(given->words[i], "all") == 0 || strcmp(given->words[i], claim->name) == 0)
+      return true;
   }
   return false;
 }
@@ -138,7 +114,7 @@ static void say_progress(const gs_claim *claim) {
 }
 
 /* Appends the claim to the document if there is one, else prints it. */
-static gs_status reproduce(const gs_claim *claim, const arguments *a, gs_device *device,
+static gs_status reproduce(const gs_claim *claim, const reproduce_arguments *a, gs_device *device,
                            cJSON *document, bool *passed, gs_error *error) {
   gs_reproduce_page page = {stdout, gs_terminal_has_colour(stdout), 0};
   gs_claim_run run = {.device = device, .seed = a->seed, .falsify = gs_fault_falsify()};
@@ -160,13 +136,13 @@ static gs_status reproduce(const gs_claim *claim, const arguments *a, gs_device 
   return status;
 }
 
-static gs_status reproduce_all(const arguments *a, gs_device *device, cJSON *document, bool *passed,
-                               gs_error *error) {
+static gs_status reproduce_all(const reproduce_arguments *a, const gs_given *given,
+                               gs_device *device, cJSON *document, bool *passed, gs_error *error) {
   int done = 0;
   int failed = 0;
   for (int i = 0; i < gs_claim_count; i++) {
     bool own = true;
-    if (!is_wanted(a, &gs_claims[i])) continue;
+    if (!is_wanted(given, &gs_claims[i])) continue;
     GS_TRY(reproduce(&gs_claims[i], a, device, document, &own, error));
     done++;
     failed += !own;
@@ -179,18 +155,21 @@ static gs_status reproduce_all(const arguments *a, gs_device *device, cJSON *doc
   return GS_OK;
 }
 
-static gs_status with_device(const arguments *a, cJSON *document, bool *passed, gs_error *error) {
+static gs_status with_device(const reproduce_arguments *a, const gs_given *given, cJSON *document,
+                             bool *passed, gs_error *error) {
+  const gs_device_choice choice = {(gs_backend)a->backend, a->device, (int)a->threads};
   gs_device *device = NULL;
-  GS_TRY(gs_device_open(&a->device, &device, error));
-  const gs_status status = reproduce_all(a, device, document, passed, error);
+  GS_TRY(gs_device_open(&choice, &device, error));
+  const gs_status status = reproduce_all(a, given, device, document, passed, error);
   device->ops->destroy(device);
   return status;
 }
 
-static gs_status with_document(const arguments *a, bool *passed, gs_error *error) {
+static gs_status with_document(const reproduce_arguments *a, const gs_given *given, bool *passed,
+                               gs_error *error) {
   cJSON *root = cJSON_CreateObject();
   cJSON *claims = cJSON_AddArrayToObject(root, "claims");
-  gs_status status = claims ? with_device(a, claims, passed, error)
+  gs_status status = claims ? with_device(a, given, claims, passed, error)
                             : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the document");
   if (status == GS_OK) (void)gs_json_print_pretty(root, stdout); /* main looks at stdout */
   cJSON_Delete(root);
@@ -203,20 +182,44 @@ static void print_list(void) {
   }
 }
 
-gs_status gs_command_reproduce(int argc, char **argv, int *code, gs_error *error) {
-  gs_threads_spin_briefly(argv - 1); /* the program's, of which argv is the rest */
-  arguments a = {.device = {GS_BACKEND_AUTO, "auto", 0}, .seed = 1};
+static gs_status check_and_run(const reproduce_arguments *a, const gs_given *given, int *code,
+                               gs_error *error) {
   bool passed = true;
-  GS_TRY(parse(argc, argv, &a, error));
-  if (a.help) {
-    gs_help_reproduce_print(stdout);
-    return GS_OK;
-  }
-  if (a.list) {
+  GS_TRY(check_names(a, given, error));
+  if (a->list) {
     print_list();
     return GS_OK;
   }
-  GS_TRY(a.json ? with_document(&a, &passed, error) : with_device(&a, NULL, &passed, error));
+  GS_TRY(a->json ? with_document(a, given, &passed, error)
+                 : with_device(a, given, NULL, &passed, error));
   *code = passed ? 0 : GS_EXIT_GATE;
   return GS_OK;
 }
+
+static gs_status run(int argc, char **argv, int *code, gs_error *error) {
+  gs_threads_spin_briefly(argv - 1); /* the program's, of which argv is the rest */
+  reproduce_arguments a = {.backend = GS_BACKEND_AUTO, .device = "auto", .seed = 1};
+  gs_given given;
+  gs_status status = gs_options_parse(&gs_reproduce_command, argc, argv, &a, &given, error);
+  if (status == GS_OK && given.help) {
+    gs_help_print_command(stdout, &gs_reproduce_command);
+  } else if (status == GS_OK) {
+    status = check_and_run(&a, &given, code, error);
+  }
+  gs_given_clear(&given);
+  return status;
+}
+
+const gs_command gs_reproduce_command = {
+    .name = "reproduce",
+    .summary = "published claims, checked here",
+    .usages = (const char *const[]){"CLAIM...|all [options]", "--list", NULL},
+    .description =
+        "Checks published claims about gradients on this device. Each check has the statement,\n"
+        "its source, the set-up, the number expected and where it comes from, the number\n"
+        "measured with its 95 % confidence interval, and whether the two agree: to within what\n"
+        "chance does once in 10,000 times and the stated allowance, or, for a range, with that\n"
+        "much to either side inside it. Where a statement is true only in part, it is said when.\n"
+        "Exit code 0: every check passes; 1: some do not.\n",
+    .options = options,
+    .run = run};

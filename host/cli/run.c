@@ -15,60 +15,11 @@
 #include "sweep/table.h"
 #include "sweep/text.h"
 
-/* ---- the sweep ---- */
-
-/* Sets a key of every block, so that the sweep is expanded, checked and named
- * as if it had been written so. What is no block is the expansion's to refuse. */
-static gs_status set_in_blocks(cJSON *root, const char *key, const char *value, gs_error *error) {
-  cJSON *block = NULL;
-  if (!value) return GS_OK;
-  cJSON_ArrayForEach(block, cJSON_GetObjectItemCaseSensitive(root, "blocks")) {
-    if (!cJSON_IsObject(block)) continue;
-    cJSON_DeleteItemFromObjectCaseSensitive(block, key);
-    if (!gs_json_add_string(block, key, value)) {
-      return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the sweep");
-    }
-  }
-  return GS_OK;
-}
-
-static gs_status read_file(const gs_run_arguments *arguments, gs_sweep *sweep, gs_error *error) {
-  cJSON *root = NULL;
-  GS_TRY(gs_json_read_file(arguments->sweep, GS_JSON_MAX_INPUT_BYTES, &root, error));
-  gs_status status = set_in_blocks(root, "backend", arguments->backend, error);
-  if (status == GS_OK) status = set_in_blocks(root, "device", arguments->device, error);
-  if (status == GS_OK) status = gs_sweep_from_json(root, arguments->sweep, sweep, error);
-  cJSON_Delete(root);
-  return status;
-}
-
-/* The command line's one block, with --backend and --device among its keys. */
-static gs_status read_parameters(const gs_run_arguments *arguments, gs_sweep *sweep,
-                                 gs_error *error) {
-  const size_t count = (size_t)arguments->parameter_count;
-  char backend[GS_DEVICE_NAME_BYTES + 16];
-  char device[GS_DEVICE_NAME_BYTES + 16];
-  char **all = malloc((count + 2) * sizeof *all);
-  if (!all) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
-  int total = arguments->parameter_count;
-  if (count > 0) memcpy(all, arguments->parameters, count * sizeof *all);
-  if (arguments->backend) {
-    snprintf(backend, sizeof backend, "--backend=%s", arguments->backend);
-    all[total++] = backend;
-  }
-  if (arguments->device) {
-    snprintf(device, sizeof device, "--device=%s", arguments->device);
-    all[total++] = device;
-  }
-  const gs_status status =
-      gs_sweep_from_options(gs_name(&gs_model_names, arguments->model), all, total, sweep, error);
-  free(all);
-  return status;
-}
-
-static gs_status read_sweep(const gs_run_arguments *arguments, gs_sweep *sweep, gs_error *error) {
-  GS_TRY(arguments->sweep ? read_file(arguments, sweep, error)
-                          : read_parameters(arguments, sweep, error));
+static gs_status read_sweep(const gs_run_arguments *arguments, const gs_given *given,
+                            gs_sweep *sweep, gs_error *error) {
+  const char *backend =
+      arguments->backend >= 0 ? gs_name(&gs_backend_names, arguments->backend) : NULL;
+  GS_TRY(gs_given_sweep(&gs_run_command, given, backend, arguments->device, sweep, error));
   if (arguments->filter) GS_TRY(gs_sweep_filter(sweep, arguments->filter, error));
   if (sweep->count > 0) return GS_OK;
   return GS_FAIL(error, GS_ERR_USAGE, "no cell matches --filter");
@@ -170,7 +121,7 @@ static gs_run_options make_options(const gs_run_arguments *arguments, const gs_s
                             .measure = gs_measure_defaults(),
                             .timeout_s = arguments->timeout_s,
                             .memory_limit_bytes = arguments->memory_limit_bytes,
-                            .threads = arguments->threads,
+                            .threads = (int)arguments->threads,
                             .interrupt = interrupt,
                             .identify = arguments->identify};
   options.measure.max_points = arguments->max_points;
@@ -268,25 +219,38 @@ static gs_status run_in_folder(const gs_run_arguments *arguments, const gs_sweep
   return status;
 }
 
-static gs_status run_sweep(const gs_run_arguments *arguments, gs_sweep *sweep, int *code,
-                           gs_error *error) {
-  GS_TRY(read_sweep(arguments, sweep, error));
+static gs_status run_sweep(const gs_run_arguments *arguments, const gs_given *given,
+                           gs_sweep *sweep, int *code, gs_error *error) {
+  GS_TRY(gs_run_arguments_check(arguments, error));
+  GS_TRY(read_sweep(arguments, given, sweep, error));
   if (!arguments->list) return run_in_folder(arguments, sweep, code, error);
   print_list(sweep);
   return GS_OK;
 }
 
-gs_status gs_command_run(int argc, char **argv, int *code, gs_error *error) {
-  gs_run_arguments arguments;
+static gs_status run(int argc, char **argv, int *code, gs_error *error) {
+  gs_run_arguments arguments = gs_run_arguments_default();
+  gs_given given;
   gs_sweep sweep;
   memset(&sweep, 0, sizeof sweep);
-  gs_status status = gs_run_arguments_parse(argc, argv, &arguments, error);
-  if (status == GS_OK && arguments.help) {
-    gs_help_run_print(stdout);
+  gs_status status = gs_options_parse(&gs_run_command, argc, argv, &arguments, &given, error);
+  if (status == GS_OK && given.help) {
+    gs_help_print_command(stdout, &gs_run_command);
   } else if (status == GS_OK) {
-    status = run_sweep(&arguments, &sweep, code, error);
+    status = run_sweep(&arguments, &given, &sweep, code, error);
     gs_sweep_clear(&sweep);
   }
-  gs_run_arguments_clear(&arguments);
+  gs_given_clear(&given);
   return status;
 }
+
+const gs_command gs_run_command = {
+    .name = "run",
+    .summary = "measure a sweep of deep networks",
+    .usages = (const char *const[]){"SWEEP.json [options]", "mlp|rnn [parameters] [options]", NULL},
+    .description =
+        "Measures every cell of a sweep, and writes results.json and a journal of what is\n"
+        "finished into a folder. gradsweep theory predicts the same cells.\n",
+    .options = gs_run_option_table,
+    .parameters = true,
+    .run = run};

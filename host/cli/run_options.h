@@ -2,20 +2,16 @@
 #ifndef GS_CLI_RUN_OPTIONS_H
 #define GS_CLI_RUN_OPTIONS_H
 
-#include "net/param.h"
+#include "cli/options.h"
 #include "sweep/require.h"
 #include "sweep/runner.h"
 
 typedef struct gs_run_arguments {
-  const char *sweep; /* a file, or NULL: a model and its parameters */
-  gs_model model;
-  char **parameters; /* "--depth=10,50", owned */
-  int parameter_count;
   const char *folder; /* NULL: not given */
   const char *filter; /* NULL: every cell */
   gs_requirements require;
-  const char *backend;
-  const char *device;
+  int backend;         /* a gs_backend, -1: not given */
+  const char *device;  /* NULL: not given */
   double time_limit_s; /* negative: not given */
   double min_time_s;   /* the same */
   int64_t min_samples; /* the same */
@@ -25,8 +21,7 @@ typedef struct gs_run_arguments {
   double threshold_decades;
   double memory_limit_bytes;
   int64_t max_points;
-  int threads;
-  bool help;
+  int64_t threads;
   bool identify;
   bool list;
   bool dry_run;
@@ -35,13 +30,12 @@ typedef struct gs_run_arguments {
   bool quiet;
 } gs_run_arguments;
 
-/* Parses argv[1..]. Strings stay argv's. To be cleared also after a failure.
- * Errors: GS_ERR_USAGE naming the option; GS_ERR_MEMORY. */
-gs_status gs_run_arguments_parse(int argc, char **argv, gs_run_arguments *arguments,
-                                 gs_error *error);
-void gs_run_arguments_clear(gs_run_arguments *arguments);
+/* Ends with a NULL name. */
+extern const gs_option gs_run_option_table[];
 
-/* The value of --backend. Errors: GS_ERR_USAGE. */
-gs_status gs_backend_parse(const char *value, gs_backend *backend, gs_error *error);
+gs_run_arguments gs_run_arguments_default(void);
+
+/* Whether these options go together. Errors: GS_ERR_USAGE naming them. */
+gs_status gs_run_arguments_check(const gs_run_arguments *arguments, gs_error *error);
 
 #endif

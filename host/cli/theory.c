@@ -5,92 +5,38 @@
 
 #include "base/place.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/theory_print.h"
 #include "measure/measure.h"
 #include "sweep/spec.h"
 #include "theory/theory_json.h"
 
-typedef struct arguments {
-  const char *source;  /* mlp, rnn, or a sweep file */
-  char **parameters;   /* of the model: what is not this command's own */
-  int parameter_count; /* borrowed words in an owned list */
-  int64_t points;
+typedef struct theory_arguments {
+  int64_t points; /* 0: not given */
   bool json;
   bool realised;
-  bool help;
-} arguments;
+} theory_arguments;
 
-/* ---- the command line ---- */
-
-static gs_status parse_points(const char *text, int64_t *points, gs_error *error) {
-  char quoted[GS_QUOTE_BYTES];
-  char *end = NULL;
-  const long value = strtol(text, &end, 10);
-  if (*text >= '0' && *text <= '9' && *end == '\0' && value >= 2 && value <= GS_MAX_DEPTH) {
-    *points = value;
-    return GS_OK;
-  }
-  return GS_FAIL(error, GS_ERR_USAGE, "--points: %s is not a whole number from 2 to %d",
-                 gs_quote(text, quoted), GS_MAX_DEPTH);
-}
-
-/* Takes one of this command's own options; *used is how many words it took, 0
- * when it is none. */
-static gs_status take_own(int count, char **words, arguments *a, int *used, gs_error *error) {
-  const char *word = words[0];
-  *used = 1;
-  if (strcmp(word, "--json") == 0) {
-    a->json = true;
-  } else if (strcmp(word, "--realised") == 0) {
-    a->realised = true;
-  } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-    a->help = true;
-  } else if (strncmp(word, "--points=", 9) == 0) {
-    return parse_points(word + 9, &a->points, error);
-  } else if (strcmp(word, "--points") == 0) {
-    if (count < 2) return GS_FAIL(error, GS_ERR_USAGE, "the option '--points' needs a value");
-    *used = 2;
-    return parse_points(words[1], &a->points, error);
-  } else {
-    *used = 0;
-  }
-  return GS_OK;
-}
-
-static gs_status parse(int argc, char **argv, arguments *a, gs_error *error) {
-  for (int i = 1; i < argc;) {
-    int used = 0;
-    GS_TRY(take_own(argc - i, argv + i, a, &used, error));
-    if (used == 0) {
-      used = 1;
-      if (!a->source && argv[i][0] != '-') {
-        a->source = argv[i];
-      } else {
-        a->parameters[a->parameter_count++] = argv[i];
-      }
-    }
-    i += used;
-  }
-  if (a->json && a->realised) {
-    return GS_FAIL(error, GS_ERR_USAGE, "--json and --realised exclude each other");
-  }
-  if (a->source || a->help) return GS_OK;
-  return GS_FAIL(error, GS_ERR_USAGE,
-                 "theory of what? mlp, rnn or a sweep file: see gradsweep theory --help");
-}
-
-static gs_status read_sweep(const arguments *a, gs_sweep *sweep, gs_error *error) {
-  char quoted[GS_QUOTE_BYTES];
-  if (gs_value_of(&gs_model_names, a->source, NULL) >= 0) {
-    return gs_sweep_from_options(a->source, a->parameters, a->parameter_count, sweep, error);
-  }
-  if (a->parameter_count > 0) {
-    return GS_FAIL(error, GS_ERR_USAGE,
-                   "%s belongs to theory mlp and theory rnn: a file has its own",
-                   gs_quote(a->parameters[0], quoted));
-  }
-  return gs_sweep_from_file(a->source, sweep, error);
-}
+#define FIELD(name) offsetof(theory_arguments, name)
+static const gs_option options[] = {
+    {.name = "json",
+     .help = "JSON instead of tables, with every quantity of every cell",
+     .kind = GS_OPTION_FLAG,
+     .offset = FIELD(json)},
+    {.name = "points",
+     .argument = "N",
+     .help = "longer layer axes are thinned (17; with --json 1024)",
+     .kind = GS_OPTION_WHOLE,
+     .offset = FIELD(points),
+     .min = 2,
+     .max = GS_MAX_DEPTH},
+    {.name = "realised",
+     .help = "rnn: also spectral radius and largest singular value of the "
+             "recurrent matrices that the seed draws",
+     .kind = GS_OPTION_FLAG,
+     .offset = FIELD(realised)},
+    {.name = NULL}};
+#undef FIELD
 
 /* ---- what is printed ---- */
 
@@ -144,7 +90,7 @@ static void keep_summary(gs_theory *theory) {
   *theory = summary;
 }
 
-static gs_status print_tables(const arguments *a, const gs_sweep *sweep, gs_error *error) {
+static gs_status print_tables(const theory_arguments *a, const gs_sweep *sweep, gs_error *error) {
   const int64_t usual_points = 17;
   gs_theory *theories = calloc((size_t)sweep->count, sizeof *theories);
   if (!theories) return no_memory(error);
@@ -163,26 +109,45 @@ static gs_status print_tables(const arguments *a, const gs_sweep *sweep, gs_erro
   return status;
 }
 
-static gs_status show(const arguments *a, const gs_sweep *sweep, gs_error *error) {
+static gs_status show(const theory_arguments *a, const gs_sweep *sweep, gs_error *error) {
   if (!a->json) return print_tables(a, sweep, error);
   return print_json(sweep, a->points > 0 ? a->points : gs_measure_defaults().max_points, error);
 }
 
-gs_status gs_command_theory(int argc, char **argv, int *code, gs_error *error) {
-  arguments a = {0};
+static gs_status show_sweep(const theory_arguments *a, const gs_given *given, gs_error *error) {
   gs_sweep sweep;
   memset(&sweep, 0, sizeof sweep);
-  *code = 0;
-  a.parameters = calloc((size_t)argc + 1, sizeof *a.parameters);
-  if (!a.parameters) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
-  gs_status status = parse(argc, argv, &a, error);
-  if (status == GS_OK && a.help) {
-    gs_help_theory_print(stdout);
-  } else if (status == GS_OK) {
-    status = read_sweep(&a, &sweep, error);
-    if (status == GS_OK) status = show(&a, &sweep, error);
-    gs_sweep_clear(&sweep);
+  if (a->json && a->realised) {
+    return GS_FAIL(error, GS_ERR_USAGE, "--json and --realised exclude each other");
   }
-  free(a.parameters);
+  gs_status status = gs_given_sweep(&gs_theory_command, given, NULL, NULL, &sweep, error);
+  if (status == GS_OK) status = show(a, &sweep, error);
+  gs_sweep_clear(&sweep);
   return status;
 }
+
+static gs_status run(int argc, char **argv, int *code, gs_error *error) {
+  theory_arguments a = {0};
+  gs_given given;
+  *code = 0;
+  gs_status status = gs_options_parse(&gs_theory_command, argc, argv, &a, &given, error);
+  if (status == GS_OK && given.help) {
+    gs_help_print_command(stdout, &gs_theory_command);
+  } else if (status == GS_OK) {
+    status = show_sweep(&a, &given, error);
+  }
+  gs_given_clear(&given);
+  return status;
+}
+
+const gs_command gs_theory_command = {
+    .name = "theory",
+    .summary = "predict it without running it",
+    .usages = (const char *const[]){"SWEEP.json [options]", "mlp|rnn [parameters] [options]", NULL},
+    .description =
+        "Predicts what gradsweep run would measure, without running it: decades of delta (rms\n"
+        "over networks, typical of one, spread between them), the depth scale, and, for a single\n"
+        "cell, the norms of every layer or step. It says how far the prediction can be trusted.\n",
+    .options = options,
+    .parameters = true,
+    .run = run};

@@ -2,46 +2,58 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "sweep/worker.h"
 
-static gs_status parse(int argc, char **argv, gs_device_choice *choice, long *parent,
-                       gs_error *error) {
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const char *value = argv[i + 1];
-    const int backend = gs_value_of(&gs_backend_names, value, NULL);
-    if (strcmp(argv[i], "--backend") == 0 && backend >= 0) {
-      choice->backend = (gs_backend)backend;
-      continue;
-    }
-    if (strcmp(argv[i], "--device") == 0) {
-      choice->device = value;
-    } else if (strcmp(argv[i], "--threads") == 0) {
-      choice->threads = (int)strtol(value, NULL, 10);
-    } else if (strcmp(argv[i], "--parent") == 0) {
-      *parent = strtol(value, NULL, 10);
-    } else {
-      return GS_FAIL(error, GS_ERR_USAGE, "a worker does not understand %s", argv[i]);
-    }
-  }
-  if (*parent > 0) return GS_OK;
-  return GS_FAIL(error, GS_ERR_USAGE, "gradsweep run starts workers; people do not");
-}
+typedef struct worker_arguments {
+  int backend; /* a gs_backend */
+  const char *device;
+  int64_t threads;
+  int64_t parent; /* a process; 0: not given */
+} worker_arguments;
 
-gs_status gs_command_worker(int argc, char **argv, int *code, gs_error *error) {
-  gs_device_choice choice = {GS_BACKEND_AUTO, "auto", 0};
-  long parent = 0;
-  GS_TRY(parse(argc, argv, &choice, &parent, error));
+static const gs_option options[] = {{.name = "backend",
+                                     .argument = "B",
+                                     .help = "",
+                                     .kind = GS_OPTION_CHOICE,
+                                     .offset = offsetof(worker_arguments, backend),
+                                     .names = &gs_backend_names},
+                                    {.name = "device",
+                                     .argument = "NAME",
+                                     .help = "",
+                                     .kind = GS_OPTION_TEXT,
+                                     .offset = offsetof(worker_arguments, device)},
+                                    {.name = "threads",
+                                     .argument = "N",
+                                     .help = "",
+                                     .kind = GS_OPTION_WHOLE,
+                                     .offset = offsetof(worker_arguments, threads),
+                                     .min = 0,
+                                     .max = 4096},
+                                    {.name = "parent",
+                                     .argument = "PID",
+                                     .help = "",
+                                     .kind = GS_OPTION_WHOLE,
+                                     .offset = offsetof(worker_arguments, parent),
+                                     .min = 1,
+                                     .max = INT32_MAX},
+                                    {.name = NULL}};
+
+static gs_status serve(const worker_arguments *arguments, int *code, gs_error *error) {
+  const gs_device_choice choice = {(gs_backend)arguments->backend, arguments->device,
+                                   (int)arguments->threads};
+  if (arguments->parent == 0) {
+    return GS_FAIL(error, GS_ERR_USAGE, "gradsweep run starts workers; people do not");
+  }
   /* Never outlive the run, even one that is killed; it may be gone already. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "gradsweep"); /* /proc/self/exe made it "exe" in ps and top */
   *code = GS_EXIT_SIGNAL + SIGKILL;
-  if (getppid() != (pid_t)parent) return GS_OK;
+  if (getppid() != (pid_t)arguments->parent) return GS_OK;
   /* Answers keep the pipe to themselves: what a library prints goes to stderr. */
   const int answers = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   if (answers < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
@@ -50,3 +62,15 @@ gs_status gs_command_worker(int argc, char **argv, int *code, gs_error *error) {
   *code = 0;
   return gs_worker_serve(&choice, STDIN_FILENO, answers, error);
 }
+
+static gs_status run(int argc, char **argv, int *code, gs_error *error) {
+  worker_arguments arguments = {.backend = GS_BACKEND_AUTO, .device = "auto"};
+  gs_given given;
+  gs_status status = gs_options_parse(&gs_worker_command, argc, argv, &arguments, &given, error);
+  if (status == GS_OK) status = serve(&arguments, code, error);
+  gs_given_clear(&given);
+  return status;
+}
+
+const gs_command gs_worker_command = {
+    .name = "worker", .options = options, .hidden = true, .run = run};

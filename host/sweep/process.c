@@ -35,12 +35,13 @@ static gs_status spawn(gs_process *process, gs_error *error) {
   char parent[16];
   snprintf(threads, sizeof threads, "%d", process->options.threads);
   snprintf(parent, sizeof parent, "%ld", (long)getpid());
-  const char *const arguments[] = {"gradsweep", "worker",
-                                   "--backend", gs_name(&gs_backend_names, process->options.backend),
-                                   "--device",  process->options.device,
-                                   "--threads", threads,
-                                   "--parent",  parent,
-                                   NULL};
+  const char *const arguments[] = {
+      "gradsweep", "worker",
+      "--backend", gs_name(&gs_backend_names, process->options.backend),
+      "--device",  process->options.device,
+      "--threads", threads,
+      "--parent",  parent,
+      NULL};
   gs_threads_spin_briefly(NULL);
   return gs_child_start(&process->child, arguments, error);
 }

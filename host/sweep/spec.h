@@ -49,14 +49,18 @@ gs_status gs_sweep_from_json(const cJSON *root, const char *origin, gs_sweep *sw
                              gs_error *error);
 gs_status gs_sweep_from_file(const char *path, gs_sweep *sweep, gs_error *error);
 
-/* The command line's one block: `arguments` holds options as strings, "--depth",
- * "10,50" or "--depth=10,50"; hyphens and underscores in option names are the
- * same. Axes are comma-separated; an initialisation or activation with
- * parameters is "name:key=value:key=value". "--widths 784,128,10" is one list of
- * sizes, "--widths 784,128,10/784,64,10" two. Builds the same JSON block as a
- * file would hold and expands it. Errors: GS_ERR_USAGE naming the option. */
-gs_status gs_sweep_from_options(const char *model, char *const *arguments, int count,
-                                gs_sweep *sweep, gs_error *error);
+/* A parameter of the command line's one block and its value as it was written there. */
+typedef struct gs_setting {
+  const char *key;
+  const char *value;
+} gs_setting;
+
+/* The command line's one block. Axes are comma-separated; an initialisation or activation
+ * with parameters is "name:key=value:key=value". widths "784,128,10" is one list of
+ * sizes, "784,128,10/784,64,10" two. Builds the same JSON block as a file would hold
+ * and expands it. Errors: GS_ERR_USAGE naming the option. */
+gs_status gs_sweep_from_settings(const char *model, const gs_setting *settings, int count,
+                                 gs_sweep *sweep, gs_error *error);
 
 /* Keeps the cells whose name matches a POSIX extended regular expression, or whose id
  * does, all 16 digits of which stand in it. Errors: GS_ERR_USAGE for a malformed

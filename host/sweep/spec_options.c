@@ -123,28 +123,15 @@ static gs_status parse_list(char *text, gs_param_kind kind, const gs_place *plac
 /* ---- options ---- */
 
 static gs_status fail_option(const char *key, gs_model model, gs_error *error) {
-  const char *keys[GS_PARAM_COUNT];
-  int count = 0;
-  for (int i = 0; i < GS_PARAM_COUNT; i++) {
-    const bool accepted = gs_params[i].type->set && gs_param_of_model(&gs_params[i], model);
-    if (accepted) keys[count++] = gs_params[i].key;
-  }
   const gs_place place = {.key = key, .index = -1, .inner = -1};
-  const int known = gs_param_find(key);
-  if (known >= 0 && gs_params[known].type->set) {
-    return GS_FAIL_AT(&place, error, "is no option of an %s", gs_name(&gs_model_names, model));
-  }
-  const char *closest = gs_closest(key, keys, count);
-  if (!closest) return GS_FAIL_AT(&place, error, "unknown option");
-  char option[GS_QUOTE_BYTES];
-  snprintf(option, sizeof option, "%s", closest);
-  for (char *c = option; *c; c++) *c = *c == '_' ? '-' : *c;
-  return GS_FAIL_AT(&place, error, "unknown option (did you mean --%s?)", option);
+  const int param = gs_param_find(key);
+  if (param < 0 || !gs_params[param].type->set) return GS_FAIL_AT(&place, error, "unknown option");
+  return GS_FAIL_AT(&place, error, "is no option of an %s", gs_name(&gs_model_names, model));
 }
 
-/* Adds one option to the block. Both texts are scratch. */
-static gs_status add_option(char *key, char *text, gs_model model, cJSON *block, gs_error *error) {
-  hyphens_to_underscores(key);
+/* Adds one parameter to the block. text is scratch. */
+static gs_status add_parameter(const char *key, char *text, gs_model model, cJSON *block,
+                               gs_error *error) {
   const int param = gs_param_find(key);
   const bool known = param >= 0 && gs_params[param].type->set;
   if (!known || !gs_param_of_model(&gs_params[param], model)) return fail_option(key, model, error);
@@ -152,37 +139,21 @@ static gs_status add_option(char *key, char *text, gs_model model, cJSON *block,
   if (cJSON_GetObjectItemCaseSensitive(block, key)) {
     return GS_FAIL_AT(&place, error, "is given twice");
   }
-  if (!text) return GS_FAIL_AT(&place, error, "needs a value");
   cJSON *list = NULL;
   GS_TRY(parse_list(text, gs_params[param].type->kind, &place, &list, error));
   return gs_json_add(block, key, list) ? GS_OK : fail_memory(error);
 }
 
-/* Takes one option, "--key=value" or "--key" and its value, from the front of
- * the arguments; *used is how many it took. */
-static gs_status take_option(char *const *arguments, int count, gs_model model, cJSON *block,
-                             int *used, gs_error *error) {
-  char quoted[GS_QUOTE_BYTES];
-  const char *option = arguments[0];
-  if (strncmp(option, "--", 2) != 0 || !option[2] || option[2] == '=') {
-    return GS_FAIL(error, GS_ERR_USAGE, "expected an option (--depth 10,50), not %s",
-                   gs_quote(option, quoted));
-  }
-  char *key = strdup(option + 2);
-  char *equals = key ? strchr(key, '=') : NULL;
-  if (equals) *equals = '\0';
-  *used = equals || count < 2 ? 1 : 2;
-  char *text = NULL;
-  if (equals) text = strdup(equals + 1);
-  if (*used == 2) text = strdup(arguments[1]);
-  const bool copied = key && (text || (!equals && *used == 1));
-  const gs_status status = copied ? add_option(key, text, model, block, error) : fail_memory(error);
+static gs_status add_setting(const gs_setting *setting, gs_model model, cJSON *block,
+                             gs_error *error) {
+  char *text = strdup(setting->value);
+  const gs_status status =
+      text ? add_parameter(setting->key, text, model, block, error) : fail_memory(error);
   free(text);
-  free(key);
   return status;
 }
 
-static gs_status fill_block(const char *model_word, char *const *arguments, int count,
+static gs_status fill_block(const char *model_word, const gs_setting *settings, int count,
                             cJSON *blocks, gs_error *error) {
   const gs_place place = {.index = -1, .inner = -1};
   cJSON *block = cJSON_CreateObject();
@@ -190,20 +161,16 @@ static gs_status fill_block(const char *model_word, char *const *arguments, int 
   if (!gs_json_add_string(block, "model", model_word)) return fail_memory(error);
   gs_model model = GS_MLP;
   GS_TRY(gs_param_model(block->child, &place, &model, error));
-  for (int i = 0; i < count;) {
-    int used = 0;
-    GS_TRY(take_option(arguments + i, count - i, model, block, &used, error));
-    i += used;
-  }
+  for (int i = 0; i < count; i++) GS_TRY(add_setting(&settings[i], model, block, error));
   return GS_OK;
 }
 
-gs_status gs_sweep_from_options(const char *model, char *const *arguments, int count,
-                                gs_sweep *sweep, gs_error *error) {
+gs_status gs_sweep_from_settings(const char *model, const gs_setting *settings, int count,
+                                 gs_sweep *sweep, gs_error *error) {
   *sweep = (gs_sweep){.timing = GS_SWEEP_TIMING_NOT_GIVEN};
   cJSON *blocks = cJSON_CreateArray();
   if (!blocks) return fail_memory(error);
-  gs_status status = fill_block(model, arguments, count, blocks, error);
+  gs_status status = fill_block(model, settings, count, blocks, error);
   if (status == GS_OK) {
     const gs_place place = {.index = -1, .inner = -1};
     snprintf(sweep->name, sizeof sweep->name, "%s", model);

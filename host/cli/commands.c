@@ -1,0 +1,35 @@
+/* The table of subcommands. Each is a file of its own. */
+#include "cli/commands.h"
+
+#include <string.h>
+
+const gs_command *const gs_commands[] = {
+    &gs_run_command,        &gs_theory_command, &gs_reproduce_command, &gs_info_command,
+    &gs_completion_command, &gs_man_command,    &gs_worker_command,    NULL};
+
+const gs_exit_code gs_exit_codes[] = {
+    {"0", "all cells ok or some skipped, all claims reproduced"},
+    {"1", "a claim was not reproduced"},
+    {"2", "cells failed, timed out or crashed, or all were skipped"},
+    {"3", "what --require asks for is not met"},
+    {"64", "wrong usage"},
+    {"65", "bad input data"},
+    {"69", "the asked-for device is not there"},
+    {"70, 71", "internal or device error"},
+    {"74", "output error"},
+    {"128+n", "signal n"},
+    {NULL, NULL}};
+
+const gs_command *gs_command_find(const char *name) {
+  for (int i = 0; gs_commands[i]; i++) {
+    if (strcmp(gs_commands[i]->name, name) == 0) return gs_commands[i];
+  }
+  return NULL;
+}
+
+bool gs_command_has(const gs_command *command, const char *name) {
+  for (const gs_option *option = command->options; option->name; option++) {
+    if (strcmp(option->name, name) == 0) return true;
+  }
+  return false;
+}
