@@ -410,6 +410,16 @@ static gs_status write_header(gs_journal *journal, const cJSON *header, gs_error
   return status;
 }
 
+/* Takes an old run's results away, before its journal is: killed in between, the run can
+ * be continued, while results without a journal could not. */
+static gs_status drop_results(const gs_journal *journal, gs_error *error) {
+  if (journal->mode != GS_JOURNAL_OVERWRITE) return GS_OK;
+  if (unlinkat(journal->folder_fd, GS_RESULTS_NAME, 0) != 0) {
+    return errno == ENOENT ? GS_OK : fail(journal, "replace", errno, error);
+  }
+  return gs_folder_sync(journal->folder_fd, journal->folder, error);
+}
+
 gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *error) {
   if (journal->header && !journal->read) {
     return GS_FAIL(error, GS_ERR_INTERNAL, "a journal must be read before it is continued");
@@ -420,12 +430,9 @@ gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *e
     journal->begun = true;
     return cut(journal, error);
   }
+  GS_TRY(drop_results(journal, error));
   journal->size = 0;
   GS_TRY(cut(journal, error));
-  if (journal->mode == GS_JOURNAL_OVERWRITE &&
-      unlinkat(journal->folder_fd, GS_RESULTS_NAME, 0) != 0 && errno != ENOENT) {
-    return fail(journal, "replace", errno, error);
-  }
   GS_TRY(write_header(journal, header, error));
   journal->begun = true;
   return gs_folder_sync(journal->folder_fd, journal->folder, error);

@@ -1,0 +1,172 @@
+"""Runs whose system calls are counted, and at one of which something happens: by strace,
+which a tracer in the way (a debugger, a container's rules) can forbid. Of the parent
+alone: its worker is not followed.
+"""
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import program
+from program import LIMIT_S, PROGRAM, ProgramTest, environment, without_times
+
+# One thread, nothing timed: every run makes the same calls.
+CELLS = ["mlp", "--depth=1,2,3", "--width=4", "--batch=3", "--replicas=2", "--activation=relu"]
+PLAIN = ["run", *CELLS, "--time-limit=0", "--threads=1", "--timeout=10"]
+ROUNDS = ["run", *CELLS, "--threads=1", "--min-time=0", "--time-limit=0.001", "--min-samples=1", "--interleave=2",
+          "--timeout=10"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """The ordinal-th call of this name (from 1 on), and what it was."""
+    name: str
+    ordinal: int
+    text: str
+
+    @property
+    def place(self):
+        return f"{self.name}:{self.ordinal}"
+
+
+@functools.cache
+def why_not():
+    """Why system calls cannot be tampered with here; empty: they can."""
+    if not shutil.which("strace"):
+        return "strace is not installed (tools/install-dependencies --ci)"
+    done = subprocess.run(["strace", "-o", "/dev/null", "-e", "inject=getpid:error=EIO", "true"],
+                          capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return f"strace cannot trace here: {done.stderr.strip()[:100]}" if done.returncode else ""
+
+
+def calls_of(trace):
+    """The calls that the program itself makes: what comes before main is the loader's."""
+    found, counts, begun = [], {}, False
+    for line in trace.splitlines():
+        match = re.match(r"(\w+)\(", line)
+        if not match:
+            continue
+        name = match.group(1)
+        counts[name] = counts.get(name, 0) + 1
+        begun = begun or line.startswith("rt_sigaction(SIGPIPE")
+        if begun:
+            found.append(Call(name, counts[name], line))
+    return found
+
+
+def reached(call, trace):
+    """Whether a run came to the call: those that wait are now more, now fewer."""
+    return len(re.findall(rf"^{call.name}\(", trace, re.MULTILINE)) >= call.ordinal
+
+
+def worker_of(trace):
+    """The process that was forked, or None."""
+    match = re.search(r"^(?:clone3?|v?fork)\(.*\) += (\d+)$", trace, re.MULTILINE)
+    return int(match.group(1)) if match else None
+
+
+def some_of(calls, stride, offset):
+    """Every stride-th; of calls of one name in a row (a file is read) the first alone, unless
+    all are wanted."""
+    if stride == 1:
+        return calls
+    different = [call for before, call in zip([None, *calls], calls) if before is None or before.name != call.name]
+    return different[offset % stride::stride]
+
+
+class TracedTest(ProgramTest):
+    @contextlib.contextmanager
+    def at(self, **place):
+        """A subtest that says at once what it found: all of them take minutes."""
+        with self.subTest(**place):
+            try:
+                yield
+            except Exception as found:
+                print(f"{place}: {found}", flush=True)
+                raise
+
+    def traced(self, arguments, *injections, fault="lavish"):
+        """(what came of it, the trace)."""
+        trace, table = self.scratch / "trace", self.scratch / "table"
+        tampering = [word for injection in injections for word in ("-e", f"inject={injection}")]
+        with open(table, "w", encoding="utf-8") as out:  # a pipe's reader may leave, a disk may not
+            done = subprocess.run(
+                ["strace", "-qq", "-s", "16", "-o", trace, *tampering, PROGRAM, *map(str, arguments)],
+                env=environment(fault), cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False)
+        done.stdout = table.read_text(encoding="utf-8")
+        return done, trace.read_text(errors="replace")
+
+    def begin(self, run):
+        """The folder that the run finds."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        if run.start:
+            shutil.copytree(run.start, self.out)
+
+    def calls(self, run):
+        """(the calls of a run that nobody disturbs, the seconds that it took)."""
+        self.begin(run)
+        began = time.monotonic()
+        done, trace = self.traced([*run.arguments, "--out", self.out])
+        seconds = time.monotonic() - began
+        self.assert_code(done, 0)
+        found = calls_of(trace)
+        self.assertGreater(len(found), 100)
+        return found, seconds
+
+    def assert_expected(self, run):
+        """What a run that nobody disturbed comes to, and nothing else in the folder."""
+        self.assertEqual(without_times(json.loads((self.out / "results.json").read_text())), run.expected)
+        self.assertEqual(sorted(os.listdir(self.out)), ["journal.jsonl", "results.json"])
+
+    def assert_resumes(self, run):
+        resuming = [word for word in run.arguments if word != "--overwrite"]
+        self.assert_code(self.program(*resuming, "--out", self.out, "--resume", fault="lavish"), 0)
+        self.assert_expected(run)
+
+    @staticmethod
+    def whole_lines(out):
+        path = out / "journal.jsonl"
+        text = path.read_bytes() if path.exists() else b""
+        return text[:text.rfind(b"\n") + 1].splitlines(keepends=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    name: str
+    arguments: list
+    start: pathlib.Path  # a folder to start from, or None
+    clean: pathlib.Path  # the folder of a run that nobody disturbed
+    expected: dict       # its results
+
+
+def runs(test):
+    """Kinds of runs."""
+    clean, timed, torn = test.scratch / "clean", test.scratch / "timed", test.scratch / "torn"
+    test.assert_code(test.program(*PLAIN, "--out", clean), 0)
+    test.assert_code(test.program(*ROUNDS, "--out", timed, fault="lavish"), 0)
+    shutil.copytree(clean, torn)
+    lines = test.whole_lines(torn)
+    (torn / "journal.jsonl").write_bytes(b"".join(lines[:2]) + lines[2][:-20])
+    (torn / "results.json").unlink()
+    (torn / ".results.json.0123456789abcdef.tmp").write_text("of a killed run")
+    results = {folder: without_times(test.results(folder)) for folder in (clean, timed)}
+    return [Run("fresh", PLAIN, None, clean, results[clean]),
+            Run("resumed", [*PLAIN, "--resume"], torn, clean, results[clean]),
+            Run("overwritten", [*PLAIN, "--overwrite"], clean, clean, results[clean]),
+            Run("rounds", ROUNDS, None, timed, results[timed])]
+
+
+def main():
+    reason = PROGRAM and why_not()
+    if reason:
+        print(f"skipped: {reason}")
+        sys.exit(77)
+    program.main()
