@@ -9,10 +9,17 @@
 
 #include "launch.h"
 
+#ifdef GS_PTX_ON_CPU // kernels that nvcc compiled (tests/ptx_on_cpu/)
+#include "ptx_on_cpu/kernel.h"
+#endif
+
 namespace gs_sim {
 
 constexpr size_t max_parameter_bytes = 32764; // CUDA's
 
+#ifdef GS_PTX_ON_CPU
+template <class... Parameters> using Closure = gs_ptx::Closure<Parameters...>;
+#else
 // A kernel with its arguments, converted to the types of its parameters.
 template <class... Parameters> struct Closure {
   void (*kernel)(Parameters...);
@@ -22,6 +29,7 @@ template <class... Parameters> struct Closure {
     std::apply(self->kernel, self->arguments);
   }
 };
+#endif
 
 template <class T> void check_argument(const T &argument) {
   static_assert(std::is_trivially_copyable<T>::value, "arguments of kernels are copied as bytes");
@@ -36,10 +44,10 @@ cudaError_t launch_with(bool cooperative, unsigned cluster, void (*kernel)(Param
   static_assert((sizeof(std::decay_t<Parameters>) + ... + 0) <= max_parameter_bytes,
                 "a kernel's parameters fill at most 32764 bytes");
   static_assert(sizeof...(Parameters) == sizeof...(Arguments), "as many arguments as parameters");
-  const Closure<Parameters...> closure = {
-      kernel, std::tuple<std::decay_t<Parameters>...>(
-                  static_cast<std::decay_t<Parameters>>(std::forward<Arguments>(arguments))...)};
-  std::apply([](const auto &...each) { (check_argument(each), ...); }, closure.arguments);
+  const std::tuple<std::decay_t<Parameters>...> values(
+      static_cast<std::decay_t<Parameters>>(std::forward<Arguments>(arguments))...);
+  std::apply([](const auto &...each) { (check_argument(each), ...); }, values);
+  const Closure<Parameters...> closure = {kernel, values};
   Launch launch = {};
   launch.kernel = reinterpret_cast<const void *>(kernel);
   launch.grid = grid;
