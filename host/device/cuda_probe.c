@@ -8,12 +8,38 @@
 
 enum { LEAST_CAPABILITY = 75 }; /* what kernels are compiled for at least */
 
-static void write_uuid(const cudaUUID_t *uuid, char *text, size_t size) {
+/* A function of the driver by the name and version of its prototype; NULL where it has none. */
+static void *driver_function(const char *name, unsigned version) {
+  enum cudaDriverEntryPointQueryResult found;
+  void *function = NULL;
+  const cudaError_t code =
+      cudaGetDriverEntryPointByVersion(name, &function, version, cudaEnableDefault, &found);
+  if (code != cudaSuccess) cudaGetLastError();
+  return code == cudaSuccess && found == cudaDriverEntryPointSuccess ? function : NULL;
+}
+
+/* Whether a device is a part of a GPU, an instance of MIG ("Multi-Instance GPU"): its name
+ * ends in MIG and the profile, "NVIDIA A100-SXM4-40GB MIG 1g.5gb". */
+static bool is_instance(const struct cudaDeviceProp *p) { return strstr(p->name, " MIG ") != NULL; }
+
+/* Of an instance of MIG its own, which the second version of the driver's function gives;
+ * the runtime's may be the whole GPU's. */
+static void write_uuid(int index, const struct cudaDeviceProp *p, char *text, size_t size) {
+  enum { FIRST_WITH_DEVICES = 2000, FIRST_WITH_INSTANCES = 11040 };
   unsigned char b[16];
-  memcpy(b, uuid->bytes, sizeof b);
-  snprintf(text, size, "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-           b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-           b[14], b[15]);
+  cudaUUID_t uuid = p->uuid;
+  int (*get)(int *, int) = NULL;
+  int (*uuid_of)(cudaUUID_t *, int) = NULL;
+  int device = 0;
+  if (is_instance(p)) {
+    *(void **)&get = driver_function("cuDeviceGet", FIRST_WITH_DEVICES);
+    *(void **)&uuid_of = driver_function("cuDeviceGetUuid", FIRST_WITH_INSTANCES);
+    if (!get || !uuid_of || get(&device, index) != 0 || uuid_of(&uuid, device) != 0) uuid = p->uuid;
+  }
+  memcpy(b, uuid.bytes, sizeof b);
+  snprintf(text, size, "%s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+           is_instance(p) ? "MIG" : "GPU", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8],
+           b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 /* The management library's prototypes, of which only two are wanted. */
@@ -55,7 +81,7 @@ static int find_uuid(const char *name, int count) {
     struct cudaDeviceProp properties;
     char uuid[sizeof((gs_device_info *)0)->uuid];
     if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
-    write_uuid(&properties.uuid, uuid, sizeof uuid);
+    write_uuid(i, &properties, uuid, sizeof uuid);
     if (strncasecmp(name, uuid, strlen(name)) != 0) continue;
     if (found >= 0) return SEVERAL;
     found = i;
@@ -70,7 +96,9 @@ static int find_device(const char *name, int count) {
     const int index = (int)strtol(name, NULL, 10);
     return index < count ? index : NONE;
   }
-  if (strncasecmp(name, "GPU-", 4) == 0) return find_uuid(name, count);
+  if (strncasecmp(name, "GPU-", 4) == 0 || strncasecmp(name, "MIG-", 4) == 0) {
+    return find_uuid(name, count);
+  }
   int index = NONE;
   if (!strchr(name, ':') || cudaDeviceGetByPCIBusId(&index, name) != cudaSuccess) {
     cudaGetLastError();
@@ -83,7 +111,7 @@ static gs_status unknown_device(const char *name, int count, int found, gs_error
   struct cudaDeviceProp first;
   char uuid[sizeof((gs_device_info *)0)->uuid] = "";
   if (cudaGetDeviceProperties(&first, 0) == cudaSuccess) {
-    write_uuid(&first.uuid, uuid, sizeof uuid);
+    write_uuid(0, &first, uuid, sizeof uuid);
   } else {
     snprintf(first.name, sizeof first.name, "unknown");
   }
@@ -104,7 +132,7 @@ static void describe(gs_cuda_device *device, const struct cudaDeviceProp *p) {
   snprintf(info->backend, sizeof info->backend, "cuda");
   snprintf(info->name, sizeof info->name, "%.127s", p->name);
   snprintf(info->capability, sizeof info->capability, "%d.%d", p->major % 1000, p->minor % 1000);
-  write_uuid(&p->uuid, info->uuid, sizeof info->uuid);
+  write_uuid(device->index, p, info->uuid, sizeof info->uuid);
   if (cudaDeviceGetPCIBusId(info->pci, (int)sizeof info->pci, device->index) != cudaSuccess) {
     info->pci[0] = '\0';
   }

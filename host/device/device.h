@@ -93,7 +93,7 @@ typedef struct gs_device_info {
    * of many layers in one call; 0: layer by layer, while they are in cache. */
   int64_t window_bytes;
   /* cuda only, else empty: what tells one GPU from another */
-  char uuid[48];       /* GPU-xxxxxxxx-... */
+  char uuid[48];       /* GPU-xxxxxxxx-..., of an instance of MIG MIG-xxxxxxxx-... */
   char pci[24];        /* domain:bus:device.function */
   char capability[12]; /* "9.0" */
   char driver[32];     /* version */
@@ -237,7 +237,7 @@ gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error)
  * tests of races and of equal bits want. */
 void gs_cpu_device_whole_teams(gs_device *device);
 
-/* Opens a GPU by index ("0"), UUID ("GPU-..."; an unambiguous beginning will do) or
+/* Opens a GPU by index ("0"), UUID ("GPU-...", "MIG-..."; an unambiguous beginning will do) or
  * PCI address ("0000:1b:00.0"); "auto" is the first. The caller destroys it.
  * GS_ERR_NO_DEVICE, with words, when this build has no CUDA backend, the machine no
  * driver or one that is too old, no GPU, or not that one. */

@@ -22,17 +22,33 @@ bool is_device(int device) { return device >= 0 && device < failures.devices; }
 // 0000:BB:00.0, BB from 01 on.
 constexpr int bus_of(int device) { return device + 1; }
 
+void write_uuid(cudaUUID_t *uuid, int device, int first) {
+  for (int i = 0; i < 16; i++)
+    uuid->bytes[i] = static_cast<char>(i == 15 ? pretended_serial() + device : first + i);
+}
+
+// The driver's: of instances their own, where the runtime gives the whole GPU's.
+int driver_device(int *device, int ordinal) {
+  *device = ordinal;
+  return is_device(ordinal) ? 0 : static_cast<int>(cudaErrorInvalidDevice);
+}
+
+int driver_uuid(cudaUUID_t *uuid, int device) {
+  write_uuid(uuid, device, 0x10);
+  return 0;
+}
+
 void describe(cudaDeviceProp *properties, int device) {
   std::memset(properties, 0, sizeof(*properties));
-  std::snprintf(properties->name, sizeof(properties->name), "simulated GPU");
-  for (int i = 0; i < 16; i++)
-    properties->uuid.bytes[i] = static_cast<char>(i == 15 ? pretended_serial() + device : 0x10 + i);
+  std::snprintf(properties->name, sizeof(properties->name), "simulated GPU%s",
+                pretended_instances() ? " MIG 1g.5gb" : "");
+  write_uuid(&properties->uuid, device, pretended_instances() ? 0x80 : 0x10);
   properties->totalGlobalMem = heap_total_bytes();
   properties->sharedMemPerBlock = max_static_shared_bytes;
   properties->sharedMemPerBlockOptin = max_shared_bytes;
   properties->sharedMemPerMultiprocessor = pretended_shared_per_multiprocessor;
-  properties->regsPerBlock = 65536;
-  properties->regsPerMultiprocessor = 65536;
+  properties->regsPerBlock = properties->regsPerMultiprocessor =
+      static_cast<int>(pretended_registers_per_multiprocessor);
   properties->warpSize = warp_lanes;
   properties->maxThreadsPerBlock = max_block_threads;
   properties->maxThreadsPerMultiProcessor = static_cast<int>(pretended_threads_per_multiprocessor);
@@ -69,7 +85,9 @@ cudaError_t attribute_of(int *value, cudaDeviceAttr attribute) {
   case cudaDevAttrMaxThreadsPerMultiProcessor:
     *value = static_cast<int>(pretended_threads_per_multiprocessor);
     break;
-  case cudaDevAttrMaxRegistersPerMultiprocessor: *value = 65536; break;
+  case cudaDevAttrMaxRegistersPerMultiprocessor:
+    *value = pretended_registers_per_multiprocessor;
+    break;
   case cudaDevAttrWarpSize: *value = warp_lanes; break;
   case cudaDevAttrClockRate: *value = pretended_clock_khz; break;
   case cudaDevAttrMemoryClockRate: *value = pretended_memory_clock_khz; break;
@@ -128,6 +146,20 @@ cudaError_t cudaDeviceGetByPCIBusId(int *device, const char *address) {
       return cudaSuccess;
     }
     return cudaErrorInvalidDevice;
+  });
+}
+
+cudaError_t cudaGetDriverEntryPointByVersion(const char *name, void **function, unsigned version,
+                                             unsigned long long,
+                                             cudaDriverEntryPointQueryResult *found) {
+  return api_call(CallKind::ordinary, [=] {
+    *function = nullptr;
+    *found = cudaDriverEntryPointSymbolNotFound;
+    if (std::strcmp(name, "cuDeviceGet") == 0) *function = reinterpret_cast<void *>(driver_device);
+    if (std::strcmp(name, "cuDeviceGetUuid") == 0 && version >= 11040)
+      *function = reinterpret_cast<void *>(driver_uuid);
+    if (*function != nullptr) *found = cudaDriverEntryPointSuccess;
+    return cudaSuccess;
   });
 }
 

@@ -37,7 +37,9 @@ int resident_blocks_per_multiprocessor(size_t threads, size_t shared_bytes) {
   const size_t reserved = 1024; // of shared memory, for each block
   blocks = std::min<size_t>(blocks, 16);
   const size_t by_shared = pretended_shared_per_multiprocessor / (shared_bytes + reserved);
-  return static_cast<int>(std::min(blocks, by_shared));
+  const size_t by_registers =
+      pretended_registers_per_multiprocessor / (pretended_registers() * warps * warp_lanes);
+  return static_cast<int>(std::min({blocks, by_shared, by_registers}));
 }
 
 cudaError_t check_cluster(const Launch &launch) {
@@ -54,6 +56,8 @@ cudaError_t check(const Launch &launch) {
       launch.grid.y > 65535 || launch.grid.z == 0 || launch.grid.z > 65535)
     return cudaErrorInvalidConfiguration;
   if (launch.shared_bytes > shared_limit(launch.kernel)) return cudaErrorInvalidValue;
+  if (threads * pretended_registers() > pretended_registers_per_multiprocessor)
+    return cudaErrorLaunchOutOfResources;
   if (launch.cluster > 0) return check_cluster(launch);
   if (!launch.cooperative) return cudaSuccess;
   const uint64_t blocks = uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
@@ -134,6 +138,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *fu
     if (function == nullptr) return cudaErrorInvalidDeviceFunction;
     *attributes = cudaFuncAttributes{};
     attributes->maxThreadsPerBlock = max_block_threads;
+    attributes->numRegs = static_cast<int>(pretended_registers());
     attributes->maxDynamicSharedSizeBytes = static_cast<int>(shared_limit(function));
     attributes->binaryVersion = pretended_capability();
     attributes->ptxVersion = pretended_ptx();

@@ -44,6 +44,19 @@ inline Tf32 pretended_tf32() {
   return truncates ? Tf32::truncated : Tf32::nearest;
 }
 
+// Whether devices are instances of MIG, parts of GPUs.
+inline bool pretended_instances() {
+  static const bool there = environment_number("GRADSWEEP_SIM_MIG", 0) != 0;
+  return there;
+}
+
+// Registers that a kernel's thread takes: more than nvcc gives most (tests/data/kernel_budget.txt).
+constexpr size_t pretended_registers_per_multiprocessor = 65536;
+inline size_t pretended_registers() {
+  static const auto count = static_cast<size_t>(environment_number("GRADSWEEP_SIM_REGISTERS", 64));
+  return count;
+}
+
 // In the first device's UUID; the next devices count on.
 inline int pretended_serial() {
   static const int serial = static_cast<int>(environment_number("GRADSWEEP_SIM_SERIAL", 0));

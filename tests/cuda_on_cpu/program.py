@@ -224,6 +224,26 @@ class Devices(SimulatedTest):
             self.assertEqual(self.results()["context"]["device"]["uuid"], UUID + uuid)
         self.assert_code(self.run_three("--device", "GPU-1011", "--filter=L2/", "--overwrite"), 0)
 
+    def test_instances_of_mig(self):
+        """A part of a GPU has a UUID of its own, and that is what it is called by."""
+        mig = UUID.replace("GPU-", "MIG-")
+        for name, uuid in (("auto", "00"), (f"{mig}01", "01"), (f"{mig}01".lower(), "01")):
+            done = self.run_three("--device", name, "--filter=L2/", "--overwrite", "--identify",
+                                  sim={"DEVICES": 2, "MIG": 1})
+            self.assert_code(done, 0)
+            self.assertEqual(self.results()["context"]["device"]["uuid"], mig + uuid)
+        self.assert_one_line(self.program("info", "--backend=cuda", f"--device={UUID}00", sim={"MIG": 1}), 69,
+                             f"no GPU '{UUID}00'", mig)
+
+    def test_registers(self):
+        """Blocks that meet must run together: fewer do where threads take more registers."""
+        for hidden, registers, status in ((512, 64, "ok"), (512, 168, "skipped"), (256, 168, "ok")):
+            done = self.program("run", "rnn", "--seq-len=2", f"--hidden={hidden},8", "--batch=2", "--stats=off",
+                                "--loop=persistent", "--time-limit=0", "--backend=cuda", "--overwrite", "--out",
+                                self.out, sim={"REGISTERS": registers})
+            self.assert_code(done, 0)
+            self.assertEqual(self.statuses(), [status, "ok"], (hidden, registers))
+
     def test_names_of_nothing(self):
         for name in ("2", "99999", "GPU-ff", f"{UUID}02", "0000:03:00.0", "0000:02:00", "card"):
             for command in (["run", "mlp", "--out", self.out], ["info"]):

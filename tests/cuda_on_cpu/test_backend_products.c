@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cuda_on_cpu_control.h"
+#include "net/config.h"
 #include "support.h"
 
 /* The numbers of algorithms.h here. */
@@ -128,8 +129,8 @@ static int check_orders(const product_case *p) {
     if (!right || memcmp(values, wanted, bytes) != 0) {
       faults++;
       print_error("%s, %d x %d x %d: algorithm %d is fastest, %d is taken%s\n",
-                  gs_dtype_name(p->dtype), (int)p->m, (int)p->n, (int)p->k, others[i], taken,
-                  memcmp(values, wanted, bytes) != 0 ? ", other bits" : "");
+                  gs_name(&gs_dtype_names, p->dtype), (int)p->m, (int)p->n, (int)p->k, others[i],
+                  taken, memcmp(values, wanted, bytes) != 0 ? ", other bits" : "");
     }
     free(values);
   }
