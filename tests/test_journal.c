@@ -147,11 +147,13 @@ static void lines_are_copied(void **state) {
   gs_journal *journal = begin_new();
   append(journal, "{\"a\":1}", SECOND);
   FILE *stream = fmemopen(copy, sizeof copy, "w");
-  assert_int_equal(gs_journal_copy(journal, SECOND, 7, stream, &error), GS_OK);
-  assert_int_equal(gs_journal_copy(journal, SECOND, 1000, stream, &error),
-                   GS_ERR_OUTPUT); /* no more */
+  const gs_journal_line line = gs_journal_line_at(journal, SECOND, 7);
+  const gs_journal_line beyond = gs_journal_line_at(journal, SECOND, 1000);
+  assert_int_equal(gs_journal_copy(&line, 0, 7, stream, &error), GS_OK);
+  assert_int_equal(gs_journal_copy(&line, 1, 4, stream, &error), GS_OK);
+  assert_int_equal(gs_journal_copy(&beyond, 0, 1000, stream, &error), GS_ERR_OUTPUT); /* no more */
   fclose(stream);
-  assert_memory_equal(copy, "{\"a\":1}", 7);
+  assert_memory_equal(copy, "{\"a\":1}\"a\"", 10);
   gs_journal_destroy(journal);
 }
 
@@ -206,14 +208,15 @@ typedef struct seen {
   char words[256]; /* about the last line that is */
 } seen;
 
-static gs_status remember(void *user, const cJSON *record, int64_t offset, int64_t length,
-                          gs_error *error) {
+static gs_status remember(void *user, const gs_journal_line *line, gs_error *error) {
   seen *all = user;
-  if (cJSON_GetObjectItemCaseSensitive(record, "bad")) {
-    return GS_FAIL(error, GS_ERR_DATA, "a bad record");
-  }
-  all->offset[all->count] = offset;
-  all->length[all->count++] = length;
+  cJSON *record = NULL;
+  GS_TRY(gs_journal_parse(line, 0, line->length, &record, error));
+  const bool bad = cJSON_GetObjectItemCaseSensitive(record, "bad") != NULL;
+  cJSON_Delete(record);
+  if (bad) return GS_FAIL(error, GS_ERR_DATA, "a bad record");
+  all->offset[all->count] = line->offset;
+  all->length[all->count++] = line->length;
   return GS_OK;
 }
 

@@ -90,46 +90,53 @@ static gs_status open_existing(gs_journal *journal, gs_error *error) {
   return GS_OK;
 }
 
-/* The lines of the journal from an offset on, one after the other. */
+/* The lines of the journal, one after the other, none of which is ever in memory. */
 typedef struct line_reader {
-  FILE *stream;
-  char *line;
-  size_t capacity;
-  int64_t offset; /* of the line read last */
+  const gs_journal *journal;
+  char chunk[1 << 16];
+  int64_t chunk_at; /* where the chunk starts in the file */
+  size_t chunk_length;
+  int64_t offset; /* of the line found last */
+  int64_t length; /* without its newline */
   int64_t next;   /* where the following one starts */
   bool torn;      /* the last one has no newline */
 } line_reader;
 
-static gs_status reader_open(line_reader *reader, const gs_journal *journal, gs_error *error) {
-  memset(reader, 0, sizeof *reader);
-  const int fd = openat(journal->folder_fd, GS_JOURNAL_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  reader->stream = fd < 0 ? NULL : fdopen(fd, "r");
-  if (reader->stream) return GS_OK;
-  const int failed = errno;
-  if (fd >= 0) close(fd);
-  return fail(journal, "read", failed, error);
-}
-
-static void reader_close(line_reader *reader) {
-  if (reader->stream) fclose(reader->stream);
-  free(reader->line);
-}
-
-/* Reads one line; *length is 0 at the end and for a line without its newline. */
-static gs_status reader_next(line_reader *reader, const gs_journal *journal, int64_t *length,
-                             gs_error *error) {
-  errno = 0;
-  const ssize_t got = getline(&reader->line, &reader->capacity, reader->stream);
-  *length = 0;
-  if (got < 0 && (ferror(reader->stream) || errno == ENOMEM)) {
-    return fail(journal, "read", errno, error);
+/* Up to `room` bytes of the file; *got is less at its end alone. */
+static gs_status read_at(const gs_journal *journal, int64_t at, char *into, size_t room,
+                         size_t *got, gs_error *error) {
+  for (*got = 0; *got < room;) {
+    const ssize_t more = pread(journal->fd, into + *got, room - *got, at + (int64_t)*got);
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return fail(journal, "read", errno, error);
+    if (more == 0) break;
+    *got += (size_t)more;
   }
-  reader->offset = reader->next;
-  reader->torn = got > 0 && reader->line[got - 1] != '\n';
-  if (got <= 0 || reader->torn) return GS_OK;
-  reader->next += got;
-  *length = got;
   return GS_OK;
+}
+
+/* Finds the next line; *found is false at the end and for a line without its newline. */
+static gs_status reader_next(line_reader *reader, bool *found, gs_error *error) {
+  *found = false;
+  reader->offset = reader->next;
+  for (int64_t at = reader->offset;;) {
+    if (at >= reader->chunk_at + (int64_t)reader->chunk_length) {
+      reader->chunk_at = at;
+      GS_TRY(read_at(reader->journal, at, reader->chunk, sizeof reader->chunk,
+                     &reader->chunk_length, error));
+    }
+    const size_t passed = (size_t)(at - reader->chunk_at);
+    const size_t left = reader->chunk_length - passed;
+    const char *newline = left ? memchr(reader->chunk + passed, '\n', left) : NULL;
+    reader->torn = left == 0 && at > reader->offset;
+    if (left == 0) return GS_OK;
+    at += newline ? newline - (reader->chunk + passed) : (int64_t)left;
+    if (!newline) continue;
+    reader->length = at - reader->offset;
+    reader->next = at + 1;
+    *found = true;
+    return GS_OK;
+  }
 }
 
 /* ---- checksums ---- */
@@ -141,20 +148,33 @@ static const char *checksum_of(const char *bytes, size_t length, char text[GS_SH
   return gs_sha256_text(&hash, text);
 }
 
-/* Takes the checksum off a line (no newline), or says in *why what is wrong with it. */
-static bool take_checksum(char *line, size_t *length, const char **why) {
+/* Whether a line has its checksum, or in *why what is wrong with it; *length without it. */
+static gs_status check_sum(const gs_journal *journal, int64_t offset, int64_t *length,
+                           const char **why, gs_error *error) {
+  char chunk[1 << 16];
+  char tail[TAIL_BYTES] = "";
   char text[GS_SHA256_TEXT_BYTES];
-  const size_t before = *length > TAIL_BYTES ? *length - TAIL_BYTES : 0;
-  const char *tail = line + before;
+  gs_sha256 hash;
+  size_t got = 0;
+  const int64_t before = *length - TAIL_BYTES;
   *why = "it has no checksum";
-  if (before == 0 || memcmp(tail, CHECKSUM_KEY, KEY_BYTES) != 0) return false;
-  if (memcmp(line + *length - 2, "\"}", 2) != 0) return false;
-  *why = "its checksum is wrong";
-  checksum_of(line, before, text);
-  if (memcmp(tail + KEY_BYTES, text, GS_SHA256_TEXT_BYTES - 1) != 0) return false;
-  line[before] = '}';
-  *length = before + 1;
-  return true;
+  if (before <= 0) return GS_OK;
+  GS_TRY(read_at(journal, offset + before, tail, sizeof tail, &got, error));
+  if (memcmp(tail, CHECKSUM_KEY, KEY_BYTES) != 0) return GS_OK;
+  if (memcmp(tail + TAIL_BYTES - 2, "\"}", 2) != 0) return GS_OK;
+  gs_sha256_start(&hash);
+  for (int64_t at = 0; at < before; at += (int64_t)got) {
+    const int64_t left = before - at;
+    const size_t wanted = left < (int64_t)sizeof chunk ? (size_t)left : sizeof chunk;
+    GS_TRY(read_at(journal, offset + at, chunk, wanted, &got, error));
+    if (got == 0) return fail(journal, "read", EIO, error);
+    gs_sha256_add(&hash, chunk, got);
+  }
+  gs_sha256_text(&hash, text);
+  const bool right = memcmp(tail + KEY_BYTES, text, GS_SHA256_TEXT_BYTES - 1) == 0;
+  *why = right ? NULL : "its checksum is wrong";
+  *length = before + 1; /* with a bracket for its tail */
+  return GS_OK;
 }
 
 /* A line's text with its checksum and its newline, *length bytes; NULL: out of memory. */
@@ -172,38 +192,45 @@ static char *add_checksum(const char *line, size_t *length) {
 
 /* ---- the header ---- */
 
+enum { HEADER_BYTES = 1 << 16 }; /* one that is longer is none */
+
+static gs_status fail_header(const gs_journal *journal, const char *why, gs_error *error) {
+  return GS_FAIL(error, GS_ERR_DATA,
+                 "%.300s:1 is damaged: %s; it says which run this is, so the run cannot be "
+                 "continued",
+                 journal->path, why);
+}
+
 /* A header of another version may have no checksum. */
-static gs_status parse_header(gs_journal *journal, char *line, size_t length, gs_error *error) {
-  gs_error details;
+static gs_status parse_header(gs_journal *journal, const line_reader *reader, gs_error *error) {
+  gs_error details = {0};
   const char *why = NULL;
-  const bool sound = take_checksum(line, &length, &why);
-  gs_status status = gs_json_parse(line, length, journal->path, &journal->header, &details);
+  int64_t length = reader->length;
+  if (length > HEADER_BYTES) return fail_header(journal, "it is too long", error);
+  GS_TRY(check_sum(journal, 0, &length, &why, error));
+  const gs_journal_line line = gs_journal_line_at(journal, 0, length);
+  const gs_status status = gs_journal_parse(&line, 0, length, &journal->header, &details);
   const cJSON *version = cJSON_GetObjectItemCaseSensitive(journal->header, "journal");
   const bool ours = cJSON_IsNumber(version) && version->valuedouble == GS_JOURNAL_VERSION;
-  if (status == GS_ERR_MEMORY) return GS_FAIL(error, status, "%s", details.message);
-  if (status == GS_OK && ours && sound) return GS_OK;
+  if (status != GS_OK && status != GS_ERR_DATA) {
+    return GS_FAIL(error, status, "%s", details.message);
+  }
+  if (status == GS_OK && ours && !why) return GS_OK;
   if (cJSON_IsNumber(version) && !ours) {
     return GS_FAIL(error, GS_ERR_DATA, "%s:1 is not the header of a journal of this version",
                    journal->path);
   }
-  return GS_FAIL(error, GS_ERR_DATA,
-                 "%.300s:1 is damaged: %s; it says which run this is, so the run cannot be "
-                 "continued",
-                 journal->path, sound ? "it is no header of a journal" : why);
+  return fail_header(journal, why ? why : "it is no header of a journal", error);
 }
 
 /* Reads the header of a run to be continued, if one whole line is there. */
 static gs_status read_header(gs_journal *journal, gs_error *error) {
-  line_reader reader;
-  int64_t length = 0;
-  gs_status status = reader_open(&reader, journal, error);
-  if (status == GS_OK) status = reader_next(&reader, journal, &length, error);
-  if (status == GS_OK && length > 0) {
-    status = parse_header(journal, reader.line, (size_t)length - 1, error);
-    journal->size = length;
-  }
-  reader_close(&reader);
-  return status;
+  line_reader reader = {.journal = journal};
+  bool found = false;
+  GS_TRY(reader_next(&reader, &found, error));
+  if (!found) return GS_OK;
+  journal->size = reader.next;
+  return parse_header(journal, &reader, error);
 }
 
 /* Whether something has the results' name: a file, or what no run should replace. */
@@ -264,77 +291,90 @@ static void report(const gs_journal *journal, const gs_journal_reader *reader, i
   if (reader->damaged) reader->damaged(reader->user, words);
 }
 
-static gs_status visit_line(const gs_journal *journal, const line_reader *lines, int64_t number,
-                            size_t length, const gs_journal_reader *reader, gs_error *error) {
-  cJSON *tree = NULL;
+static gs_status visit_line(const line_reader *lines, int64_t number,
+                            const gs_journal_reader *reader, gs_error *error) {
+  const gs_journal *journal = lines->journal;
   gs_error details = {0};
-  const char *why = details.message;
-  gs_status status = GS_ERR_DATA;
-  if (take_checksum(lines->line, &length, &why)) {
-    status = gs_json_parse(lines->line, length, "line", &tree, &details);
+  const char *why = NULL;
+  int64_t length = lines->length;
+  GS_TRY(check_sum(journal, lines->offset, &length, &why, error));
+  if (!why) {
+    const gs_journal_line line = gs_journal_line_at(journal, lines->offset, length);
+    const gs_status status = reader->visit(reader->user, &line, &details);
+    if (status == GS_OK) return GS_OK;
+    if (status != GS_ERR_DATA) return GS_FAIL(error, status, "%s", details.message);
     why = details.message;
   }
-  if (status == GS_OK) {
-    status = reader->visit(reader->user, tree, lines->offset, (int64_t)length, &details);
-  }
-  cJSON_Delete(tree);
-  if (status == GS_OK) return GS_OK;
-  if (status != GS_ERR_DATA) return GS_FAIL(error, status, "%s", details.message);
   report(journal, reader, number, why);
   return GS_OK;
 }
 
 gs_status gs_journal_read(gs_journal *journal, const gs_journal_reader *reader, gs_error *error) {
-  line_reader lines;
-  int64_t length = 0;
+  line_reader lines = {.journal = journal};
   int64_t number = 1;
-  gs_status status = reader_open(&lines, journal, error);
-  for (; status == GS_OK; number++) {
-    status = reader_next(&lines, journal, &length, error);
-    if (status != GS_OK || length == 0) break;
-    if (number > 1) status = visit_line(journal, &lines, number, (size_t)length - 1, reader, error);
+  bool found = true;
+  for (;; number++) {
+    GS_TRY(reader_next(&lines, &found, error));
+    if (!found) break;
+    if (number > 1) GS_TRY(visit_line(&lines, number, reader, error));
     journal->size = lines.next;
   }
-  if (status == GS_OK && lines.torn) report(journal, reader, number, "its end is missing");
-  reader_close(&lines);
-  journal->read = status == GS_OK;
-  return status;
+  if (lines.torn) report(journal, reader, number, "its end is missing");
+  journal->read = true;
+  return GS_OK;
 }
 
-gs_status gs_journal_parse(const gs_journal *journal, int64_t offset, int64_t length, cJSON **tree,
+/* ---- single lines ---- */
+
+gs_journal_line gs_journal_line_at(const gs_journal *journal, int64_t offset, int64_t length) {
+  return (gs_journal_line){journal, offset, length, 0};
+}
+
+gs_status gs_journal_peek(const gs_journal_line *line, int64_t at, char *into, size_t room,
+                          size_t *got, gs_error *error) {
+  const int64_t left = line->length - at;
+  *got = 0;
+  if (left <= 0) return GS_OK;
+  if (left < (int64_t)room) room = (size_t)left;
+  GS_TRY(read_at(line->journal, line->offset + at, into, room, got, error));
+  if (*got < room) return fail(line->journal, "read", EIO, error);
+  if (left == (int64_t)room) into[room - 1] = '}'; /* in place of what leads to the checksum */
+  return GS_OK;
+}
+
+static gs_status read_source(void *user, char *into, size_t room, size_t *got, gs_error *error) {
+  gs_journal_line *line = user;
+  GS_TRY(gs_journal_peek(line, line->at, into, room, got, error));
+  line->at += (int64_t)*got;
+  return GS_OK;
+}
+
+gs_json_source gs_journal_source(gs_journal_line *line) {
+  return (gs_json_source){read_source, line};
+}
+
+gs_status gs_journal_parse(const gs_journal_line *line, int64_t from, int64_t to, cJSON **tree,
                            gs_error *error) {
-  char *line = malloc((size_t)length + 1);
-  int64_t have = 0;
+  const size_t length = (size_t)(to - from);
+  char *text = malloc(length + 1);
+  size_t got = 0;
   *tree = NULL;
-  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of the journal");
-  while (have < length) {
-    const ssize_t got = pread(journal->fd, line + have, (size_t)(length - have), offset + have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    have += got;
-  }
-  if (length > 0) line[length - 1] = '}'; /* in place of what leads to the checksum */
-  const gs_status status = have == length
-                               ? gs_json_parse(line, (size_t)length, journal->path, tree, error)
-                               : fail(journal, "read", EIO, error);
-  free(line);
+  if (!text) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of the journal");
+  gs_status status = gs_journal_peek(line, from, text, length, &got, error);
+  if (status == GS_OK) status = gs_json_parse(text, got, line->journal->path, tree, error);
+  free(text);
   return status;
 }
 
-gs_status gs_journal_copy(const gs_journal *journal, int64_t offset, int64_t length, FILE *stream,
+gs_status gs_journal_copy(const gs_journal_line *line, int64_t from, int64_t to, FILE *stream,
                           gs_error *error) {
   char chunk[1 << 16];
-  length--; /* its bracket follows the checksum */
-  while (length > 0) {
-    const size_t wanted = length < (int64_t)sizeof chunk ? (size_t)length : sizeof chunk;
-    const ssize_t got = pread(journal->fd, chunk, wanted, offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return fail(journal, "read", got < 0 ? errno : EIO, error);
-    if (fwrite(chunk, 1, (size_t)got, stream) != (size_t)got) return GS_OK;
-    offset += got;
-    length -= got;
+  for (size_t got = 0; from < to; from += (int64_t)got) {
+    const size_t wanted = to - from < (int64_t)sizeof chunk ? (size_t)(to - from) : sizeof chunk;
+    GS_TRY(gs_journal_peek(line, from, chunk, wanted, &got, error));
+    if (got == 0) return fail(line->journal, "read", EIO, error);
+    if (fwrite(chunk, 1, got, stream) != got) return GS_OK;
   }
-  (void)fputc('}', stream);
   return GS_OK;
 }
 

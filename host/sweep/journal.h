@@ -13,6 +13,7 @@
 #define GS_SWEEP_JOURNAL_H
 
 #include "base/json.h"
+#include "base/json_scan.h"
 
 #define GS_JOURNAL_NAME "journal.jsonl"
 #define GS_RESULTS_NAME "results.json"
@@ -51,10 +52,25 @@ int gs_journal_folder(const gs_journal *journal);
  * when a killed run left a journal without one whole line). */
 const cJSON *gs_journal_header(const gs_journal *journal);
 
+/* A line in a journal; opened with gs_journal_line_at, it is read from its start. */
+typedef struct gs_journal_line {
+  const gs_journal *journal;
+  int64_t offset; /* in the file */
+  int64_t length;
+  int64_t at; /* what is read next */
+} gs_journal_line;
+
+gs_journal_line gs_journal_line_at(const gs_journal *journal, int64_t offset, int64_t length);
+/* As a source (base/json_scan.h), for as long as *line is there. Errors of reading:
+ * GS_ERR_OUTPUT. */
+gs_json_source gs_journal_source(gs_journal_line *line);
+/* Up to `room` bytes of the line from `at` on, as they are, in *got. */
+gs_status gs_journal_peek(const gs_journal_line *line, int64_t at, char *into, size_t room,
+                          size_t *got, gs_error *error);
+
 typedef struct gs_journal_reader {
-  /* Called with each line, oldest first. GS_ERR_DATA: it is damaged. */
-  gs_status (*visit)(void *user, const cJSON *line, int64_t offset, int64_t length,
-                     gs_error *error);
+  /* Called with each line that has its checksum, oldest first. GS_ERR_DATA: it is damaged. */
+  gs_status (*visit)(void *user, const gs_journal_line *line, gs_error *error);
   /* Called with words about each damaged line, "folder/journal.jsonl:3: why". */
   void (*damaged)(void *user, const char *words);
   void *user;
@@ -77,14 +93,14 @@ gs_status gs_journal_begin(gs_journal *journal, const cJSON *header, gs_error *e
 gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
                             gs_error *error);
 
-/* Reads a line of the journal as a tree. Errors: GS_ERR_OUTPUT when the journal cannot be
- * read; GS_ERR_DATA when it has been damaged; GS_ERR_MEMORY. */
-gs_status gs_journal_parse(const gs_journal *journal, int64_t offset, int64_t length, cJSON **tree,
+/* Reads bytes [from, to) of a line as a tree. Errors: GS_ERR_OUTPUT when the journal cannot
+ * be read; GS_ERR_DATA when it has been damaged; GS_ERR_MEMORY. */
+gs_status gs_journal_parse(const gs_journal_line *line, int64_t from, int64_t to, cJSON **tree,
                            gs_error *error);
 
-/* Copies a line of the journal to a stream, whose errors the caller finds with
+/* Copies bytes [from, to) of a line to a stream, whose errors the caller finds with
  * ferror. Errors: GS_ERR_OUTPUT when the journal cannot be read. */
-gs_status gs_journal_copy(const gs_journal *journal, int64_t offset, int64_t length, FILE *stream,
+gs_status gs_journal_copy(const gs_journal_line *line, int64_t from, int64_t to, FILE *stream,
                           gs_error *error);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/integer.h"
+#include "sweep/record_shape.h"
 
 static const cJSON *get(const cJSON *object, const char *key) {
   return cJSON_GetObjectItemCaseSensitive(object, key);
@@ -64,20 +64,27 @@ gs_cell_status gs_ledger_status(const gs_ledger *ledger, int64_t cell) {
 
 /* ---- taking lines over ---- */
 
-static void take(gs_ledger *ledger, int64_t cell, int64_t round, const gs_outcome *outcome,
+static void take(gs_ledger *ledger, int64_t cell, int64_t round, const gs_record_facts *facts,
                  int64_t offset, int64_t length) {
-  *line_of(ledger, cell, round) =
-      (gs_ledger_line){outcome->status, offset, length, outcome->median_ns, outcome->timed_steps};
+  const gs_outcome *outcome = &facts->outcome;
+  *line_of(ledger, cell, round) = (gs_ledger_line){.status = outcome->status,
+                                                   .offset = offset,
+                                                   .length = length,
+                                                   .median_ns = outcome->median_ns,
+                                                   .timed_steps = outcome->timed_steps,
+                                                   .status_at = facts->status,
+                                                   .error_at = facts->error,
+                                                   .timing_at = facts->timing};
   if (round == 0) ledger->outcomes[cell] = *outcome;
   ledger->outcomes[cell].status = gs_ledger_status(ledger, cell);
 }
 
 gs_status gs_ledger_append(gs_ledger *ledger, gs_journal *journal, int64_t cell, int64_t round,
-                           const char *text, const gs_outcome *outcome, gs_error *error) {
+                           const char *text, const gs_record_facts *facts, gs_error *error) {
   const size_t length = strlen(text);
   int64_t offset = 0;
   GS_TRY(gs_journal_append(journal, text, length, &offset, error));
-  take(ledger, cell, round, outcome, offset, (int64_t)length);
+  take(ledger, cell, round, facts, offset, (int64_t)length);
   return GS_OK;
 }
 
@@ -129,14 +136,6 @@ static int64_t find_cell(const gs_ledger *ledger, const char *id) {
   return -1;
 }
 
-/* The round of a line: that of a whole record is the first. */
-static bool read_round(const gs_ledger *ledger, const cJSON *line, int64_t *round) {
-  const cJSON *item = get(line, "round");
-  *round = 0;
-  if (!item) return true;
-  return cJSON_IsNumber(item) && gs_integer_of(item->valuedouble, 1, ledger->rounds - 1, round);
-}
-
 /* Reading a ledger, and who is told about what cannot be read. */
 typedef struct reading {
   gs_ledger *ledger;
@@ -149,29 +148,90 @@ static void pass_on(void *user, const char *words) {
   if (of->damaged) of->damaged(of->user, words);
 }
 
-static gs_status visit_line(void *user, const cJSON *line, int64_t offset, int64_t length,
-                            gs_error *error) {
-  gs_ledger *ledger = ((const reading *)user)->ledger;
-  gs_outcome outcome = gs_outcome_pending();
-  const cJSON *floor = get(line, "floor");
-  int64_t round = 0;
-  if (floor) return gs_floors_add(&ledger->floors, floor, error);
-  GS_TRY(gs_outcome_read(line, &outcome, error));
-  const int64_t cell = find_cell(ledger, gs_record_id(line));
-  if (cell < 0) return GS_FAIL(error, GS_ERR_DATA, "a cell that the sweep does not have");
-  if (!read_round(ledger, line, &round)) {
-    return GS_FAIL(error, GS_ERR_DATA, "a round that the run does not have");
-  }
+/* A line that is not a cell's record is short: it is read as a tree or as a whole. */
+enum { FLOOR_BYTES = 1 << 12 };
+
+static gs_status visit_floor(gs_ledger *ledger, const gs_journal_line *line, gs_error *error) {
+  cJSON *tree = NULL;
+  if (line->length > FLOOR_BYTES) return GS_FAIL(error, GS_ERR_DATA, "a floor of too many bytes");
+  GS_TRY(gs_journal_parse(line, 0, line->length, &tree, error));
+  gs_status status = gs_record_check_tree(tree, &gs_floor_line_shape, error);
+  if (status == GS_OK) status = gs_floors_add(&ledger->floors, get(tree, "floor"), error);
+  cJSON_Delete(tree);
+  return status;
+}
+
+/* Takes a line of a cell over, unless the cell is done. */
+static gs_status take_checked(gs_ledger *ledger, int64_t cell, int64_t round,
+                              const gs_record_facts *facts, const gs_journal_line *line,
+                              gs_error *error) {
   if (gs_ledger_is_done(ledger, cell, round)) { /* what is done is not run again */
     return GS_FAIL(error, GS_ERR_DATA, "a second line of a cell that is done");
   }
-  const cJSON *timing = get(line, "timing");
-  const bool needs_timing = round > 0 && outcome.status == GS_CELL_OK;
-  if ((timing || needs_timing) && !gs_timing_is_round(timing)) {
-    return GS_FAIL(error, GS_ERR_DATA, "the timing of a round is incomplete");
-  }
-  take(ledger, cell, round, &outcome, offset, length);
+  take(ledger, cell, round, facts, line->offset, line->length);
   return GS_OK;
+}
+
+static gs_status fail_unknown(gs_error *error) {
+  return GS_FAIL(error, GS_ERR_DATA, "a cell that the sweep does not have");
+}
+
+static gs_status visit_round(gs_ledger *ledger, const gs_journal_line *line, gs_error *error) {
+  gs_round_facts round;
+  gs_record_facts facts = {0};
+  gs_journal_line from = *line;
+  const gs_json_source source = gs_journal_source(&from);
+  GS_TRY(gs_round_read(&source, &round, error));
+  const int64_t cell = find_cell(ledger, round.id);
+  if (cell < 0) return fail_unknown(error);
+  if (round.round >= ledger->rounds) {
+    return GS_FAIL(error, GS_ERR_DATA, "a round that the run does not have");
+  }
+  facts.outcome = round.outcome;
+  return take_checked(ledger, cell, round.round, &facts, line, error);
+}
+
+/* A run that names its device may go on without, and the other way round. */
+static gs_status visit_record(gs_ledger *ledger, const gs_journal_line *line, const char *id,
+                              gs_error *error) {
+  gs_record_facts facts;
+  const int64_t cell = find_cell(ledger, id);
+  if (cell < 0) return fail_unknown(error);
+  const gs_cell *of = &ledger->sweep->cells[cell];
+  gs_status status = GS_ERR_DATA;
+  for (int identify = 0; identify < 2 && status == GS_ERR_DATA; identify++) {
+    gs_journal_line from = *line;
+    const gs_json_source source = gs_journal_source(&from);
+    gs_error details;
+    char *opening = gs_record_opening(of, identify == 1);
+    if (!opening) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+    status = gs_record_read(&source, opening, &of->config, &facts, &details);
+    free(opening);
+    if (status != GS_OK && error) *error = details;
+  }
+  return status == GS_OK ? take_checked(ledger, cell, 0, &facts, line, error) : status;
+}
+
+/* A line's beginning says what it is. */
+static gs_status visit_line(void *user, const gs_journal_line *line, gs_error *error) {
+  static const char floor[] = "{\"floor\":";
+  static const char id[] = "{\"id\":\"";
+  static const char round[] = "\",\"round\":";
+  enum { ID_AT = sizeof id - 1, ROUND_AT = ID_AT + GS_CELL_ID_BYTES - 1 };
+  gs_ledger *ledger = ((const reading *)user)->ledger;
+  char start[ROUND_AT + sizeof round - 1] = "";
+  char name[GS_CELL_ID_BYTES] = "";
+  size_t got = 0;
+  GS_TRY(gs_journal_peek(line, 0, start, sizeof start, &got, error));
+  if (memcmp(start, floor, sizeof floor - 1) == 0) return visit_floor(ledger, line, error);
+  if (got < sizeof start || memcmp(start, id, ID_AT) != 0) {
+    return GS_FAIL(error, GS_ERR_DATA, "neither a cell nor a floor");
+  }
+  if (memcmp(start + ROUND_AT, round, sizeof round - 1) == 0) {
+    return visit_round(ledger, line, error);
+  }
+  memcpy(name, start + ID_AT, sizeof name - 1);
+  return visit_record(ledger, line, name, error);
 }
 
 gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal,
@@ -185,9 +245,8 @@ gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal,
 
 /* ---- putting records together ---- */
 
-/* What is read for one record. */
+/* What is read for one record: never the record itself. */
 typedef struct parts {
-  cJSON *record;  /* of the first round, without its timing */
   cJSON **timing; /* of the rounds that are ok */
   int count;
   char failure[GS_REASON_BYTES + 32]; /* of a later round; empty: none */
@@ -195,17 +254,21 @@ typedef struct parts {
 } parts;
 
 static void parts_clear(parts *all) {
-  cJSON_Delete(all->record);
   for (int i = 0; i < all->count; i++) cJSON_Delete(all->timing[i]);
   free(all->timing);
+}
+
+static gs_journal_line journal_line(const gs_journal *journal, const gs_ledger_line *line) {
+  return gs_journal_line_at(journal, line->offset, line->length);
 }
 
 static gs_status read_later(const gs_ledger *ledger, const gs_journal *journal, int64_t cell,
                             int64_t round, parts *all, gs_error *error) {
   const gs_ledger_line *line = line_of(ledger, cell, round);
+  const gs_journal_line from = journal_line(journal, line);
   cJSON *tree = NULL;
   if (line->status == GS_CELL_PENDING) return GS_OK;
-  GS_TRY(gs_journal_parse(journal, line->offset, line->length, &tree, error));
+  GS_TRY(gs_journal_parse(&from, 0, from.length, &tree, error));
   if (line->status == GS_CELL_OK) {
     all->timing[all->count++] = cJSON_DetachItemFromObjectCaseSensitive(tree, "timing");
   } else if (!all->failure[0]) {
@@ -221,56 +284,77 @@ static gs_status read_later(const gs_ledger *ledger, const gs_journal *journal, 
 static gs_status read_parts(const gs_ledger *ledger, const gs_journal *journal, int64_t cell,
                             parts *all, gs_error *error) {
   const gs_ledger_line *first = line_of(ledger, cell, 0);
+  const gs_journal_line from = journal_line(journal, first);
   all->timing = calloc((size_t)ledger->rounds, sizeof *all->timing);
   if (!all->timing) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
-  GS_TRY(gs_journal_parse(journal, first->offset, first->length, &all->record, error));
-  cJSON *timing = cJSON_DetachItemFromObjectCaseSensitive(all->record, "timing");
-  if (!timing) return GS_OK;
-  all->timing[all->count++] = timing;
+  GS_TRY(gs_journal_parse(&from, first->timing_at.start, first->timing_at.end, &all->timing[0],
+                          error));
+  all->count = 1;
   for (int64_t round = 1; round < ledger->rounds; round++) {
     GS_TRY(read_later(ledger, journal, cell, round, all, error));
   }
   return GS_OK;
 }
 
-/* Owns the item on success, frees it on failure. */
-static bool replace(cJSON *object, const char *key, cJSON *item) {
-  if (item && cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)) return true;
-  cJSON_Delete(item);
-  return false;
+/* Writes a tree and frees it. */
+static gs_status write_tree(FILE *stream, cJSON *tree, gs_error *error) {
+  char *text = tree ? gs_json_print_line(tree) : NULL;
+  cJSON_Delete(tree);
+  if (!text) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+  (void)fputs(text, stream);
+  free(text);
+  return GS_OK;
 }
 
-static gs_status put_together(const gs_ledger *ledger, int64_t cell, parts *all, gs_error *error) {
-  if (all->failure[0]) {
-    return replace(all->record, "status", cJSON_CreateString(gs_cell_status_name(all->status))) &&
-                   replace(all->record, "error", cJSON_CreateString(all->failure))
-               ? GS_OK
-               : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
-  }
-  if (all->count == 0) return GS_OK;
+/* The record with a status and a reason of a later round, and no timing. */
+static gs_status write_failure(const gs_ledger_line *line, const gs_journal_line *from,
+                               const parts *all, FILE *stream, gs_outcome *outcome,
+                               gs_error *error) {
+  GS_TRY(gs_journal_copy(from, 0, line->status_at.start, stream, error));
+  (void)fprintf(stream, "\"%s\"", gs_cell_status_name(all->status));
+  GS_TRY(gs_journal_copy(from, line->status_at.end, line->error_at.start, stream, error));
+  GS_TRY(write_tree(stream, cJSON_CreateString(all->failure), error));
+  GS_TRY(gs_journal_copy(from, line->error_at.end, line->timing_at.before, stream, error));
+  outcome->status = all->status;
+  snprintf(outcome->reason, sizeof outcome->reason, "%.*s", GS_REASON_BYTES - 1, all->failure);
+  gs_outcome_take_timing(NULL, outcome);
+  return gs_journal_copy(from, line->timing_at.end, line->length, stream, error);
+}
+
+/* The record with the timing of all rounds. */
+static gs_status write_timing(const gs_ledger *ledger, int64_t cell, const gs_journal_line *from,
+                              const parts *all, FILE *stream, gs_outcome *outcome,
+                              gs_error *error) {
+  const gs_ledger_line *line = line_of(ledger, cell, 0);
+  const bool has_rounds = all->count > 0;
   gs_floor_best best;
   cJSON *timing = NULL;
   const bool has_floor = gs_floors_best(&ledger->floors, &best);
   const cJSON *const *rounds = (const cJSON *const *)all->timing;
+  if (!has_rounds) return GS_FAIL(error, GS_ERR_INTERNAL, "a timed cell without a timing");
   GS_TRY(gs_timing_compose(rounds, all->count, &ledger->sweep->cells[cell].config,
                            has_floor ? &best : NULL, &timing, error));
-  return gs_json_add(all->record, "timing", timing)
-             ? GS_OK
-             : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+  gs_outcome_take_timing(timing, outcome);
+  gs_status status = gs_journal_copy(from, 0, line->timing_at.start, stream, error);
+  if (status != GS_OK) {
+    cJSON_Delete(timing);
+    return status;
+  }
+  GS_TRY(write_tree(stream, timing, error));
+  return gs_journal_copy(from, line->timing_at.end, line->length, stream, error);
 }
 
-gs_status gs_ledger_record(const gs_ledger *ledger, const gs_journal *journal, int64_t cell,
-                           cJSON **record, gs_error *error) {
+gs_status gs_ledger_write(const gs_ledger *ledger, const gs_journal *journal, int64_t cell,
+                          FILE *stream, gs_error *error) {
+  const gs_ledger_line *first = line_of(ledger, cell, 0);
+  const gs_journal_line from = journal_line(journal, first);
+  gs_outcome *outcome = &ledger->outcomes[cell];
   parts all = {0};
-  gs_outcome outcome = gs_outcome_pending();
-  *record = NULL;
+  if (first->timing_at.end == 0) return gs_journal_copy(&from, 0, from.length, stream, error);
   gs_status status = read_parts(ledger, journal, cell, &all, error);
-  if (status == GS_OK) status = put_together(ledger, cell, &all, error);
-  if (status == GS_OK) status = gs_outcome_read(all.record, &outcome, error);
   if (status == GS_OK) {
-    ledger->outcomes[cell] = outcome;
-    *record = all.record;
-    all.record = NULL;
+    status = all.failure[0] ? write_failure(first, &from, &all, stream, outcome, error)
+                            : write_timing(ledger, cell, &from, &all, stream, outcome, error);
   }
   parts_clear(&all);
   return status;

@@ -6,7 +6,7 @@
 
 #include "sweep/floors.h"
 #include "sweep/journal.h"
-#include "sweep/record.h"
+#include "sweep/record_read.h"
 #include "sweep/spec.h"
 
 /* One line of the journal. */
@@ -14,8 +14,9 @@ typedef struct gs_ledger_line {
   gs_cell_status status;
   int64_t offset; /* without its newline */
   int64_t length;
-  double median_ns;   /* of the round; NaN: not timed */
-  double timed_steps; /* samples x steps per sample */
+  double median_ns;                             /* of the round; NaN: not timed */
+  double timed_steps;                           /* samples x steps per sample */
+  gs_shape_span status_at, error_at, timing_at; /* in the line of a first round */
 } gs_ledger_line;
 
 typedef struct gs_ledger {
@@ -42,7 +43,7 @@ gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal,
 
 /* Appends the line of a cell and round to the journal and takes it over. */
 gs_status gs_ledger_append(gs_ledger *ledger, gs_journal *journal, int64_t cell, int64_t round,
-                           const char *text, const gs_outcome *outcome, gs_error *error);
+                           const char *text, const gs_record_facts *facts, gs_error *error);
 /* The same of a floor (borrowed). */
 gs_status gs_ledger_append_floor(gs_ledger *ledger, gs_journal *journal, const cJSON *entry,
                                  gs_error *error);
@@ -57,10 +58,12 @@ gs_cell_status gs_ledger_status(const gs_ledger *ledger, int64_t cell);
 
 const gs_ledger_line *gs_ledger_line_of(const gs_ledger *ledger, int64_t cell, int64_t round);
 
-/* Puts the record of a cell together, its timing judged by the best floor; a round that
- * went wrong is the cell's status and reason, and leaves it without timing. Brings the
- * cell's outcome up to date. Errors: GS_ERR_OUTPUT; GS_ERR_DATA; GS_ERR_MEMORY. */
-gs_status gs_ledger_record(const gs_ledger *ledger, const gs_journal *journal, int64_t cell,
-                           cJSON **record, gs_error *error);
+/* Writes the record of a cell, put together: the first round's with the timing of all,
+ * judged by the best floor; a round that went wrong is the cell's status and reason, and
+ * leaves it without timing. All else is copied, byte for byte. Brings the cell's outcome up
+ * to date. The caller finds the stream's errors with ferror. Errors: GS_ERR_OUTPUT;
+ * GS_ERR_DATA; GS_ERR_MEMORY. */
+gs_status gs_ledger_write(const gs_ledger *ledger, const gs_journal *journal, int64_t cell,
+                          FILE *stream, gs_error *error);
 
 #endif

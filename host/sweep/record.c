@@ -88,23 +88,21 @@ static gs_agreement_verdict find_agreement(const char *name) {
   return (gs_agreement_verdict)found;
 }
 
-const char *gs_record_id(const cJSON *record) { return cJSON_GetStringValue(get(record, "id")); }
-
-static void read_timing(const cJSON *timing, gs_outcome *outcome) {
+void gs_outcome_take_timing(const cJSON *timing, gs_outcome *outcome) {
   const cJSON *entry = NULL;
-  if (!timing) return;
   const char *floor = cJSON_GetStringValue(get(timing, "floor"));
   outcome->samples_per_s = number(timing, "samples_per_s");
   outcome->fraction_of_floor = number(timing, "fraction_of_floor");
   outcome->floor_wrong = floor && strcmp(floor, GS_FLOOR_WRONG) == 0;
   outcome->median_ns = number(timing, "median_ns");
-  outcome->timed_samples = (double)cJSON_GetArraySize(get(timing, "samples_ns"));
   outcome->steps_per_sample = number(timing, "steps_per_sample");
+  outcome->timed_samples =
+      timing ? (double)cJSON_GetArraySize(get(timing, "samples_ns")) : (double)NAN;
   outcome->timed_steps = outcome->timed_samples * outcome->steps_per_sample;
   outcome->noise = number(timing, "noise");
   outcome->lacks = gs_timing_lacks_from_json(get(timing, "lacks"));
   outcome->disturbed = number(timing, "disturbed");
-  outcome->wall_ns = outcome->held_up_ns = 0;
+  outcome->wall_ns = outcome->held_up_ns = timing ? 0 : (double)NAN;
   cJSON_ArrayForEach(entry, get(timing, "rounds")) {
     outcome->wall_ns += number(entry, "wall_ns");
     outcome->held_up_ns += number(entry, "held_up_ns");
@@ -117,8 +115,8 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   for (int i = GS_CELL_OK; status && i < GS_CELL_STATUS_COUNT; i++) {
     if (strcmp(status, gs_cell_status_name((gs_cell_status)i)) == 0) found = (gs_cell_status)i;
   }
-  if (!gs_record_id(record) || found == GS_CELL_PENDING) {
-    return GS_FAIL(error, GS_ERR_DATA, "not the record of a cell: no id or no known status");
+  if (found == GS_CELL_PENDING) {
+    return GS_FAIL(error, GS_ERR_DATA, "not the record of a cell: no known status");
   }
   outcome->status = found;
   copy_text(outcome->reason, sizeof outcome->reason, get(record, "error"));
@@ -153,8 +151,19 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   const cJSON *lost = get(get(summary, "first_layer_lost"), "delta");
   outcome->lost_f16 = number(lost, "f16");
   outcome->lost_f32 = number(lost, "f32");
-  read_timing(get(record, "timing"), outcome);
+  gs_outcome_take_timing(get(record, "timing"), outcome);
   return GS_OK;
+}
+
+cJSON *gs_record_params(const gs_config *config, bool identify) {
+  cJSON *params = gs_config_to_json(config);
+  const char *device = config->device;
+  const bool plain = strcmp(device, "auto") == 0 || !device[strspn(device, "0123456789")];
+  if (!params || identify || plain) return params;
+  cJSON_DeleteItemFromObjectCaseSensitive(params, "device");
+  if (gs_json_add_string(params, "device", "named")) return params;
+  cJSON_Delete(params);
+  return NULL;
 }
 
 /* {"id", "name", "params"}; NULL when out of memory. */

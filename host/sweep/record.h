@@ -67,12 +67,16 @@ gs_outcome gs_outcome_pending(void);
 /* So many of them (malloc'd, the caller's), or NULL when out of memory. */
 gs_outcome *gs_outcomes_pending(int64_t count);
 
-/* Reads a record, or the line of a later round, which has timing alone. Errors: GS_ERR_DATA when it
- * is not a cell's record. */
+/* Reads a record, or the line of a later round, which has timing alone; of a record that
+ * came from outside, what record_read.h kept of it. Errors: GS_ERR_DATA when it has no known
+ * status. */
 gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error);
+/* Takes the numbers of a timing (NULL: none) over. */
+void gs_outcome_take_timing(const cJSON *timing, gs_outcome *outcome);
 
-/* The record's id, or NULL if it has none. */
-const char *gs_record_id(const cJSON *record);
+/* A configuration's parameters as records have them: what tells one device from all others
+ * only when that is wanted. NULL when out of memory. */
+cJSON *gs_record_params(const gs_config *config, bool identify);
 
 /* A record without measurements: id, name, params (borrowed), status, error,
  * backend (borrowed: the device's description). The caller owns it; NULL when

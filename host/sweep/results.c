@@ -141,18 +141,6 @@ static gs_status write_benchmarks(FILE *stream, const gs_ledger *ledger, int64_t
   return GS_OK;
 }
 
-/* A line of the journal says everything of a cell that was not timed. */
-static gs_status write_cell(FILE *stream, const gs_ledger *ledger, const gs_journal *journal,
-                            int64_t cell, gs_error *error) {
-  const gs_ledger_line *line = gs_ledger_line_of(ledger, cell, 0);
-  if (!isfinite(line->median_ns)) {
-    return gs_journal_copy(journal, line->offset, line->length, stream, error);
-  }
-  cJSON *record = NULL;
-  GS_TRY(gs_ledger_record(ledger, journal, cell, &record, error));
-  return write_line(stream, record, error);
-}
-
 /* Goes on when the stream has failed: outcomes are brought up to date all the same. */
 static gs_status write_cells(FILE *stream, const gs_ledger *ledger, const gs_journal *journal,
                              gs_error *error) {
@@ -163,7 +151,7 @@ static gs_status write_cells(FILE *stream, const gs_ledger *ledger, const gs_jou
     gs_interrupt_moves_on();
     (void)fputs(before, stream);
     before = ",\n    ";
-    GS_TRY(write_cell(stream, ledger, journal, i, error));
+    GS_TRY(gs_ledger_write(ledger, journal, i, stream, error));
   }
   (void)fputs("\n  ]", stream);
   return GS_OK;

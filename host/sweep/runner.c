@@ -231,6 +231,7 @@ static bool must_stop(run_state *run) {
 /* One cell in one round: the terms that differ from cell to cell are set here. */
 static gs_status run_cell(run_state *run, int64_t index, gs_cell_terms *terms, gs_outcome *outcome,
                           gs_error *error) {
+  gs_record_facts facts;
   const gs_outcome *first = &run->report->outcomes[index];
   const int64_t round = terms->measure.round;
   char *line = NULL;
@@ -239,12 +240,13 @@ static gs_status run_cell(run_state *run, int64_t index, gs_cell_terms *terms, g
     (void)gs_integer_of(first->steps_per_sample, 1, GS_INTEGER_MOST,
                         &terms->measure.steps_per_sample);
   }
-  GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, &line, outcome,
+  GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, &line, &facts,
                          error));
+  *outcome = facts.outcome;
   if (!line) return GS_OK; /* interrupted */
   run->floor_old = true;
   const gs_status status =
-      gs_ledger_append(&run->ledger, run->journal, index, round, line, outcome, error);
+      gs_ledger_append(&run->ledger, run->journal, index, round, line, &facts, error);
   free(line);
   return status;
 }

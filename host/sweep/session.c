@@ -8,6 +8,7 @@
 
 #include "sweep/device_facts.h"
 #include "sweep/pipe.h"
+#include "sweep/record_shape.h"
 #include "sweep/record_size.h"
 
 /* For everything but cells. */
@@ -56,6 +57,19 @@ static void pause_for(gs_session *session, double seconds) {
   session->interrupted = poll(&stop, 1, (int)(seconds * 1000)) > 0;
 }
 
+/* Whether what a new worker says of its device is a description of one. */
+static gs_status check_device(gs_session *session, cJSON **device, gs_error *error) {
+  gs_error details = {0};
+  if (!*device) return GS_OK; /* interrupted */
+  const gs_status status = gs_record_check_tree(*device, &gs_device_shape, &details);
+  if (status == GS_OK) return GS_OK;
+  drop_worker(session);
+  cJSON_Delete(*device);
+  *device = NULL;
+  return GS_FAIL(error, status == GS_ERR_MEMORY ? status : GS_ERR_DEVICE,
+                 "the worker's description of its device: %.300s", details.message);
+}
+
 /* Starts a worker, at the third attempt if need be. `always`: also when it says itself why
  * it cannot: a device may need a moment to come back from what ended the last worker. */
 static gs_status start_worker(gs_session *session, bool always, cJSON **device, gs_error *error) {
@@ -65,6 +79,7 @@ static gs_status start_worker(gs_session *session, bool always, cJSON **device, 
     if (i > 0) pause_for(session, 0.2 + (always ? i : 0));
     if (session->interrupted) return GS_OK;
     status = gs_process_start(&session->options, &session->process, device, &told, error);
+    if (status == GS_OK) status = check_device(session, device, error);
     if (status == GS_OK || (told && !always)) break;
   }
   session->interrupted = status == GS_OK && !session->process;
@@ -172,7 +187,11 @@ static cJSON *make_request(const char *kind) {
 static gs_status measure_floor(gs_session *session, cJSON **floor, bool *again, gs_error *error) {
   gs_floor numbers;
   GS_TRY(ask_plainly(session, make_request("floor"), floor, again, error));
-  if (session->interrupted || gs_floor_from_json(*floor, &numbers)) return GS_OK;
+  if (session->interrupted) return GS_OK;
+  if (gs_floor_from_json(*floor, &numbers) &&
+      gs_record_check_tree(*floor, &gs_floor_shape, NULL) == GS_OK) {
+    return GS_OK;
+  }
   cJSON_Delete(*floor);
   *floor = NULL;
   drop_worker(session);
@@ -247,56 +266,54 @@ static cJSON *cell_request(const gs_cell *cell, int64_t index, const gs_cell_ter
   return NULL;
 }
 
-/* A round that is timed must say how; nobody else looks before the results are written. */
-static bool has_its_timing(const cJSON *record, const gs_outcome *outcome, int64_t round) {
-  const cJSON *timing = get(record, "timing");
-  if (!timing) return round == 0 || outcome->status != GS_CELL_OK;
-  const cJSON *number = get(cJSON_GetArrayItem(get(timing, "rounds"), 0), "round");
-  return gs_timing_is_round(timing) && number->valuedouble == (double)round;
-}
-
-/* Reads the worker's line as the record of this cell and round. */
-static gs_status read_record(const gs_answer *answer, const gs_cell *cell, int64_t round,
-                             gs_outcome *outcome, gs_error *error) {
-  cJSON *record = NULL;
-  GS_TRY(gs_json_parse(answer->line, answer->length, "answer", &record, error));
-  gs_status status = gs_outcome_read(record, outcome, error);
-  if (status == GS_OK && strcmp(gs_record_id(record), cell->id) != 0) {
-    status = GS_FAIL(error, GS_ERR_DATA, "the record of another cell");
+/* Reads a line as the record of this cell and round. */
+static gs_status read_record(const char *line, size_t length, const gs_cell *cell,
+                             const gs_cell_terms *terms, gs_record_facts *facts, gs_error *error) {
+  gs_text_source text = {line, length, 0};
+  const gs_json_source source = gs_text_source_of(&text);
+  if (terms->measure.round > 0) {
+    gs_round_facts round;
+    GS_TRY(gs_round_read(&source, &round, error));
+    facts->outcome = round.outcome;
+    return strcmp(round.id, cell->id) == 0 && round.round == terms->measure.round
+               ? GS_OK
+               : GS_FAIL(error, GS_ERR_DATA, "the record of another cell or round");
   }
-  if (status == GS_OK && !has_its_timing(record, outcome, round)) {
-    status = GS_FAIL(error, GS_ERR_DATA, "its timing is incomplete");
-  }
-  cJSON_Delete(record);
+  char *opening = gs_record_opening(cell, terms->identify);
+  if (!opening) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+  const gs_status status = gs_record_read(&source, opening, &cell->config, facts, error);
+  free(opening);
   return status;
 }
 
 /* The record of a cell that its worker could not finish. */
-static gs_status record_loss(const gs_session *session, const gs_cell *cell, const cJSON *params,
-                             int64_t round, gs_cell_status lost, const char *reason, char **line,
-                             gs_outcome *outcome, gs_error *error) {
+static gs_status record_loss(const gs_session *session, const gs_cell *cell,
+                             const gs_cell_terms *terms, gs_cell_status lost, const char *reason,
+                             char **line, gs_record_facts *facts, gs_error *error) {
+  const int64_t round = terms->measure.round;
+  cJSON *params = round > 0 ? NULL : gs_record_params(&cell->config, terms->identify);
   cJSON *record = round > 0
                       ? gs_record_round(cell->id, round, lost, reason, NULL)
                       : gs_record_bare(cell->id, cell->name, params, lost, reason, session->device);
   *line = record ? gs_json_print_line(record) : NULL;
-  const gs_status status = *line ? gs_outcome_read(record, outcome, error)
-                                 : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
   cJSON_Delete(record);
-  return status;
+  cJSON_Delete(params);
+  return *line ? read_record(*line, strlen(*line), cell, terms, facts, error)
+               : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
 }
 
 /* Turns whatever came back into a record. */
-static gs_status settle(gs_session *session, const gs_cell *cell, const cJSON *params,
-                        int64_t round, gs_answer *answer, char **line, gs_outcome *outcome,
-                        gs_error *error) {
+static gs_status settle(gs_session *session, const gs_cell *cell, const gs_cell_terms *terms,
+                        gs_answer *answer, char **line, gs_record_facts *facts, gs_error *error) {
   gs_error details;
   gs_cell_status lost = answer->reply == GS_REPLY_TIMEOUT ? GS_CELL_TIMEOUT : GS_CELL_CRASHED;
   if (answer->reply == GS_REPLY_LINE) {
-    const gs_status status = read_record(answer, cell, round, outcome, &details);
+    const gs_status status =
+        read_record(answer->line, answer->length, cell, terms, facts, &details);
     if (status == GS_OK) {
       *line = strdup(answer->line);
       /* the error may stick to the process's device: go on with a fresh one */
-      if (outcome->status == GS_CELL_FAILED) drop_worker(session);
+      if (facts->outcome.status == GS_CELL_FAILED) drop_worker(session);
       return *line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
     }
     if (status == GS_ERR_MEMORY) return GS_FAIL(error, status, "%s", details.message);
@@ -304,35 +321,20 @@ static gs_status settle(gs_session *session, const gs_cell *cell, const cJSON *p
              details.message);
   }
   drop_worker(session);
-  return record_loss(session, cell, params, round, lost, answer->reason, line, outcome, error);
-}
-
-/* The cell's parameters for its record: what tells one device from all others only when
- * that is wanted. */
-static cJSON *recorded_params(const gs_config *config, bool identify) {
-  cJSON *params = gs_config_to_json(config);
-  const char *device = config->device;
-  const bool plain = strcmp(device, "auto") == 0 || !device[strspn(device, "0123456789")];
-  if (!params || identify || plain) return params;
-  cJSON_DeleteItemFromObjectCaseSensitive(params, "device");
-  if (gs_json_add_string(params, "device", "named")) return params;
-  cJSON_Delete(params);
-  return NULL;
+  return record_loss(session, cell, terms, lost, answer->reason, line, facts, error);
 }
 
 gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,
-                          const gs_cell_terms *terms, char **line, gs_outcome *outcome,
+                          const gs_cell_terms *terms, char **line, gs_record_facts *facts,
                           gs_error *error) {
   *line = NULL;
-  *outcome = gs_outcome_pending();
-  cJSON *params = recorded_params(&cell->config, terms->identify);
+  *facts = (gs_record_facts){.outcome = gs_outcome_pending()};
+  cJSON *params = gs_record_params(&cell->config, terms->identify);
   if (!params) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
   gs_answer answer;
   gs_status status = ask(session, cell_request(cell, index, terms, params), terms->timeout_s,
                          gs_record_most_bytes(&cell->config, &terms->measure), &answer, error);
-  if (status == GS_OK && !session->interrupted) {
-    status = settle(session, cell, params, terms->measure.round, &answer, line, outcome, error);
-  }
   cJSON_Delete(params);
-  return status;
+  if (status != GS_OK || session->interrupted) return status;
+  return settle(session, cell, terms, &answer, line, facts, error);
 }

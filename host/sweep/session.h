@@ -6,7 +6,7 @@
 
 #include "measure/measure.h"
 #include "sweep/process.h"
-#include "sweep/record.h"
+#include "sweep/record_read.h"
 #include "sweep/spec.h"
 
 typedef struct gs_session {
@@ -40,12 +40,12 @@ typedef struct gs_cell_terms {
 } gs_cell_terms;
 
 /* Has a cell measured, or timed in a later round (terms->measure.round). Whatever becomes of the
- * worker there is a record: *line (malloc'd, the caller's) and the same, read, in *outcome. A
+ * worker there is a record: *line (malloc'd, the caller's) and what is in it, checked, in *facts. A
  * worker that died, hung or reported a failing device is replaced at the next request. When
  * interrupted, *line is NULL. Errors: GS_ERR_MEMORY; of gs_process_start, when
  * no new worker can be had; GS_ERR_DEVICE when it is on another device. */
 gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,
-                          const gs_cell_terms *terms, char **line, gs_outcome *outcome,
+                          const gs_cell_terms *terms, char **line, gs_record_facts *facts,
                           gs_error *error);
 
 #endif

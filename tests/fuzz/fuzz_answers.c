@@ -7,21 +7,42 @@
 
 #include "sweep/device_facts.h"
 #include "sweep/pipe.h"
-#include "sweep/record.h"
+#include "sweep/record_read.h"
+#include "sweep/record_shape.h"
+
+/* Read as the record of any cell with Jacobians, and as a later round's line. */
+static void judge_record(const char *line, size_t length, gs_stats_level stats) {
+  const gs_config config = {.stats = stats, .jacobian = true};
+  gs_record_facts facts;
+  gs_round_facts round;
+  gs_error error = {0};
+  const char *params = strstr(line, ",\"status\":");
+  char *opening = strndup(line, params ? (size_t)(params - line) + 1 : 1);
+  gs_text_source text = {line, length, 0};
+  const gs_json_source source = gs_text_source_of(&text);
+  FUZZ_REQUIRE(opening);
+  gs_status status = gs_record_read(&source, opening, &config, &facts, &error);
+  if (status != GS_OK) fuzz_refused(status, &error);
+  text.at = 0;
+  status = gs_round_read(&source, &round, &error);
+  if (status != GS_OK) fuzz_refused(status, &error);
+  free(opening);
+}
 
 static void judge(const char *line, size_t length) {
   cJSON *tree = NULL;
   gs_error error = {0};
+  judge_record(line, length, GS_STATS_FULL);
+  judge_record(line, length, GS_STATS_NORMS);
   gs_status status = gs_json_parse(line, length, "answer", &tree, &error);
   if (status != GS_OK) {
     fuzz_refused(status, &error);
     return;
   }
   gs_floor floor;
-  gs_outcome outcome = gs_outcome_pending();
   (void)gs_floor_from_json(tree, &floor);
   (void)gs_device_facts_same(tree, tree);
-  status = gs_outcome_read(tree, &outcome, &error);
+  status = gs_record_check_tree(tree, &gs_device_shape, &error);
   if (status != GS_OK) fuzz_refused(status, &error);
   cJSON_Delete(tree);
 }

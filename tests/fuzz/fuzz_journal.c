@@ -1,7 +1,6 @@
 /* Journals: the input is a journal.jsonl that --resume finds. Its lines that end in '}' get
- * the checksum that no mutation would hit. Reading changes nothing; each line that is handed
- * on can be read as an outcome or is refused; and each that is damaged is named in one
- * printable line. */
+ * the checksum that no mutation would hit. Reading changes nothing; what is taken over can be
+ * put together into a record; and each line that is damaged is named in one printable line. */
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -9,8 +8,7 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
-#include "sweep/journal.h"
-#include "sweep/record.h"
+#include "sweep/ledger.h"
 
 static char folder[64];
 static char path[128];
@@ -63,30 +61,53 @@ static void damaged(void *user, const char *words) {
   FUZZ_REQUIRE(strstr(words, "journal.jsonl:") && !strchr(words, '\n'));
 }
 
-static gs_status visit(void *user, const cJSON *record, int64_t offset, int64_t length,
-                       gs_error *error) {
-  const size_t *size = user;
-  FUZZ_REQUIRE(offset >= 0 && length >= 0 && (size_t)(offset + length) < *size);
+/* The run that the seed is of. */
+static gs_sweep sweep;
+
+static void make_sweep(void) {
+  static char arguments[][24] = {"--depth=2",         "--width=3",       "--batch=2",
+                                 "--activation=relu", "--jacobian=true", "--stats=norms"};
+  char *list[sizeof arguments / sizeof *arguments];
+  gs_error error = {0};
+  if (sweep.count > 0) return;
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) list[i] = arguments[i];
+  FUZZ_REQUIRE(gs_sweep_from_options("mlp", list, sizeof list / sizeof *list, &sweep, &error) ==
+               GS_OK);
+}
+
+/* What the ledger has taken over can be put together, as JSON. */
+static void write_all(const gs_ledger *ledger, const gs_journal *journal) {
+  char *text = NULL;
+  size_t length = 0;
+  gs_error error = {0};
+  cJSON *tree = NULL;
+  if (gs_ledger_line_of(ledger, 0, 0)->status == GS_CELL_PENDING) return;
+  FILE *stream = open_memstream(&text, &length);
+  FUZZ_REQUIRE(stream && gs_ledger_write(ledger, journal, 0, stream, &error) == GS_OK);
+  FUZZ_REQUIRE(fclose(stream) == 0);
+  FUZZ_REQUIRE(gs_json_parse(text, length, "record", &tree, &error) == GS_OK);
+  cJSON_Delete(tree);
+  free(text);
+}
+
+static void read_all(gs_journal *journal) {
+  gs_ledger ledger;
+  gs_error error = {0};
   gs_outcome outcome = gs_outcome_pending();
-  const gs_status status = gs_outcome_read(record, &outcome, error);
-  if (status == GS_OK) {
-    FUZZ_REQUIRE(gs_record_id(record));
-    FUZZ_REQUIRE(outcome.status > GS_CELL_PENDING && outcome.status < GS_CELL_STATUS_COUNT);
-  }
-  return status;
+  FUZZ_REQUIRE(gs_ledger_open(&ledger, &sweep, 2, &outcome, &error) == GS_OK);
+  FUZZ_REQUIRE(gs_ledger_read(&ledger, journal, damaged, NULL, &error) == GS_OK);
+  write_all(&ledger, journal);
+  gs_ledger_clear(&ledger);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   make_folder();
-  size_t written = write_file(data, size);
-  const gs_journal_reader reader = {visit, damaged, &written};
+  make_sweep();
+  const size_t written = write_file(data, size);
   gs_journal *journal = NULL;
   gs_error error = {0};
-  gs_status status = gs_journal_open(folder, GS_JOURNAL_RESUME, &journal, &error);
-  if (status == GS_OK && gs_journal_header(journal)) {
-    status = gs_journal_read(journal, &reader, &error);
-    FUZZ_REQUIRE(status == GS_OK);
-  }
+  const gs_status status = gs_journal_open(folder, GS_JOURNAL_RESUME, &journal, &error);
+  if (status == GS_OK && gs_journal_header(journal)) read_all(journal);
   if (status != GS_OK) fuzz_refused(status, &error);
   gs_journal_destroy(journal);
   struct stat about;
