@@ -74,91 +74,116 @@ static totals totals_of(const point *p) {
   return sum;
 }
 
-typedef struct table {
-  cJSON *index, *mean, *sd, *p05, *p50, *p95, *finite, *norm_zero, *not_finite;
-  cJSON *log10_max, *log10_min, *zero, *subnormal, *nan, *inf, *saturated, *dead;
-  cJSON *kept[GS_FORMAT_COUNT][3];
-  cJSON *first_exponent, *counts;
-  bool complete; /* every column that may be left out and was wanted is there */
-} table;
+/* What the columns of one point are made of. */
+typedef struct row {
+  int64_t index;
+  gs_sample norm; /* log10, over replicas */
+  totals sum;
+  double units; /* of all replicas */
+} row;
 
-static cJSON *add_array(cJSON *object, const char *key) {
-  return object ? cJSON_AddArrayToObject(object, key) : NULL;
+static double index_of(const row *r) { return (double)(r->index + 1); }
+static double mean_of(const row *r) { return r->norm.mean; }
+static double sd_of(const row *r) { return r->norm.sd; }
+static double p05_of(const row *r) { return r->norm.p05; }
+static double p50_of(const row *r) { return r->norm.p50; }
+static double p95_of(const row *r) { return r->norm.p95; }
+static double finite_of(const row *r) { return (double)r->norm.count; }
+static double norm_zero_of(const row *r) { return (double)r->norm.low; }
+static double not_finite_of(const row *r) { return (double)r->norm.high; }
+static double max_of(const row *r) { return r->sum.log10_max; }
+static double min_of(const row *r) { return r->sum.log10_min; }
+static double zero_of(const row *r) { return (double)r->sum.zero / (double)r->sum.count; }
+static double subnormal_of(const row *r) { return (double)r->sum.subnormal / (double)r->sum.count; }
+static double nan_of(const row *r) { return (double)r->sum.nan; }
+static double inf_of(const row *r) { return (double)r->sum.inf; }
+static double saturated_of(const row *r) { return (double)r->sum.saturated / (double)r->sum.count; }
+static double dead_of(const row *r) { return (double)r->sum.dead / r->units; }
+
+static bool saturates(const gs_config *config, gs_quantity quantity) {
+  double low;
+  double high;
+  return quantity == GS_ACTIVATION_H &&
+         gs_activation_saturation(config->activation.kind, &low, &high);
 }
 
-static cJSON *add_object(cJSON *object, const char *key) {
-  return object ? cJSON_AddObjectToObject(object, key) : NULL;
+static bool dies(const gs_config *config, gs_quantity quantity) {
+  return quantity == GS_ACTIVATION_H && config->activation.kind == GS_RELU;
+}
+
+/* In the order of the record. */
+static const struct {
+  const char *group; /* the object it is in; NULL: the table itself */
+  const char *key;
+  double (*value)(const row *row);
+  bool (*applies)(const gs_config *config, gs_quantity quantity); /* NULL: always */
+} columns[] = {
+    {NULL, "index", index_of, NULL},
+    {"log10_norm", "mean", mean_of, NULL},
+    {"log10_norm", "sd", sd_of, NULL},
+    {"log10_norm", "p05", p05_of, NULL},
+    {"log10_norm", "p50", p50_of, NULL},
+    {"log10_norm", "p95", p95_of, NULL},
+    {"log10_norm", "finite", finite_of, NULL},
+    {"log10_norm", "zero", norm_zero_of, NULL},
+    {"log10_norm", "not_finite", not_finite_of, NULL},
+    {NULL, "log10_max", max_of, NULL},
+    {NULL, "log10_min", min_of, NULL},
+    {NULL, "zero_share", zero_of, NULL},
+    {NULL, "subnormal_share", subnormal_of, NULL},
+    {NULL, "nan", nan_of, NULL},
+    {NULL, "inf", inf_of, NULL},
+    {NULL, "saturated_share", saturated_of, saturates},
+    {NULL, "dead_share", dead_of, dies},
+};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+typedef struct table {
+  cJSON *columns[COLUMNS]; /* NULL: does not apply */
+  cJSON *kept[GS_FORMAT_COUNT][3];
+  cJSON *first_exponent, *counts;
+  bool failed; /* no memory for one of them */
+} table;
+
+/* An array or an object in an object. */
+static cJSON *open_in(table *t, cJSON *object, const char *key, cJSON *(*create)(void)) {
+  cJSON *item = object ? create() : NULL;
+  if (!object || !gs_json_add(object, key, item)) t->failed = true;
+  return t->failed ? NULL : item;
+}
+
+static void open_columns(table *t, cJSON *json, const gs_config *config, gs_quantity quantity) {
+  for (int i = 0; i < COLUMNS; i++) {
+    const char *group = columns[i].group;
+    cJSON *object = group ? cJSON_GetObjectItemCaseSensitive(json, group) : json;
+    if (columns[i].applies && !columns[i].applies(config, quantity)) continue;
+    if (!object) object = open_in(t, json, group, cJSON_CreateObject);
+    t->columns[i] = open_in(t, object, columns[i].key, cJSON_CreateArray);
+  }
 }
 
 static table open_table(cJSON *json, const gs_config *config, gs_quantity quantity, bool full) {
   static const char *const kinds[3] = {"zero", "subnormal", "inf"};
-  double low;
-  double high;
-  table t = {.index = add_array(json, "index"), .complete = true};
-  cJSON *norm = add_object(json, "log10_norm");
-  t.mean = add_array(norm, "mean");
-  t.sd = add_array(norm, "sd");
-  t.p05 = add_array(norm, "p05");
-  t.p50 = add_array(norm, "p50");
-  t.p95 = add_array(norm, "p95");
-  t.finite = add_array(norm, "finite");
-  t.norm_zero = add_array(norm, "zero");
-  t.not_finite = add_array(norm, "not_finite");
-  t.log10_max = add_array(json, "log10_max");
-  t.log10_min = add_array(json, "log10_min");
-  t.zero = add_array(json, "zero_share");
-  t.subnormal = add_array(json, "subnormal_share");
-  t.nan = add_array(json, "nan");
-  t.inf = add_array(json, "inf");
-  if (quantity == GS_ACTIVATION_H) {
-    if (gs_activation_saturation(config->activation.kind, &low, &high)) {
-      t.saturated = add_array(json, "saturated_share");
-      t.complete = t.saturated != NULL;
-    }
-    if (config->activation.kind == GS_RELU) {
-      t.dead = add_array(json, "dead_share");
-      t.complete = t.dead != NULL;
-    }
-  }
+  table t = {.failed = json == NULL};
+  open_columns(&t, json, config, quantity);
   if (!full) return t;
-  cJSON *kept = add_object(json, "kept");
+  cJSON *kept = open_in(&t, json, "kept", cJSON_CreateObject);
   for (int f = 0; f < GS_FORMAT_COUNT; f++) {
-    cJSON *format = add_object(kept, gs_format_name((gs_format)f));
-    for (int k = 0; k < 3; k++) t.kept[f][k] = add_array(format, kinds[k]);
+    cJSON *format = open_in(&t, kept, gs_format_name((gs_format)f), cJSON_CreateObject);
+    for (int k = 0; k < 3; k++) t.kept[f][k] = open_in(&t, format, kinds[k], cJSON_CreateArray);
   }
-  cJSON *histogram = add_object(json, "histogram");
-  t.first_exponent = add_array(histogram, "first_exponent");
-  t.counts = add_array(histogram, "counts");
+  cJSON *histogram = open_in(&t, json, "histogram", cJSON_CreateObject);
+  t.first_exponent = open_in(&t, histogram, "first_exponent", cJSON_CreateArray);
+  t.counts = open_in(&t, histogram, "counts", cJSON_CreateArray);
   return t;
 }
 
-static bool add_norms(table *t, const point *p, double *norms, gs_error *error) {
-  gs_sample sample;
-  for (int64_t r = 0; r < p->replicas; r++) norms[r] = gs_stats_log10_norm(&p->stats[r]);
-  return gs_sample_of_all(norms, (size_t)p->replicas, &sample, error) == GS_OK &&
-         gs_json_append(t->mean, gs_json_number(sample.mean)) &&
-         gs_json_append(t->sd, gs_json_number(sample.sd)) &&
-         gs_json_append(t->p05, gs_json_number(sample.p05)) &&
-         gs_json_append(t->p50, gs_json_number(sample.p50)) &&
-         gs_json_append(t->p95, gs_json_number(sample.p95)) &&
-         gs_json_append(t->finite, gs_json_number((double)sample.count)) &&
-         gs_json_append(t->norm_zero, gs_json_number((double)sample.low)) &&
-         gs_json_append(t->not_finite, gs_json_number((double)sample.high));
-}
-
-static bool add_counts(table *t, const point *p, int64_t columns) {
-  const totals sum = totals_of(p);
-  const double count = (double)sum.count;
-  const double units = (double)(columns * p->replicas);
-  return gs_json_append(t->log10_max, gs_json_number(sum.log10_max)) &&
-         gs_json_append(t->log10_min, gs_json_number(sum.log10_min)) &&
-         gs_json_append(t->zero, gs_json_number((double)sum.zero / count)) &&
-         gs_json_append(t->subnormal, gs_json_number((double)sum.subnormal / count)) &&
-         gs_json_append(t->nan, gs_json_number((double)sum.nan)) &&
-         gs_json_append(t->inf, gs_json_number((double)sum.inf)) &&
-         (!t->saturated ||
-          gs_json_append(t->saturated, gs_json_number((double)sum.saturated / count))) &&
-         (!t->dead || gs_json_append(t->dead, gs_json_number((double)sum.dead / units)));
+static bool add_row(table *t, const row *r) {
+  for (int i = 0; i < COLUMNS; i++) {
+    cJSON *column = t->columns[i];
+    if (column && !gs_json_append(column, gs_json_number(columns[i].value(r)))) return false;
+  }
+  return true;
 }
 
 static bool add_kept(table *t, const gs_kept kept[GS_FORMAT_COUNT]) {
@@ -224,8 +249,11 @@ static int64_t units_at(const gs_config *config, int64_t index) {
 static bool add_point(table *t, const gs_quantity_stats *stats, const gs_kept_axis *kept,
                       const gs_config *config, int64_t index, double *norms, gs_error *error) {
   const point p = point_of(stats, config, index);
-  return gs_json_append(t->index, gs_json_number((double)(index + 1))) &&
-         add_norms(t, &p, norms, error) && add_counts(t, &p, units_at(config, index)) &&
+  row r = {.index = index,
+           .sum = totals_of(&p),
+           .units = (double)(units_at(config, index) * p.replicas)};
+  for (int64_t i = 0; i < p.replicas; i++) norms[i] = gs_stats_log10_norm(&p.stats[i]);
+  return gs_sample_of_all(norms, (size_t)p.replicas, &r.norm, error) == GS_OK && add_row(t, &r) &&
          (!p.histogram || (add_kept(t, kept->at[index]) && add_histogram(t, &p)));
 }
 
@@ -236,7 +264,7 @@ gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_kept_axis *kep
   double *norms = malloc((size_t)config->replicas * sizeof *norms);
   *json = cJSON_CreateObject();
   table t = open_table(*json, config, quantity, stats->histogram != NULL);
-  bool added = norms && *json && t.complete;
+  bool added = norms && !t.failed;
   for (int64_t i = 0; added && i < points; i++) {
     const int64_t index = gs_thin_at(i, points, stats->points);
     added = add_point(&t, stats, kept, config, index, norms, error);
