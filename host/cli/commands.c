@@ -4,8 +4,9 @@
 #include <string.h>
 
 const gs_command *const gs_commands[] = {
-    &gs_run_command,        &gs_theory_command, &gs_reproduce_command, &gs_info_command,
-    &gs_completion_command, &gs_man_command,    &gs_worker_command,    NULL};
+    &gs_run_command,  &gs_theory_command,     &gs_reproduce_command,
+    &gs_info_command, &gs_parameters_command, &gs_completion_command,
+    &gs_man_command,  &gs_worker_command,     NULL};
 
 const gs_exit_code gs_exit_codes[] = {
     {"0", "all cells ok or some skipped, all claims reproduced"},

@@ -26,6 +26,7 @@ extern const gs_command gs_run_command;
 extern const gs_command gs_theory_command;
 extern const gs_command gs_reproduce_command;
 extern const gs_command gs_info_command;
+extern const gs_command gs_parameters_command;
 extern const gs_command gs_completion_command;
 extern const gs_command gs_man_command;
 extern const gs_command gs_worker_command;
@@ -43,6 +44,8 @@ bool gs_command_has(const gs_command *command, const char *name);
 /* `gradsweep --help`, `gradsweep COMMAND --help`, `gradsweep --version`. */
 void gs_help_print(FILE *stream);
 void gs_help_print_command(FILE *stream, const gs_command *command);
+/* The parameters of a cell, without those that are options of the command's own. */
+void gs_help_print_parameters(FILE *stream, const gs_command *command);
 void gs_version_print(FILE *stream);
 
 #endif

@@ -54,13 +54,7 @@ static void print_wrapped(FILE *stream, const char *words, int indent) {
   (void)fputs("\n", stream);
 }
 
-static void print_parameters(FILE *stream, const gs_command *command) {
-  (void)fputs("\n"
-              "Parameters of a cell, in a sweep file and, with mlp and rnn, as options; several\n"
-              "values with commas between them are an axis (defaults in brackets). In options\n"
-              "- and _ are the same.\n"
-              "\n",
-              stream);
+void gs_help_print_parameters(FILE *stream, const gs_command *command) {
   for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model itself */
     const gs_param *param = &gs_params[i];
     if (gs_command_has(command, param->key)) continue;
@@ -97,5 +91,12 @@ void gs_help_print_command(FILE *stream, const gs_command *command) {
   }
   (void)fprintf(stream, "\n%s\nOptions:\n", command->description);
   print_options(stream, command);
-  if (command->parameters) print_parameters(stream, command);
+  if (!command->parameters) return;
+  (void)fputs("\n"
+              "Parameters of a cell, in a sweep file and, with mlp and rnn, as options; several\n"
+              "values with commas between them are an axis (defaults in brackets). In options\n"
+              "- and _ are the same.\n"
+              "\n",
+              stream);
+  gs_help_print_parameters(stream, command);
 }

@@ -127,7 +127,7 @@ typedef struct gs_config {
 /* An initialisation of this kind with every parameter at its default. */
 gs_init gs_init_default(gs_init_kind kind);
 
-/* The documented defaults for a model (README, "Parameters"): mlp depth 10,
+/* The documented defaults for a model (docs/PARAMETERS.md): mlp depth 10,
  * width 128; rnn hidden 128, input 128, seq_len 100, input_init scaled with
  * sigma_w2 1, tied; batch 32, replicas 1, seed 1, tanh, xavier_normal, no
  * biases, linear loss at the last step, f32, extended, full statistics, no

@@ -51,9 +51,10 @@ typedef struct gs_param_type {
 
 struct gs_param {
   const char *key;
-  const char *help;  /* one line, without the choices and the default */
-  const char *usual; /* the default in words, where it is not one value */
-  unsigned models;   /* that have it: GS_OF_MODEL of each, or GS_EVERY_MODEL */
+  const char *help;    /* one line, without the choices and the default */
+  const char *details; /* what docs/PARAMETERS.md says beside that, or NULL */
+  const char *usual;   /* the default in words, where it is not one value */
+  unsigned models;     /* that have it: GS_OF_MODEL of each, or GS_EVERY_MODEL */
   const gs_param_type *type;
   size_t offset;           /* of the field in gs_config, for types of one field */
   int64_t max;             /* largest size */

@@ -2,7 +2,7 @@
  *
  * A sweep is a list of blocks; in a block every list is an axis and the block
  * is their product, last axis fastest, in the order of the keys as written.
- * Keys and values are those of README, "Parameters". */
+ * Keys and values are those of docs/PARAMETERS.md. */
 #ifndef GS_SWEEP_SPEC_H
 #define GS_SWEEP_SPEC_H
 
@@ -70,7 +70,7 @@ gs_status gs_sweep_filter(gs_sweep *sweep, const char *expression, gs_error *err
 void gs_sweep_clear(gs_sweep *sweep);
 
 /* The canonical parameters: every parameter of the config's model, resolved, in
- * the order of README's table; NULL when out of memory. An init is an object
+ * the order of gs_params; NULL when out of memory. An init is an object
  * with its name and all it takes, `slope` is there when leaky_relu is used, the
  * seed is a string, and equal widths are `depth` and `width`.
  * gs_config_from_json is its inverse and is what the worker reads: a block

@@ -91,6 +91,7 @@ typedef struct cell_request {
   const char *id;
   const char *name;
   const cJSON *params;
+  cJSON *read; /* params as the network that is measured has them, owned; NULL: not read */
   gs_measure_options options;
   double memory_limit_bytes; /* 0: none */
 } cell_request;
@@ -133,11 +134,12 @@ static bool read_cell_request(const cJSON *request, cell_request *cell) {
 
 /* Measures the cell; *skip is set with the words in *failure when it would take
  * more memory than the run allows. */
-static gs_status measure(const worker_state *server, const cell_request *cell, cJSON **measured,
+static gs_status measure(const worker_state *server, cell_request *cell, cJSON **measured,
                          bool *skip, gs_error *failure) {
   gs_config config;
   memset(&config, 0, sizeof config);
   GS_TRY(gs_config_from_json(cell->params, "params", &config, failure));
+  cell->read = gs_config_to_json(&config);
   gs_network_memory memory;
   gs_status status = GS_OK;
   if (cell->memory_limit_bytes > 0) { /* what cannot be predicted, the measurement explains */
@@ -155,10 +157,15 @@ static gs_status measure(const worker_state *server, const cell_request *cell, c
   return status;
 }
 
+/* What was measured, not what was asked for: a parameter that got lost on the way shows. */
+static const cJSON *params_of(const cell_request *cell) {
+  return cell->read ? cell->read : cell->params;
+}
+
 /* The line of a measured cell; of a later round its timing alone. Takes `measured` over. */
 static cJSON *complete(const cell_request *cell, cJSON *measured) {
   const int64_t round = cell->options.round;
-  if (round == 0) return gs_record_complete(cell->id, cell->name, cell->params, measured);
+  if (round == 0) return gs_record_complete(cell->id, cell->name, params_of(cell), measured);
   gs_outcome outcome = gs_outcome_pending();
   cJSON *line = NULL;
   if (gs_json_add_string(measured, "id", cell->id) &&
@@ -175,7 +182,7 @@ static cJSON *refuse(const worker_state *server, const cell_request *cell, gs_ce
                      const char *reason) {
   const int64_t round = cell->options.round;
   if (round > 0) return gs_record_round(cell->id, round, status, reason, NULL);
-  return gs_record_bare(cell->id, cell->name, cell->params, status, reason, server->about);
+  return gs_record_bare(cell->id, cell->name, params_of(cell), status, reason, server->about);
 }
 
 static gs_status answer_cell(const worker_state *server, const cJSON *request, gs_error *error) {
@@ -191,10 +198,12 @@ static gs_status answer_cell(const worker_state *server, const cJSON *request, g
   cJSON *measured = NULL;
   bool skip = false;
   const gs_status status = measure(server, &cell, &measured, &skip, &failure);
-  if (status == GS_OK && !skip) return answer(server, complete(&cell, measured), error);
-  return answer(server,
-                refuse(server, &cell, skip ? GS_CELL_SKIPPED : GS_CELL_FAILED, failure.message),
-                error);
+  cJSON *line =
+      status == GS_OK && !skip
+          ? complete(&cell, measured)
+          : refuse(server, &cell, skip ? GS_CELL_SKIPPED : GS_CELL_FAILED, failure.message);
+  cJSON_Delete(cell.read);
+  return answer(server, line, error);
 }
 
 /* ---- the loop ---- */

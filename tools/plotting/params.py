@@ -3,34 +3,50 @@ import json
 
 from . import checks
 from .checks import Refused
+from .parameter_table import INITIALISATIONS, MODELS, PARAMETERS
 
-_SIZES = {"mlp": ("batch", "replicas"),
-          "rnn": ("hidden", "input", "seq_len", "batch", "replicas")}
+# What pictures need of every file; the rest of the table may be missing.
+_NEEDED = ("activation", "stats", "dtype", "range", "init")
+
+
+def _sizes(model, params):
+    """The sizes that a model's cell must have; one way of saying them is instead of others."""
+    own = {key: about for key, about in PARAMETERS.items() if model in about["models"]}
+    replaced = {other for key, about in own.items() if key in params for other in about["instead_of"]}
+    return [key for key, about in own.items() if about["type"] == "size" and key not in replaced]
+
+
+def _checked_number(value, path):
+    checks.number(value, path)
+
+
+def _checked_bias(value, path):
+    if value is not None:  # null: biases of the framework init names
+        checks.number(value, path)
+
+
+_CHECKED = {"activation": checks.name, "choice": checks.name, "real": _checked_number,
+            "slope": _checked_number, "bias": _checked_bias}
 
 
 def checked_params(params, path):
     """The parameters, checked: sizes, names, and scalars for the rest."""
-    model = checks.one_of(checks.member(params, "model", path), _SIZES, f"{path}.model")
-    sizes = _SIZES[model]
-    if model == "mlp":
-        sizes += () if "widths" in params else ("depth", "width")
-    for key in sizes:
+    model = checks.one_of(checks.member(params, "model", path), MODELS, f"{path}.model")
+    for key in _sizes(model, params):
         checks.integer(checks.member(params, key, path), f"{path}.{key}")
     if "widths" in params:
         widths = checks.integers(params, "widths", path, None, 1)
-        if model != "mlp" or len(widths) < 2:
+        if model not in PARAMETERS["widths"]["models"] or len(widths) < 2:
             raise Refused(f"{path}.widths", "not a list of at least two sizes of an mlp")
-    for key in ("activation", "stats", "dtype", "range"):
-        checks.name(checks.member(params, key, path), f"{path}.{key}")
+    for key in _NEEDED:
+        checks.member(params, key, path)
     for key in params:
         checks.name(key, path)
-    for key in {"slope", "bias_std"} & params.keys():
-        if key == "slope" or params[key] is not None:  # null: biases of the framework init names
-            checks.number(params[key], f"{path}.{key}")
-    inits = {key: _init(params[key], f"{path}.{key}") for key in ("init", "input_init") if key in params}
-    checks.member(inits, "init", path)
-    return {key: inits[key] if key in inits else _scalar(value, f"{path}.{key}")
-            for key, value in params.items()}
+        kind = PARAMETERS.get(key, {}).get("type")
+        if kind in _CHECKED:
+            _CHECKED[kind](params[key], f"{path}.{key}")
+    return {key: _init(value, f"{path}.{key}") if PARAMETERS.get(key, {}).get("type") == "init"
+            else _scalar(value, f"{path}.{key}") for key, value in params.items()}
 
 
 def _init(init, path):
@@ -62,22 +78,25 @@ def value_key(value):
 
 # ---- words ----
 
-# Values that need no words, as cells' names leave them out.
-_PLAIN = {"std": 1, "fan": "in", "slope": 0, "gain": 1}
-_QUIET = {"launch": "auto", "loop": "auto", "bias_std": 0,
-          "range": "extended", "stats": None, "jacobian": None, "tied": True, "loss": "linear", "loss_at": "last",
-          "dtype": "f32"}
+# Values that need no words, as cells' names leave them out. A scale is always told.
+_PLAIN = {key: value[0] if isinstance(value, list) else value
+          for about in INITIALISATIONS.values() for key, value in about["takes"].items()
+          if key != "sigma_w2"}
+_QUIET = {key: about["default"] for key, about in PARAMETERS.items()
+          if about["in_name"] == "unusual" and about["type"] in ("choice", "flag", "bias")}
+_QUIET.update(stats=None, jacobian=None)  # whatever they are
+del _QUIET["dtype"]  # is always told
 
 
 # Initialisations that set biases and input weights too; then it is their absence that needs words.
-_FRAMEWORKS = ("torch_default", "keras_default")
+_FRAMEWORKS = [name for name, about in INITIALISATIONS.items() if about["framework"]]
 
 
 def _quiet(key, params):
     """Whether a parameter's value needs no words beside the others."""
     if params["init"]["name"] in _FRAMEWORKS and key in ("bias_std", "input_init"):
         return params[key] in (None, params["init"])
-    return key in _QUIET and key != "dtype" and _QUIET[key] in (None, params[key])
+    return key in _QUIET and _QUIET[key] in (None, params[key])
 
 
 _COUNTED = {"hidden": "hidden unit", "input": "input", "seq_len": "step", "replicas": "replica"}
