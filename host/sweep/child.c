@@ -60,7 +60,7 @@ static bool open_pipes(pipes *all) {
 
 /* Between fork and exec: its pipes in place of the standard streams, and signals as a new
  * program expects them. */
-static _Noreturn void become_child(const pipes *all, char *const *arguments) {
+static _Noreturn void become_child(const pipes *all, const char *program, char *const *arguments) {
   sigset_t none;
   sigemptyset(&none);
   signal(SIGPIPE, SIG_DFL);
@@ -68,12 +68,13 @@ static _Noreturn void become_child(const pipes *all, char *const *arguments) {
   setpgid(0, 0);
   if (dup2(all->input[0], 0) >= 0 && dup2(all->output[1], 1) >= 0 && dup2(all->words[1], 2) >= 0) {
     pthread_sigmask(SIG_SETMASK, &none, NULL);
-    execv("/proc/self/exe", arguments);
+    execv(program, arguments);
   }
   _exit(127);
 }
 
-gs_status gs_child_start(gs_child *child, const char *const *arguments, gs_error *error) {
+gs_status gs_child_start(gs_child *child, const char *program, const char *const *arguments,
+                         gs_error *error) {
   pipes all;
   const bool opened = open_pipes(&all);
   child->pid = opened ? fork() : -1;
@@ -88,7 +89,7 @@ gs_status gs_child_start(gs_child *child, const char *const *arguments, gs_error
       const char *const *constant;
       char *const *plain;
     } view = {arguments}; /* execv changes nothing; its type is older than const */
-    become_child(&all, view.plain);
+    become_child(&all, program, view.plain);
   }
   setpgid(child->pid, child->pid); /* whoever of the two comes first */
   gs_interrupt_takes_along(child->pid);

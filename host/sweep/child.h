@@ -1,5 +1,5 @@
-/* A child process that runs this program, with pipes at its standard streams. Nothing
- * here waits for longer than it says, whatever the child does. */
+/* A child process with pipes at its standard streams. Nothing here waits for longer than it
+ * says, whatever the child does. */
 #ifndef GS_SWEEP_CHILD_H
 #define GS_SWEEP_CHILD_H
 
@@ -20,11 +20,12 @@ typedef struct gs_child {
 /* Seconds of the monotonic clock. */
 double gs_child_clock_s(void);
 
-/* Starts the program with these arguments (the first is its name, NULL ends them), in a
+/* Starts a program with these arguments (the first is its name, NULL ends them), in a
  * process group of its own, so that Ctrl-C reaches only the parent, which decides. While
  * it lives it ends with this program (sweep/interrupt.h). There is one at a time. Errors:
  * GS_ERR_DEVICE. */
-gs_status gs_child_start(gs_child *child, const char *const *arguments, gs_error *error);
+gs_status gs_child_start(gs_child *child, const char *program, const char *const *arguments,
+                         gs_error *error);
 
 /* Whether it has ended, though others may hold its pipes open. */
 bool gs_child_is_over(const gs_child *child);

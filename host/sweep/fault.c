@@ -91,6 +91,13 @@ bool gs_fault_at_floor(gs_floor *floor) {
 
 bool gs_fault_stale(void) { return is_listed("stale"); }
 
+double gs_fault_patience_s(double seconds) { return is_listed("impatient") ? 2 : seconds; }
+
+const char *gs_fault_worker(const char *usual) {
+  const char *other = getenv(GS_FAULT_WORKER_VARIABLE);
+  return other && *other ? other : usual;
+}
+
 static bool is_alone(const char *kind) {
   const char *value = getenv(GS_FAULT_VARIABLE);
   return value && strcmp(value, kind) == 0;

@@ -17,8 +17,12 @@
  * are far too low ("lame") or too high to be met ("lavish"); the parent takes every floor
  * for too old when a cell begins ("stale").
  *
+ * "impatient", in the same list: the parent waits two seconds for a worker's hello and for
+ * its answers to what is not a cell. And the variable GRADSWEEP_FAULT_WORKER names a
+ * program that is started in place of the worker, with its arguments.
+ *
  * "absent" (alone) makes the device missing; "falsify" (alone) makes gradsweep
- * reproduce expect other numbers than it measures. Without the variable nothing
+ * reproduce expect other numbers than it measures. Without the variables nothing
  * happens. */
 #ifndef GS_SWEEP_FAULT_H
 #define GS_SWEEP_FAULT_H
@@ -26,6 +30,7 @@
 #include "device/device.h"
 
 #define GS_FAULT_VARIABLE "GRADSWEEP_FAULT"
+#define GS_FAULT_WORKER_VARIABLE "GRADSWEEP_FAULT_WORKER"
 
 /* Does what the variable asks for at this cell, on the way to its answer.
  * Returns true when a broken answer has been written to `output` already. */
@@ -39,6 +44,12 @@ bool gs_fault_at_floor(gs_floor *floor);
 
 /* Whether floors are to be taken for old. */
 bool gs_fault_stale(void);
+
+/* How long to wait where `seconds` are usual. */
+double gs_fault_patience_s(double seconds);
+
+/* The program that is a worker: `usual`, or another. */
+const char *gs_fault_worker(const char *usual);
 
 /* Whether the device is to be missing. */
 bool gs_fault_absent(void);

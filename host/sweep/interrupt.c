@@ -14,6 +14,7 @@
 
 enum {
   STACK_BYTES = 1 << 18,
+  LOOK_MS = 500,
   TWICE_MS = 400, /* timeout(1) and wrappers send a signal to the program and to its group */
   STEP_MS = 1100  /* without a step towards the end */
 };
@@ -21,6 +22,7 @@ enum {
 static struct {
   int base;
   sigset_t signals;
+  pthread_t thread;
   bool watched;
   atomic_int wake; /* the descriptor of who wants order; -1: nobody */
   atomic_int number;
@@ -56,10 +58,13 @@ static void wait_for_the_end(void) {
   } while (!comes(STEP_MS) && steps != atomic_load(&state.steps));
 }
 
+/* A signal comes through forward, or, where the thread that it was for does not wake up
+ * (it waits for a disk), directly: then it is found when somebody looks. */
 static void *watch(void *unused) {
+  const struct timespec look_again = {0, LOOK_MS * 1000000L};
   int number;
   do {
-    number = sigwaitinfo(&state.signals, NULL);
+    number = sigtimedwait(&state.signals, NULL, &look_again);
   } while (number <= 0);
   atomic_store(&state.number, number);
   const int wake = atomic_load(&state.wake);
@@ -69,19 +74,22 @@ static void *watch(void *unused) {
   return unused;
 }
 
+/* The handler. */
+static void forward(int number) { pthread_kill(state.thread, number); }
+
 static bool start_thread(void) {
-  pthread_t thread;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
   const bool started = pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 &&
                        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-                       pthread_create(&thread, &attributes, watch, NULL) == 0;
+                       pthread_create(&state.thread, &attributes, watch, NULL) == 0;
   pthread_attr_destroy(&attributes);
   return started;
 }
 
 void gs_interrupt_start(int base) {
   static const int wanted[] = {SIGINT, SIGTERM, SIGHUP};
+  const struct sigaction action = {.sa_handler = forward, .sa_flags = SA_RESTART};
   if (state.watched) return;
   state.base = base;
   sigemptyset(&state.signals);
@@ -90,9 +98,12 @@ void gs_interrupt_start(int base) {
     const int known = sigaction(wanted[i], NULL, &now);
     if (known == 0 && now.sa_handler != SIG_IGN) sigaddset(&state.signals, wanted[i]);
   }
-  pthread_sigmask(SIG_BLOCK, &state.signals, NULL);
+  pthread_sigmask(SIG_BLOCK, &state.signals, NULL); /* in the thread for ever */
   state.watched = start_thread();
-  if (!state.watched) pthread_sigmask(SIG_UNBLOCK, &state.signals, NULL);
+  for (size_t i = 0; state.watched && i < sizeof wanted / sizeof *wanted; i++) {
+    if (sigismember(&state.signals, wanted[i])) sigaction(wanted[i], &action, NULL);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &state.signals, NULL);
 }
 
 int gs_interrupt_open(void) {

@@ -10,8 +10,8 @@
 
 #include <sys/types.h>
 
-/* Blocks the signals and starts the thread, once in a program. Where no thread can be had
- * signals keep their usual effect. */
+/* Starts the thread, once in a program, before others. The signals are not blocked from then
+ * on. Where no thread can be had they keep their usual effect. */
 void gs_interrupt_start(int base);
 
 /* Asks for order: returns a descriptor that becomes readable when a signal arrives, or -1

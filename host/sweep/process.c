@@ -11,6 +11,7 @@
 
 #include "base/threads.h"
 #include "sweep/child.h"
+#include "sweep/fault.h"
 #include "sweep/pipe.h"
 #include "sweep/words.h"
 
@@ -43,7 +44,7 @@ static gs_status spawn(gs_process *process, gs_error *error) {
       "--parent",  parent,
       NULL};
   gs_threads_spin_briefly(NULL);
-  return gs_child_start(&process->child, arguments, error);
+  return gs_child_start(&process->child, gs_fault_worker("/proc/self/exe"), arguments, error);
 }
 
 /* ---- its standard error ---- */
@@ -307,7 +308,8 @@ gs_status gs_process_start(const gs_process_options *options, gs_process **proce
   gs_answer answer = {.reply = GS_REPLY_ENDED};
   outgoing nothing = {NULL, 0, false};
   gs_status status = spawn(new_process, error);
-  if (status == GS_OK) status = exchange(new_process, &nothing, hello_timeout_s, &answer, error);
+  const double timeout_s = gs_fault_patience_s(hello_timeout_s);
+  if (status == GS_OK) status = exchange(new_process, &nothing, timeout_s, &answer, error);
   if (status == GS_OK && answer.reply == GS_REPLY_LINE) {
     status = read_hello(&answer, device, told, error);
   } else if (status == GS_OK && answer.reply != GS_REPLY_INTERRUPTED) {

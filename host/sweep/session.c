@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sweep/device_facts.h"
+#include "sweep/fault.h"
 #include "sweep/pipe.h"
 #include "sweep/record_shape.h"
 #include "sweep/record_size.h"
@@ -122,16 +123,13 @@ static gs_status ask_once(gs_session *session, const gs_ask *request, gs_answer 
 }
 
 /* Asks, with a new worker if need be: also where the request did not reach the one that
- * was there. The request is freed. most_bytes: of an answer, beside what the request itself
- * makes of it. With `interrupted` set afterwards there is no answer; without a line in the
- * answer the worker is gone. */
-static gs_status ask(gs_session *session, cJSON *request, double timeout_s, double most_bytes,
+ * was there. most_bytes: of an answer, beside what the request itself makes of it. With
+ * `interrupted` set afterwards there is no answer; without a line in the answer the worker
+ * is gone. */
+static gs_status ask(gs_session *session, const char *request, double timeout_s, double most_bytes,
                      gs_answer *answer, gs_error *error) {
-  char *line = request ? gs_json_print_line(request) : NULL;
-  cJSON_Delete(request);
-  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
-  const double most = most_bytes + 4 * (double)strlen(line);
-  const gs_ask asked = {line, timeout_s, (size_t)fmin(most, GS_LINE_MOST_BYTES)};
+  const double most = most_bytes + 4 * (double)strlen(request);
+  const gs_ask asked = {request, timeout_s, (size_t)fmin(most, GS_LINE_MOST_BYTES)};
   gs_status status = GS_OK;
   for (int i = 0; i < ATTEMPTS; i++) {
     status = ask_once(session, &asked, answer, error);
@@ -139,17 +137,30 @@ static gs_status ask(gs_session *session, cJSON *request, double timeout_s, doub
     if (session->interrupted || !lost) break;
     say(session, answer->reason);
   }
-  free(line);
   return status;
+}
+
+/* The request as a line (malloc'd, the caller's); frees the tree. */
+static gs_status print_request(cJSON *request, char **line, gs_error *error) {
+  *line = request ? gs_json_print_line(request) : NULL;
+  cJSON_Delete(request);
+  return *line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
 }
 
 /* ---- plain requests ---- */
 
+/* What to ask for that is not a cell. */
+typedef struct plain_request {
+  char *line;
+  bool floor; /* which another worker may measure where one has failed */
+} plain_request;
+
+/* The answer as a tree, or the worker's error as an error. */
 static gs_status read_plainly(const gs_answer *answer, cJSON **tree, gs_error *error) {
   gs_error details;
   if (gs_json_parse(answer->line, answer->length, "answer", tree, &details) != GS_OK) {
     const bool memory = details.status == GS_ERR_MEMORY;
-    return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE,
+    return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DATA,
                    "the worker's answer cannot be understood: %.200s", details.message);
   }
   const char *words = cJSON_GetStringValue(get(*tree, "error"));
@@ -162,18 +173,47 @@ static gs_status read_plainly(const gs_answer *answer, cJSON **tree, gs_error *e
   return status;
 }
 
-/* The answer to a plain request as a tree; the worker's error as an error. *died: another
- * worker may fare better. */
-static gs_status ask_plainly(gs_session *session, cJSON *request, cJSON **tree, bool *died,
-                             gs_error *error) {
+static bool is_floor(const cJSON *tree) {
+  gs_floor numbers;
+  return gs_floor_from_json(tree, &numbers) &&
+         gs_record_check_tree(tree, &gs_floor_shape, NULL) == GS_OK;
+}
+
+/* One attempt of ask_plainly; *again: it is worth another. */
+static gs_status ask_plainly_once(gs_session *session, const plain_request *request, cJSON **tree,
+                                  bool *again, gs_error *error) {
   gs_answer answer;
-  *tree = NULL;
-  *died = false;
-  GS_TRY(ask(session, request, plain_timeout_s, PLAIN_MOST_BYTES, &answer, error));
+  *again = false;
+  const double timeout_s = gs_fault_patience_s(plain_timeout_s);
+  GS_TRY(ask(session, request->line, timeout_s, PLAIN_MOST_BYTES, &answer, error));
   if (session->interrupted) return GS_OK;
-  if (answer.reply == GS_REPLY_LINE) return read_plainly(&answer, tree, error);
-  *died = answer.reply == GS_REPLY_ENDED;
-  return GS_FAIL(error, GS_ERR_DEVICE, "%s", answer.reason);
+  if (answer.reply != GS_REPLY_LINE) {
+    *again = answer.reply == GS_REPLY_ENDED;
+    return GS_FAIL(error, GS_ERR_DEVICE, "%s", answer.reason);
+  }
+  gs_status status = read_plainly(&answer, tree, error);
+  if (status == GS_OK && request->floor && !is_floor(*tree)) {
+    status = GS_FAIL(error, GS_ERR_DATA, "the machine's limits could not be measured");
+    cJSON_Delete(*tree);
+    *tree = NULL;
+  }
+  *again = status == GS_ERR_DATA || (status != GS_OK && request->floor);
+  if (*again) drop_worker(session);
+  return status;
+}
+
+static gs_status ask_plainly(gs_session *session, const plain_request *request, cJSON **tree,
+                             gs_error *error) {
+  gs_error details;
+  gs_status status = GS_OK;
+  bool again = true;
+  *tree = NULL;
+  for (int i = 0; again && i < ATTEMPTS; i++) {
+    if (i > 0) say(session, details.message);
+    status = ask_plainly_once(session, request, tree, &again, &details);
+  }
+  if (status == GS_OK) return GS_OK;
+  return GS_FAIL(error, status == GS_ERR_DATA ? GS_ERR_DEVICE : status, "%s", details.message);
 }
 
 static cJSON *make_request(const char *kind) {
@@ -183,32 +223,12 @@ static cJSON *make_request(const char *kind) {
   return NULL;
 }
 
-/* *again: a new worker may do better. */
-static gs_status measure_floor(gs_session *session, cJSON **floor, bool *again, gs_error *error) {
-  gs_floor numbers;
-  GS_TRY(ask_plainly(session, make_request("floor"), floor, again, error));
-  if (session->interrupted) return GS_OK;
-  if (gs_floor_from_json(*floor, &numbers) &&
-      gs_record_check_tree(*floor, &gs_floor_shape, NULL) == GS_OK) {
-    return GS_OK;
-  }
-  cJSON_Delete(*floor);
-  *floor = NULL;
-  drop_worker(session);
-  *again = true;
-  return GS_FAIL(error, GS_ERR_DEVICE, "the machine's limits could not be measured");
-}
-
 gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error) {
-  gs_error details;
-  gs_status status = GS_OK;
-  bool again = true;
-  for (int i = 0; again && i < ATTEMPTS; i++) {
-    if (i > 0) say(session, details.message);
-    status = measure_floor(session, floor, &again, &details);
-    again = again && status != GS_OK;
-  }
-  return status == GS_OK ? GS_OK : GS_FAIL(error, status, "%s", details.message);
+  plain_request request = {.floor = true};
+  GS_TRY(print_request(make_request("floor"), &request.line, error));
+  const gs_status status = ask_plainly(session, &request, floor, error);
+  free(request.line);
+  return status;
 }
 
 static bool positive(const cJSON *object, const char *key, double *value) {
@@ -220,16 +240,19 @@ static bool positive(const cJSON *object, const char *key, double *value) {
 gs_status gs_session_predict(gs_session *session, const gs_config *config, double *bytes,
                              gs_error *error) {
   cJSON *answer = NULL;
-  cJSON *request = make_request("predict");
-  if (request && !gs_json_add(request, "params", gs_config_to_json(config))) {
-    cJSON_Delete(request);
-    request = NULL;
+  cJSON *tree = make_request("predict");
+  plain_request request = {.floor = false};
+  if (tree && !gs_json_add(tree, "params", gs_config_to_json(config))) {
+    cJSON_Delete(tree);
+    tree = NULL;
   }
-  bool died = false;
-  GS_TRY(ask_plainly(session, request, &answer, &died, error));
+  GS_TRY(print_request(tree, &request.line, error));
+  const gs_status status = ask_plainly(session, &request, &answer, error);
+  free(request.line);
   const bool known = session->interrupted || positive(answer, "predicted_bytes", bytes);
   cJSON_Delete(answer);
-  return known ? GS_OK : GS_FAIL(error, GS_ERR_DEVICE, "the worker did not predict the memory");
+  if (status != GS_OK || known) return status;
+  return GS_FAIL(error, GS_ERR_DEVICE, "the worker did not predict the memory");
 }
 
 /* ---- cells ---- */
@@ -332,8 +355,13 @@ gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t inde
   cJSON *params = gs_record_params(&cell->config, terms->identify);
   if (!params) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
   gs_answer answer;
-  gs_status status = ask(session, cell_request(cell, index, terms, params), terms->timeout_s,
-                         gs_record_most_bytes(&cell->config, &terms->measure), &answer, error);
+  char *request = NULL;
+  gs_status status = print_request(cell_request(cell, index, terms, params), &request, error);
+  if (status == GS_OK) {
+    status = ask(session, request, terms->timeout_s,
+                 gs_record_most_bytes(&cell->config, &terms->measure), &answer, error);
+  }
+  free(request);
   cJSON_Delete(params);
   if (status != GS_OK || session->interrupted) return status;
   return settle(session, cell, terms, &answer, line, facts, error);

@@ -68,7 +68,7 @@ def reached(call, trace):
 
 def worker_of(trace):
     """The process that was forked, or None."""
-    match = re.search(r"^(?:clone3?|v?fork)\(.*\) += (\d+)$", trace, re.MULTILINE)
+    match = re.search(r"^(?:clone3?|v?fork)\((?!.*CLONE_THREAD).*\) += (\d+)$", trace, re.MULTILINE)
     return int(match.group(1)) if match else None
 
 
