@@ -3,10 +3,14 @@ A damaged line costs the cell it was of, and nothing else."""
 import json
 import pathlib
 import random
+import re
 import sys
+import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
-from program import SMALL_COUNT, ProgramTest, main, sealed, without_times  # noqa: E402
+from program import (PROGRAM, SMALL_COUNT, ProgramTest, main, sealed, small_files_only,  # noqa: E402
+                     without_times)
 
 
 class Journals(ProgramTest):
@@ -111,7 +115,7 @@ class Journals(ProgramTest):
         clean = without_times(self.results())
         header = self.bytes.index(b"\n") + 1
         chance = random.Random(5)
-        for bit in [header * 8 - 3] + sorted(chance.sample(range(8 * len(self.bytes)), 24)):
+        for bit in [header * 8 - 3] + sorted(chance.sample(range(8 * len(self.bytes)), 12)):
             data = bytearray(self.bytes)
             data[bit // 8] ^= 1 << bit % 8
             self.path.write_bytes(data)
@@ -133,6 +137,72 @@ class Journals(ProgramTest):
         self.assert_code(self.run_small("--resume"), 0)
         self.assertEqual(len(self.journal()), SMALL_COUNT + 2)
         self.assertEqual(without_times(self.results()), clean)
+
+
+class LongRecords(ProgramTest):
+    """Records of more bytes than the parent holds of any: they go through it in pieces."""
+    LONG = ["run", "mlp", "--width=2", "--batch=1", "--activation=tanh,relu", "--time-limit=0", "--max-points=100000"]
+
+    def run_long(self, depth, *arguments, out=None, **more):
+        return self.program(*self.LONG, f"--depth={depth}", "--quiet", "--out", out or self.out, *arguments, **more)
+
+    def peak_kib(self, depth):
+        """The largest resident set of the parent, which /proc knows for as long as it lives."""
+        process = self.start_program(*self.LONG, f"--depth={depth}", "--quiet", "--overwrite", "--out", self.out)
+        peak = 0
+        while process.poll() is None:
+            try:
+                text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            except OSError:
+                break
+            found = re.search(r"VmHWM:\s+([0-9]+) kB", text)
+            peak = max(peak, int(found[1])) if found else peak
+            time.sleep(0.002)
+        self.assert_code(self.finish(process), 0)
+        return peak
+
+    @unittest.skipIf(PROGRAM and b"__asan_init" in pathlib.Path(PROGRAM).read_bytes(), "sanitizers keep what is freed")
+    def test_memory_does_not_grow_with_points(self):
+        few, many = self.peak_kib(20), self.peak_kib(3000)
+        self.assertGreater((self.out / "results.json").stat().st_size, 3 << 20)
+        self.assertLess(many - few, 8 << 10)  # trees of them took 30 MiB more
+
+    def test_damage_and_resume(self):
+        self.assert_code(self.run_long(400), 0)
+        clean = without_times(self.results())
+        path = self.out / "journal.jsonl"
+        whole = path.read_bytes()
+        lines = whole.splitlines(keepends=True)
+        self.assertTrue(all(len(line) > 1 << 17 for line in lines[1:]))
+        for at in (len(lines[0]) + 70000, len(whole) - 100000, len(whole) - 40):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1:])
+            done = self.run_long(400, "--resume")
+            self.assert_code(done, 0)
+            self.assertIn("does not count", done.stderr)
+            self.assertEqual(without_times(self.results()), clean)
+        path.write_bytes(whole[:len(whole) - 100000])  # killed while it was on its way
+        done = self.run_long(400, "--resume")
+        self.assert_code(done, 0)
+        self.assertIn("journal.jsonl:3: its end is missing", done.stderr)
+        self.assertEqual(path.read_bytes(), whole)
+
+    def test_a_full_disk_in_the_middle_of_a_record(self):
+        clean = self.scratch / "clean"
+        self.assert_code(self.run_long(400, out=clean), 0)
+        lines = (clean / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        for limit in (len(lines[0]) + 100000, len(lines[0]) + len(lines[1]) + 5, len(lines[0]) + len(lines[1]) - 5):
+            out = self.scratch / f"limit{limit}"
+            self.assert_error_line(self.run_long(400, out=out, preexec_fn=small_files_only(limit)), 74, "cannot write")
+            self.assertTrue((out / "journal.jsonl").read_bytes().endswith(b"\n"))
+            self.assert_code(self.run_long(400, "--resume", out=out), 0)
+            self.assert_same_results(out, clean)
+
+    def test_times_are_put_into_long_records(self):
+        self.assert_code(self.program(*self.LONG, "--depth=400", "--interleave=2", "--min-time=0",
+                                      "--time-limit=0.001", "--min-samples=1", "--quiet", "--out", self.out), 0)
+        cell = self.results()["cells"][1]
+        self.assertEqual([entry["round"] for entry in cell["timing"]["rounds"]], [0, 1])
+        self.assertEqual(len(cell["layers"]["delta"]["index"]), 400)
 
 
 if __name__ == "__main__":

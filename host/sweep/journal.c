@@ -25,10 +25,11 @@ struct gs_journal {
   char made[GS_PATH_BYTES]; /* the topmost folder that was created for this run */
   bool created;             /* so was the file */
   bool begun;
-  int fd;        /* -1: there is no file yet */
-  int64_t size;  /* bytes of whole lines */
-  bool read;     /* all of its lines: size is known */
-  cJSON *header; /* of a continued run */
+  int fd;         /* -1: there is no file yet */
+  int64_t size;   /* bytes of whole lines */
+  int64_t poured; /* bytes of a line on its way, behind them */
+  bool read;      /* all of its lines: size is known */
+  cJSON *header;  /* of a continued run */
 };
 
 static gs_status fail(const gs_journal *journal, const char *doing, int native, gs_error *error) {
@@ -148,10 +149,25 @@ static const char *checksum_of(const char *bytes, size_t length, char text[GS_SH
   return gs_sha256_text(&hash, text);
 }
 
+/* The hash of so many bytes of the file. */
+static gs_status hash_bytes(const gs_journal *journal, int64_t offset, int64_t length,
+                            gs_sha256 *hash, gs_error *error) {
+  char chunk[1 << 16];
+  size_t got = 0;
+  gs_sha256_start(hash);
+  for (int64_t at = 0; at < length; at += (int64_t)got) {
+    const int64_t left = length - at;
+    const size_t wanted = left < (int64_t)sizeof chunk ? (size_t)left : sizeof chunk;
+    GS_TRY(read_at(journal, offset + at, chunk, wanted, &got, error));
+    if (got == 0) return fail(journal, "read", EIO, error);
+    gs_sha256_add(hash, chunk, got);
+  }
+  return GS_OK;
+}
+
 /* Whether a line has its checksum, or in *why what is wrong with it; *length without it. */
 static gs_status check_sum(const gs_journal *journal, int64_t offset, int64_t *length,
                            const char **why, gs_error *error) {
-  char chunk[1 << 16];
   char tail[TAIL_BYTES] = "";
   char text[GS_SHA256_TEXT_BYTES];
   gs_sha256 hash;
@@ -162,14 +178,7 @@ static gs_status check_sum(const gs_journal *journal, int64_t offset, int64_t *l
   GS_TRY(read_at(journal, offset + before, tail, sizeof tail, &got, error));
   if (memcmp(tail, CHECKSUM_KEY, KEY_BYTES) != 0) return GS_OK;
   if (memcmp(tail + TAIL_BYTES - 2, "\"}", 2) != 0) return GS_OK;
-  gs_sha256_start(&hash);
-  for (int64_t at = 0; at < before; at += (int64_t)got) {
-    const int64_t left = before - at;
-    const size_t wanted = left < (int64_t)sizeof chunk ? (size_t)left : sizeof chunk;
-    GS_TRY(read_at(journal, offset + at, chunk, wanted, &got, error));
-    if (got == 0) return fail(journal, "read", EIO, error);
-    gs_sha256_add(&hash, chunk, got);
-  }
+  GS_TRY(hash_bytes(journal, offset, before, &hash, error));
   gs_sha256_text(&hash, text);
   const bool right = memcmp(tail + KEY_BYTES, text, GS_SHA256_TEXT_BYTES - 1) == 0;
   *why = right ? NULL : "its checksum is wrong";
@@ -399,7 +408,7 @@ static gs_status check_still_ours(const gs_journal *journal, gs_error *error) {
     what = "removed";
   } else if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino) {
     what = "replaced";
-  } else if (ours.st_size != journal->size) {
+  } else if (ours.st_size != journal->size + journal->poured) {
     what = "changed";
   }
   if (!what) return GS_OK;
@@ -407,22 +416,69 @@ static gs_status check_still_ours(const gs_journal *journal, gs_error *error) {
                  what);
 }
 
+/* Writes behind the whole lines and what has been poured. */
+static bool write_behind(gs_journal *journal, const char *bytes, size_t length, int64_t at) {
+  return lseek(journal->fd, at, SEEK_SET) == at && gs_write_all(journal->fd, bytes, length);
+}
+
+/* Takes back what is not a whole line; if this fails too, the next run drops the torn line. */
+static gs_status take_back(gs_journal *journal, int native, gs_error *error) {
+  journal->poured = 0;
+  (void)cut(journal, NULL);
+  return fail(journal, "write", native, error);
+}
+
 gs_status gs_journal_append(gs_journal *journal, const char *line, size_t length, int64_t *offset,
                             gs_error *error) {
   GS_TRY(check_still_ours(journal, error));
   char *bytes = add_checksum(line, &length);
   if (!bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of the journal");
-  const bool written = lseek(journal->fd, journal->size, SEEK_SET) == journal->size &&
-                       gs_write_all(journal->fd, bytes, length) && fsync(journal->fd) == 0;
+  const bool written =
+      write_behind(journal, bytes, length, journal->size) && fsync(journal->fd) == 0;
   const int failed = errno;
   free(bytes);
-  if (!written) {
-    (void)cut(journal, NULL); /* if this fails too, the next run drops the torn line */
-    return fail(journal, "write", failed, error);
-  }
+  if (!written) return take_back(journal, failed, error);
   *offset = journal->size;
   journal->size += (int64_t)length;
   return GS_OK;
+}
+
+gs_status gs_journal_pour(gs_journal *journal, const char *bytes, size_t length, gs_error *error) {
+  if (journal->poured == 0) GS_TRY(check_still_ours(journal, error));
+  if (!write_behind(journal, bytes, length, journal->size + journal->poured)) {
+    return take_back(journal, errno, error);
+  }
+  journal->poured += (int64_t)length;
+  return GS_OK;
+}
+
+gs_journal_line gs_journal_poured(const gs_journal *journal) {
+  return gs_journal_line_at(journal, journal->size, journal->poured);
+}
+
+gs_status gs_journal_seal(gs_journal *journal, gs_error *error) {
+  char tail[TAIL_BYTES + 2];
+  char text[GS_SHA256_TEXT_BYTES];
+  gs_sha256 hash;
+  const int64_t before = journal->poured - 1; /* the closing bracket comes last */
+  GS_TRY(check_still_ours(journal, error));
+  GS_TRY(hash_bytes(journal, journal->size, before, &hash, error));
+  const int length =
+      snprintf(tail, sizeof tail, CHECKSUM_KEY "%s\"}\n", gs_sha256_text(&hash, text));
+  const int64_t at = journal->size + before;
+  if (!write_behind(journal, tail, (size_t)length, at) || fsync(journal->fd) != 0) {
+    return take_back(journal, errno, error);
+  }
+  journal->size = at + length;
+  journal->poured = 0;
+  return GS_OK;
+}
+
+gs_status gs_journal_drop(gs_journal *journal, gs_error *error) {
+  if (journal->poured == 0) return GS_OK;
+  GS_TRY(check_still_ours(journal, error));
+  journal->poured = 0;
+  return cut(journal, error);
 }
 
 gs_status gs_journal_take(gs_journal *journal, gs_error *error) {

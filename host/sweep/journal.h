@@ -103,4 +103,13 @@ gs_status gs_journal_parse(const gs_journal_line *line, int64_t from, int64_t to
 gs_status gs_journal_copy(const gs_journal_line *line, int64_t from, int64_t to, FILE *stream,
                           gs_error *error);
 
+/* A long line that arrives piece by piece, straight into the file: pieces are poured behind
+ * its whole lines, may be read as a line, and are then sealed (checksum, newline, sync), which
+ * makes them one, or dropped. What a killed run has poured is a torn line. Errors, which drop
+ * it: GS_ERR_OUTPUT. */
+gs_status gs_journal_pour(gs_journal *journal, const char *bytes, size_t length, gs_error *error);
+gs_journal_line gs_journal_poured(const gs_journal *journal);
+gs_status gs_journal_seal(gs_journal *journal, gs_error *error);
+gs_status gs_journal_drop(gs_journal *journal, gs_error *error);
+
 #endif

@@ -88,6 +88,14 @@ gs_status gs_ledger_append(gs_ledger *ledger, gs_journal *journal, int64_t cell,
   return GS_OK;
 }
 
+gs_status gs_ledger_seal(gs_ledger *ledger, gs_journal *journal, int64_t cell,
+                         const gs_record_facts *facts, gs_error *error) {
+  const gs_journal_line line = gs_journal_poured(journal);
+  GS_TRY(gs_journal_seal(journal, error));
+  take(ledger, cell, 0, facts, line.offset, line.length);
+  return GS_OK;
+}
+
 gs_status gs_ledger_append_floor(gs_ledger *ledger, gs_journal *journal, const cJSON *entry,
                                  gs_error *error) {
   int64_t offset = 0;

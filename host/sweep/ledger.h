@@ -44,6 +44,9 @@ gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal,
 /* Appends the line of a cell and round to the journal and takes it over. */
 gs_status gs_ledger_append(gs_ledger *ledger, gs_journal *journal, int64_t cell, int64_t round,
                            const char *text, const gs_record_facts *facts, gs_error *error);
+/* The same of the first round of a cell whose record has been poured into the journal. */
+gs_status gs_ledger_seal(gs_ledger *ledger, gs_journal *journal, int64_t cell,
+                         const gs_record_facts *facts, gs_error *error);
 /* The same of a floor (borrowed). */
 gs_status gs_ledger_append_floor(gs_ledger *ledger, gs_journal *journal, const cJSON *entry,
                                  gs_error *error);

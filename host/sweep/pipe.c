@@ -19,7 +19,7 @@ static void drop_taken(gs_lines *lines) {
 gs_status gs_lines_read(gs_lines *lines, int fd, gs_error *error) {
   drop_taken(lines);
   const size_t most = lines->most ? lines->most : GS_LINE_MOST_BYTES;
-  if (lines->length > most) {
+  if (lines->parted + lines->length > most) {
     return GS_FAIL(error, GS_ERR_DATA, "a line of more than %zu bytes", most);
   }
   if (lines->capacity - lines->length < CHUNK_BYTES && lines->capacity < most + CHUNK_BYTES) {
@@ -50,6 +50,15 @@ char *gs_lines_take(gs_lines *lines, size_t *length) {
   *newline = '\0';
   *length = (size_t)(newline - lines->bytes);
   lines->taken = *length + 1;
+  lines->parted = 0;
+  return lines->bytes;
+}
+
+char *gs_lines_take_part(gs_lines *lines, size_t least, size_t *length) {
+  drop_taken(lines);
+  if (lines->length < least || memchr(lines->bytes, '\n', lines->length)) return NULL;
+  *length = lines->taken = lines->length;
+  lines->parted += *length;
   return lines->bytes;
 }
 

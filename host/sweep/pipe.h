@@ -34,6 +34,7 @@ typedef struct gs_lines {
   size_t capacity;
   size_t taken;   /* bytes of the line handed out last, dropped at the next call */
   size_t scanned; /* bytes known to hold no newline */
+  size_t parted;  /* bytes of the line at hand that gs_lines_take_part has handed out */
   bool end;       /* the writer has closed the pipe */
 } gs_lines;
 
@@ -45,6 +46,10 @@ gs_status gs_lines_read(gs_lines *lines, int fd, gs_error *error);
 /* The next complete line without its newline, terminated, valid until the next
  * call; NULL when there is none yet. */
 char *gs_lines_take(gs_lines *lines, size_t *length);
+
+/* What there is of a line whose end has not come, once it is `least` bytes long; valid
+ * until the next call, NULL when there is less. gs_lines_take hands out the line's rest. */
+char *gs_lines_take_part(gs_lines *lines, size_t least, size_t *length);
 
 /* Bytes that have been read and not taken. */
 size_t gs_lines_rest(const gs_lines *lines);

@@ -26,6 +26,7 @@ struct gs_process {
   gs_process_options options;
   gs_child child;
   gs_lines answers;
+  const gs_sink *sink; /* of the answer that is waited for */
   gs_words words;
 };
 
@@ -200,6 +201,17 @@ static bool is_hopeless(gs_process *process, const outgoing *request, const even
   return true;
 }
 
+/* Passes on what has come of a long answer: its end, or a part. */
+static gs_status pour(gs_process *process, gs_answer *answer, gs_error *error) {
+  size_t length = answer->length;
+  const char *part = answer->line;
+  if (!process->sink || (part && answer->poured == 0)) return GS_OK;
+  if (!part) part = gs_lines_take_part(&process->answers, GS_PART_BYTES, &length);
+  if (!part) return GS_OK;
+  answer->poured += length;
+  return process->sink->take(process->sink->user, part, length, error);
+}
+
 /* Waits for a line while sending the request. */
 static gs_status exchange(gs_process *process, outgoing *request, double timeout_s,
                           gs_answer *answer, gs_error *error) {
@@ -208,6 +220,7 @@ static gs_status exchange(gs_process *process, outgoing *request, double timeout
     char *line = gs_lines_take(&process->answers, &answer->length);
     answer->line = line;
     answer->reply = GS_REPLY_LINE;
+    GS_TRY(pour(process, answer, error));
     if (line) return GS_OK;
     const double left_s = deadline - gs_child_clock_s();
     const event now = wait_for(process, request, left_s);
@@ -248,6 +261,7 @@ gs_status gs_process_ask(gs_process *process, const gs_ask *ask, gs_answer *answ
   line[length] = '\n';
   outgoing request = {line, length + 1, false};
   process->answers.most = ask->most_bytes;
+  process->sink = ask->sink;
   gs_words_reset(&process->words);
   const gs_status status = exchange(process, &request, ask->timeout_s, answer, error);
   answer->unread = answer->reply == GS_REPLY_ENDED && request.left > 0;

@@ -6,7 +6,10 @@
 #include "base/json.h"
 #include "net/config.h"
 
-enum { GS_PROCESS_REASON_BYTES = 256 };
+enum {
+  GS_PROCESS_REASON_BYTES = 256,
+  GS_PART_BYTES = 1 << 16 /* of an answer that are waited for before they are passed on */
+};
 
 typedef struct gs_process_options {
   gs_backend backend;
@@ -31,14 +34,22 @@ typedef struct gs_answer {
   gs_reply reply;
   const char *line; /* terminated, valid until the next call for this process */
   size_t length;
-  bool unread;                          /* it ended before it had the whole request */
+  size_t poured; /* bytes that went into the sink: all of the answer, or 0 and it is `line` */
+  bool unread;   /* it ended before it had the whole request */
   char reason[GS_PROCESS_REASON_BYTES]; /* of a timeout or an end, in words */
 } gs_answer;
+
+/* Takes a long answer as it arrives, a piece at a time. */
+typedef struct gs_sink {
+  gs_status (*take)(void *user, const char *bytes, size_t length, gs_error *error);
+  void *user;
+} gs_sink;
 
 typedef struct gs_ask {
   const char *request; /* a line without its newline */
   double timeout_s;
-  size_t most_bytes; /* of an answer: who says more is ended */
+  size_t most_bytes;   /* of an answer: who says more is ended */
+  const gs_sink *sink; /* of answers longer than GS_PART_BYTES; NULL: none is */
 } gs_ask;
 
 typedef struct gs_process gs_process;
@@ -53,8 +64,9 @@ gs_status gs_process_start(const gs_process_options *options, gs_process **proce
                            bool *told, gs_error *error);
 
 /* Sends a request and waits for one line, in bounded time and memory whatever the worker
- * does. After GS_REPLY_TIMEOUT and GS_REPLY_ENDED only gs_process_stop may follow. A worker
- * that has spoken since its last answer is not asked, but ended. Errors: GS_ERR_MEMORY. */
+ * does. Where it ends without a line, what was poured is of no use. After GS_REPLY_TIMEOUT and
+ * GS_REPLY_ENDED only gs_process_stop may follow. A worker that has spoken since its last answer is
+ * not asked, but ended. Errors: GS_ERR_MEMORY; the sink's. */
 gs_status gs_process_ask(gs_process *process, const gs_ask *ask, gs_answer *answer,
                          gs_error *error);
 

@@ -240,11 +240,12 @@ static gs_status run_cell(run_state *run, int64_t index, gs_cell_terms *terms, g
     (void)gs_integer_of(first->steps_per_sample, 1, GS_INTEGER_MOST,
                         &terms->measure.steps_per_sample);
   }
-  GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, &line, &facts,
-                         error));
+  GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, run->journal,
+                         &line, &facts, error));
   *outcome = facts.outcome;
-  if (!line) return GS_OK; /* interrupted */
+  if (run->session.interrupted) return GS_OK;
   run->floor_old = true;
+  if (!line) return gs_ledger_seal(&run->ledger, run->journal, index, &facts, error);
   const gs_status status =
       gs_ledger_append(&run->ledger, run->journal, index, round, line, &facts, error);
   free(line);

@@ -122,17 +122,24 @@ static gs_status ask_once(gs_session *session, const gs_ask *request, gs_answer 
   return GS_OK;
 }
 
+static gs_status pour(void *user, const char *bytes, size_t length, gs_error *error) {
+  return gs_journal_pour(user, bytes, length, error);
+}
+
 /* Asks, with a new worker if need be: also where the request did not reach the one that
- * was there. most_bytes: of an answer, beside what the request itself makes of it. With
- * `interrupted` set afterwards there is no answer; without a line in the answer the worker
- * is gone. */
+ * was there. most_bytes: of an answer, beside what the request itself makes of it. journal:
+ * where a long one goes. With `interrupted` set afterwards there is no answer; without a line
+ * in the answer the worker is gone. */
 static gs_status ask(gs_session *session, const char *request, double timeout_s, double most_bytes,
-                     gs_answer *answer, gs_error *error) {
+                     gs_journal *journal, gs_answer *answer, gs_error *error) {
+  const gs_sink sink = {pour, journal};
   const double most = most_bytes + 4 * (double)strlen(request);
-  const gs_ask asked = {request, timeout_s, (size_t)fmin(most, GS_LINE_MOST_BYTES)};
+  const gs_ask asked = {request, timeout_s, (size_t)fmin(most, GS_LINE_MOST_BYTES),
+                        journal ? &sink : NULL};
   gs_status status = GS_OK;
   for (int i = 0; i < ATTEMPTS; i++) {
-    status = ask_once(session, &asked, answer, error);
+    status = journal ? gs_journal_drop(journal, error) : GS_OK;
+    if (status == GS_OK) status = ask_once(session, &asked, answer, error);
     const bool lost = status == GS_OK && answer->reply == GS_REPLY_ENDED && answer->unread;
     if (session->interrupted || !lost) break;
     say(session, answer->reason);
@@ -185,7 +192,7 @@ static gs_status ask_plainly_once(gs_session *session, const plain_request *requ
   gs_answer answer;
   *again = false;
   const double timeout_s = gs_fault_patience_s(plain_timeout_s);
-  GS_TRY(ask(session, request->line, timeout_s, PLAIN_MOST_BYTES, &answer, error));
+  GS_TRY(ask(session, request->line, timeout_s, PLAIN_MOST_BYTES, NULL, &answer, error));
   if (session->interrupted) return GS_OK;
   if (answer.reply != GS_REPLY_LINE) {
     *again = answer.reply == GS_REPLY_ENDED;
@@ -289,14 +296,12 @@ static cJSON *cell_request(const gs_cell *cell, int64_t index, const gs_cell_ter
   return NULL;
 }
 
-/* Reads a line as the record of this cell and round. */
-static gs_status read_record(const char *line, size_t length, const gs_cell *cell,
+/* Reads a source as the record of this cell and round. */
+static gs_status read_record(const gs_json_source *source, const gs_cell *cell,
                              const gs_cell_terms *terms, gs_record_facts *facts, gs_error *error) {
-  gs_text_source text = {line, length, 0};
-  const gs_json_source source = gs_text_source_of(&text);
   if (terms->measure.round > 0) {
     gs_round_facts round;
-    GS_TRY(gs_round_read(&source, &round, error));
+    GS_TRY(gs_round_read(source, &round, error));
     facts->outcome = round.outcome;
     return strcmp(round.id, cell->id) == 0 && round.round == terms->measure.round
                ? GS_OK
@@ -304,9 +309,24 @@ static gs_status read_record(const char *line, size_t length, const gs_cell *cel
   }
   char *opening = gs_record_opening(cell, terms->identify);
   if (!opening) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
-  const gs_status status = gs_record_read(&source, opening, &cell->config, facts, error);
+  const gs_status status = gs_record_read(source, opening, &cell->config, facts, error);
   free(opening);
   return status;
+}
+
+static gs_status read_line(const char *line, size_t length, const gs_cell *cell,
+                           const gs_cell_terms *terms, gs_record_facts *facts, gs_error *error) {
+  gs_text_source text = {line, length, 0};
+  const gs_json_source source = gs_text_source_of(&text);
+  return read_record(&source, cell, terms, facts, error);
+}
+
+static gs_status read_poured(const gs_journal *journal, const gs_cell *cell,
+                             const gs_cell_terms *terms, gs_record_facts *facts, gs_error *error) {
+  gs_journal_line line = gs_journal_poured(journal);
+  const gs_json_source source = gs_journal_source(&line);
+  if (terms->measure.round == 0) return read_record(&source, cell, terms, facts, error);
+  return GS_FAIL(error, GS_ERR_DATA, "too long for a later round");
 }
 
 /* The record of a cell that its worker could not finish. */
@@ -321,35 +341,45 @@ static gs_status record_loss(const gs_session *session, const gs_cell *cell,
   *line = record ? gs_json_print_line(record) : NULL;
   cJSON_Delete(record);
   cJSON_Delete(params);
-  return *line ? read_record(*line, strlen(*line), cell, terms, facts, error)
+  return *line ? read_line(*line, strlen(*line), cell, terms, facts, error)
                : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+}
+
+/* Reads what came back: *line, or a record that is poured into the journal. */
+static gs_status read_answer(const gs_answer *answer, const gs_cell *cell,
+                             const gs_cell_terms *terms, const gs_journal *journal, char **line,
+                             gs_record_facts *facts, gs_error *error) {
+  if (answer->poured > 0) return read_poured(journal, cell, terms, facts, error);
+  GS_TRY(read_line(answer->line, answer->length, cell, terms, facts, error));
+  *line = strdup(answer->line);
+  return *line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
 }
 
 /* Turns whatever came back into a record. */
 static gs_status settle(gs_session *session, const gs_cell *cell, const gs_cell_terms *terms,
-                        gs_answer *answer, char **line, gs_record_facts *facts, gs_error *error) {
-  gs_error details;
+                        gs_answer *answer, gs_journal *journal, char **line, gs_record_facts *facts,
+                        gs_error *error) {
+  gs_error details = {0};
   gs_cell_status lost = answer->reply == GS_REPLY_TIMEOUT ? GS_CELL_TIMEOUT : GS_CELL_CRASHED;
   if (answer->reply == GS_REPLY_LINE) {
-    const gs_status status =
-        read_record(answer->line, answer->length, cell, terms, facts, &details);
+    const gs_status status = read_answer(answer, cell, terms, journal, line, facts, &details);
     if (status == GS_OK) {
-      *line = strdup(answer->line);
       /* the error may stick to the process's device: go on with a fresh one */
       if (facts->outcome.status == GS_CELL_FAILED) drop_worker(session);
-      return *line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+      return GS_OK;
     }
-    if (status == GS_ERR_MEMORY) return GS_FAIL(error, status, "%s", details.message);
+    if (status != GS_ERR_DATA) return GS_FAIL(error, status, "%s", details.message);
     snprintf(answer->reason, sizeof answer->reason, "the worker's answer is no record: %.180s",
              details.message);
   }
   drop_worker(session);
+  GS_TRY(gs_journal_drop(journal, error));
   return record_loss(session, cell, terms, lost, answer->reason, line, facts, error);
 }
 
 gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,
-                          const gs_cell_terms *terms, char **line, gs_record_facts *facts,
-                          gs_error *error) {
+                          const gs_cell_terms *terms, gs_journal *journal, char **line,
+                          gs_record_facts *facts, gs_error *error) {
   *line = NULL;
   *facts = (gs_record_facts){.outcome = gs_outcome_pending()};
   cJSON *params = gs_record_params(&cell->config, terms->identify);
@@ -359,10 +389,14 @@ gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t inde
   gs_status status = print_request(cell_request(cell, index, terms, params), &request, error);
   if (status == GS_OK) {
     status = ask(session, request, terms->timeout_s,
-                 gs_record_most_bytes(&cell->config, &terms->measure), &answer, error);
+                 gs_record_most_bytes(&cell->config, &terms->measure), journal, &answer, error);
   }
   free(request);
   cJSON_Delete(params);
-  if (status != GS_OK || session->interrupted) return status;
-  return settle(session, cell, terms, &answer, line, facts, error);
+  if (status != GS_OK) {
+    (void)gs_journal_drop(journal, NULL); /* the first error is the news */
+    return status;
+  }
+  if (session->interrupted) return gs_journal_drop(journal, error);
+  return settle(session, cell, terms, &answer, journal, line, facts, error);
 }

@@ -5,6 +5,7 @@
 #define GS_SWEEP_SESSION_H
 
 #include "measure/measure.h"
+#include "sweep/journal.h"
 #include "sweep/process.h"
 #include "sweep/record_read.h"
 #include "sweep/spec.h"
@@ -40,12 +41,13 @@ typedef struct gs_cell_terms {
 } gs_cell_terms;
 
 /* Has a cell measured, or timed in a later round (terms->measure.round). Whatever becomes of the
- * worker there is a record: *line (malloc'd, the caller's) and what is in it, checked, in *facts. A
+ * worker there is a record: *line (malloc'd, the caller's), or, of a long one, NULL and the record
+ * is poured into the journal, to be sealed; and what is in it, checked, in *facts. A
  * worker that died, hung or reported a failing device is replaced at the next request. When
- * interrupted, *line is NULL. Errors: GS_ERR_MEMORY; of gs_process_start, when
- * no new worker can be had; GS_ERR_DEVICE when it is on another device. */
+ * interrupted, there is neither. Errors: GS_ERR_MEMORY; of gs_process_start, when
+ * no new worker can be had; GS_ERR_DEVICE when it is on another device; of gs_journal_pour. */
 gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,
-                          const gs_cell_terms *terms, char **line, gs_record_facts *facts,
-                          gs_error *error);
+                          const gs_cell_terms *terms, gs_journal *journal, char **line,
+                          gs_record_facts *facts, gs_error *error);
 
 #endif
