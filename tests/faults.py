@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
-from program import (PROGRAM, SMALL_COUNT, ProgramTest, environment, main,  # noqa: E402
+from program import (PROGRAM, SMALL, SMALL_COUNT, ProgramTest, environment, main,  # noqa: E402
                      sealed, small_files_only, without_times)
 
 
@@ -94,6 +94,14 @@ class Workers(ProgramTest):
         self.assertEqual(sorted(self.statuses()), ["crashed"] + ["ok"] * (SMALL_COUNT - 1))
         self.assertIn("killed by signal 9", done.stdout)
         self.assert_heals()
+
+    def test_killed_at_once(self):
+        """Before its hello: another worker takes over (later: hostile_workers.py)."""
+        process = self.start_small("--time-limit=0.004", "--min-time=0.002", "--filter=L1/", fault="lavish")
+        (worker,) = self.wait_until(lambda: self.children_of(process.pid), "the worker")
+        os.kill(worker, signal.SIGKILL)
+        self.assert_code(self.finish(process), 0)
+        self.assertEqual(self.statuses(), ["ok", "ok"])
 
     def test_a_new_worker_stays_with_the_device(self):
         process = self.start_small(fault="crash:0,slow:*")
@@ -257,6 +265,20 @@ class Disks(ProgramTest):
         shutil.rmtree(self.out)
         self.assert_ends_at_once(process, "journal.jsonl", "removed")
         self.assertFalse(self.out.exists())
+
+    def test_the_folder_is_unmounted_during_the_run(self):
+        (self.scratch / "mounted").mkdir()
+        script = """mount -t tmpfs tmpfs mounted || exit 77
+                    "$@" --out mounted/out & pid=$!
+                    until [ "$(wc -l < mounted/out/journal.jsonl)" -ge 3 ]; do kill -0 $pid || break; sleep 0.01; done
+                    umount -l mounted; wait $pid"""
+        done = subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", PROGRAM, "run", *SMALL],
+                              env=environment("slow:*"), cwd=self.scratch, capture_output=True, text=True, timeout=120,
+                              check=False)
+        if done.returncode in (1, 77):
+            self.skipTest(f"nothing can be mounted here: {done.stderr.strip()[:100]}")
+        self.assert_error_line(done, 74, "unmounted")
+        self.assertIn("not run", done.stdout)
 
     def test_the_journal_is_changed_during_the_run(self):
         def cut(path):

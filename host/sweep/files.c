@@ -71,6 +71,19 @@ gs_status gs_folder_open(const char *folder, int *fd, gs_error *error) {
                         strerror(errno));
 }
 
+bool gs_folder_has_path(int fd) {
+  char link[32];
+  char path[GS_PATH_BYTES];
+  struct stat ours;
+  struct stat found;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const ssize_t length = readlink(link, path, sizeof path);
+  if (length <= 0 || length >= (ssize_t)sizeof path || fstat(fd, &ours) != 0) return true;
+  path[length] = '\0';
+  if (stat(path, &found) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return found.st_dev == ours.st_dev && found.st_ino == ours.st_ino;
+}
+
 gs_status gs_folder_sync(int fd, const char *path, gs_error *error) {
   const int failed = fsync(fd) != 0 ? errno : 0;
   /* EINVAL, ENOTSUP: this file system has no such thing */

@@ -32,6 +32,10 @@ void gs_folder_unmake(const char *folder, const char made[GS_PATH_BYTES]);
  * -1 when there is none, else the caller closes it. Errors: GS_ERR_OUTPUT. */
 gs_status gs_folder_open(const char *folder, int *fd, gs_error *error);
 
+/* Whether an open folder has a path that leads to it. It has none once it is deleted, or
+ * its file system is no longer mounted; renamed it has another. True where nobody knows. */
+bool gs_folder_has_path(int fd);
+
 /* Makes the names in an open folder durable; `path` is for messages. A file system
  * without this is not an error. Errors: GS_ERR_OUTPUT. */
 gs_status gs_folder_sync(int fd, const char *path, gs_error *error);

@@ -410,6 +410,8 @@ static gs_status check_still_ours(const gs_journal *journal, gs_error *error) {
     what = "replaced";
   } else if (ours.st_size != journal->size + journal->poured) {
     what = "changed";
+  } else if (!gs_folder_has_path(journal->folder_fd)) {
+    what = "unmounted";
   }
   if (!what) return GS_OK;
   return GS_FAIL(error, GS_ERR_OUTPUT, "%s was %s by somebody else during the run", journal->path,

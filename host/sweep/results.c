@@ -182,9 +182,13 @@ gs_status gs_results_write(const char *folder, const gs_ledger *ledger,
                            gs_error *error) {
   gs_replacement file;
   GS_TRY(gs_replacement_open(&file, gs_journal_folder(journal), folder, GS_RESULTS_NAME, error));
-  const gs_status status = write_document(file.stream, ledger, facts, journal, error);
+  gs_status status = write_document(file.stream, ledger, facts, journal, error);
+  if (status == GS_OK && !gs_folder_has_path(file.folder)) {
+    status = GS_FAIL(error, GS_ERR_OUTPUT, "the folder %s is not there any more", folder);
+  }
   if (status == GS_OK) {
     write_checksum(&file);
+    gs_interrupt_moves_on();
     return gs_replacement_commit(&file, error);
   }
   gs_replacement_abandon(&file);
