@@ -1,4 +1,4 @@
-/* The cost model.
+/* The cost model: what operations count (op_*.c in net/), and the least time it takes.
  *
  * FLOPs. A layer of n_in to n_out takes 2 B n_in n_out for each of: z forward,
  * delta below, dW; the first layer has no delta below. Equal widths give
@@ -16,10 +16,10 @@
  * What does each have to wait for? A least time must hold however the device does it. Rows
  * of a batch never meet on their way through the layers, so one kernel can carry them, a
  * block of threads a few rows, and no launch and no other block is waited for. But a unit
- * reads all units of the layer before. Where these are more than WARP_UNITS, one warp alone
- * takes longer to multiply (a lane n_in n_out / 32 multiply-adds, or three dependent
- * instructions of a tensor core) than two warps that share the work take to meet at their
- * block's barrier: that is the least wait, and counts as a barrier
+ * reads all units of the layer before. Where these are more than 32, one warp alone takes
+ * longer to multiply (a lane n_in n_out / 32 multiply-adds, or three dependent instructions
+ * of a tensor core) than two warps that share the work take to meet at their block's
+ * barrier: that is the least wait, and counts as a barrier
  * (gs_floor.block_barrier_ns). Narrower layers may do without any. Weights that one
  * multiprocessor cannot hold must be read again for each product, or shared with others at
  * the barrier of a cluster or the grid; which, nobody knows, so it counts no more.
@@ -34,79 +34,6 @@
 #include "measure/cost.h"
 
 #include <math.h>
-
-#include "device/device.h"
-
-/* What one warp carries without a barrier: a lane for each unit. */
-enum { WARP_UNITS = 32 };
-
-double gs_cost_takes_barrier(int64_t units_read) { return units_read > WARP_UNITS ? 1 : 0; }
-
-static double layer_elements(double B, double n_in, double n_out, bool saved) {
-  const double forward = B * n_in + n_in * n_out + B * n_out * (saved ? 2 : 1);
-  const double backward =
-      B * n_out /* delta above */ + n_in * n_out + B * n_in /* phi' */ + B * n_in /* delta */;
-  const double gradient = B * n_out + B * n_in + n_in * n_out;
-  return forward + backward + gradient;
-}
-
-/* z^l reads the units of layer l - 1, delta^l those of layer l + 1, dW^1 those of layer 1. */
-static double mlp_barriers(const gs_config *config) {
-  double count = gs_cost_takes_barrier(config->widths[1]);
-  for (int64_t l = 1; l <= config->depth; l++) {
-    count += gs_cost_takes_barrier(config->widths[l - 1]);
-    if (l < config->depth) count += gs_cost_takes_barrier(config->widths[l + 1]);
-  }
-  return count;
-}
-
-static gs_cost mlp_cost(const gs_config *config) {
-  const double B = (double)config->batch;
-  gs_cost cost = {0};
-  for (int64_t l = 1; l <= config->depth; l++) {
-    const double n_in = (double)config->widths[l - 1];
-    const double n_out = (double)config->widths[l];
-    const gs_activation_kind phi =
-        (l == config->depth ? config->output_activation : config->activation).kind;
-    cost.flops += (l > 1 ? 6 : 4) * B * n_in * n_out;
-    cost.bytes += layer_elements(B, n_in, n_out, gs_activation_needs_saved(phi));
-  }
-  cost.dependent = cost.launches = 2 * (double)config->depth;
-  cost.barriers = mlp_barriers(config);
-  return cost;
-}
-
-static gs_cost rnn_cost(const gs_config *config) {
-  const double B = (double)config->batch;
-  const double T = (double)config->seq_len;
-  const double n = (double)config->hidden;
-  const double n_in = (double)config->input;
-  /* tied weights are read once a pass, untied ones at every step */
-  const double weights = n * n * (config->tied ? 1 : T) + n * n_in;
-  const double saved = gs_activation_needs_saved(config->activation.kind) ? 1 : 0;
-  const double states = B * n *
-                        (2 /* p */ + 2 /* h */ + saved        /* forward */
-                         + 2 /* phi' or h, delta */ + 2 + 1); /* backward; dU, dW, h */
-  gs_cost cost = {0};
-  cost.flops = (6 * T - 2) * B * n * n + 4 * T * B * n * n_in;
-  cost.bytes = T * (states + 2 * B * n_in) + 3 * weights;
-  cost.dependent = 2 * T;
-  cost.barriers =
-      gs_cost_takes_barrier(config->input) + (2 * T - 1) * gs_cost_takes_barrier(config->hidden);
-  const double forward = config->loop == GS_LOOP_STEPS ? T : 1;
-  const double backward = config->loop == GS_LOOP_STEPS ? T - 1 : fmin(T - 1, 1);
-  cost.launches = 1 + forward + backward + 1;
-  return cost;
-}
-
-gs_cost gs_cost_of(const gs_config *config) {
-  gs_cost cost = config->model == GS_MLP ? mlp_cost(config) : rnn_cost(config);
-  const double replicas = (double)config->replicas;
-  cost.flops *= replicas;
-  cost.bytes *= replicas * (double)gs_dtype_bytes(config->dtype);
-  cost.samples = (double)config->batch * replicas;
-  return cost;
-}
 
 gs_least_time gs_cost_least_time(const gs_cost *cost, gs_dtype dtype, const gs_floor *floor) {
   const double peak = floor->flops_per_s[dtype];

@@ -48,14 +48,16 @@ static void name_threads(const cJSON *record, gs_device *device) {
 }
 
 static gs_status add_memory(cJSON *record, const gs_network_memory *memory, gs_error *error) {
+  const size_t *bytes = memory->bytes;
   cJSON *json = cJSON_AddObjectToObject(record, "memory");
   return gs_json_add_int(json, "predicted_bytes", (int64_t)memory->total_bytes) &&
-                 gs_json_add_int(json, "weights_bytes", (int64_t)memory->weights_bytes) &&
-                 gs_json_add_int(json, "data_bytes", (int64_t)memory->data_bytes) &&
-                 gs_json_add_int(json, "activations_bytes", (int64_t)memory->activations_bytes) &&
-                 gs_json_add_int(json, "gradients_bytes", (int64_t)memory->gradients_bytes) &&
-                 gs_json_add_int(json, "statistics_bytes", (int64_t)memory->statistics_bytes) &&
-                 gs_json_add_int(json, "workspace_bytes", (int64_t)memory->workspace_bytes)
+                 gs_json_add_int(json, "weights_bytes", (int64_t)bytes[GS_MEMORY_WEIGHTS]) &&
+                 gs_json_add_int(json, "data_bytes", (int64_t)bytes[GS_MEMORY_DATA]) &&
+                 gs_json_add_int(json, "activations_bytes",
+                                 (int64_t)bytes[GS_MEMORY_ACTIVATIONS]) &&
+                 gs_json_add_int(json, "gradients_bytes", (int64_t)bytes[GS_MEMORY_GRADIENTS]) &&
+                 gs_json_add_int(json, "statistics_bytes", (int64_t)bytes[GS_MEMORY_STATISTICS]) &&
+                 gs_json_add_int(json, "workspace_bytes", (int64_t)bytes[GS_MEMORY_WORKSPACE])
              ? GS_OK
              : out_of_memory(error);
 }

@@ -177,9 +177,9 @@ gs_fill gs_bias_fill(const gs_config *config, int64_t l) {
   gs_fill fill = {GS_FILL_NORMAL, config->bias_std, config->seed,
                   gs_tensor_id(GS_KIND_BIAS, index)};
   if (config->bias == GS_BIAS_NORMAL) return fill;
-  fill.value = 1 / sqrt(bias_fan(config, l));
+  fill.kind = GS_FILL_CONSTANT; /* zeros */
+  fill.value = config->bias == GS_BIAS_ZEROS ? 0 : 1 / sqrt(bias_fan(config, l));
   if (config->bias == GS_BIAS_UNIFORM) fill.kind = GS_FILL_UNIFORM;
   if (config->bias == GS_BIAS_TWO_UNIFORMS) fill.kind = GS_FILL_TWO_UNIFORMS;
-  if (config->bias == GS_BIAS_ZEROS) fill = (gs_fill){.kind = GS_FILL_CONSTANT, .value = 0};
   return fill;
 }

@@ -1,39 +1,13 @@
 /* A network on a device: weights, data, and one enqueue-only training step
- * (forward, loss, backward, statistics) for either model. mlp.c and rnn.c hold
- * the passes; this is what everything above them uses. */
+ * (forward, loss, backward, statistics) for any model: what everything above uses. It
+ * is a list of operations (tape.h). */
 #ifndef GS_NET_NETWORK_H
 #define GS_NET_NETWORK_H
 
-#include "base/arena.h"
 #include "device/device.h"
 #include "net/config.h"
-
-/* What is measured, along an axis of layers (mlp, 1..L) or steps (rnn, 1..T).
- * X(constant, JSON name) */
-#define GS_QUANTITY_LIST(X)                                                                        \
-  X(GS_ACTIVATION_H, "activation")      /* h^l or h_t */                                           \
-  X(GS_DELTA, "delta")                  /* dLoss/dz */                                             \
-  X(GS_GRAD_WEIGHT, "grad_weight")      /* dW^l; rnn: dW (one entry, or T when untied) */          \
-  X(GS_GRAD_BIAS, "grad_bias")          /* db^l; rnn: one entry; absent without biases */          \
-  X(GS_GRAD_INPUT, "grad_input_weight") /* rnn: dU, one entry */
-
-typedef enum gs_quantity {
-#define GS_QUANTITY_ENUM(constant, name) constant,
-  GS_QUANTITY_LIST(GS_QUANTITY_ENUM)
-#undef GS_QUANTITY_ENUM
-      GS_QUANTITY_COUNT
-} gs_quantity;
-
-const char *gs_quantity_name(gs_quantity quantity);
-
-/* Statistics of one quantity, on the host: entries [points][R]. */
-typedef struct gs_quantity_stats {
-  int64_t points; /* 0: the network does not have this quantity */
-  gs_stats *stats;
-  uint32_t *histogram; /* [points][R][bins], NULL below GS_STATS_FULL */
-  int bins;
-  bool borrowed; /* the network's own arrays, see gs_network_view_stats */
-} gs_quantity_stats;
+#include "net/cost.h"
+#include "net/role.h"
 
 typedef struct gs_network gs_network;
 
@@ -44,12 +18,7 @@ typedef struct gs_network_options {
 
 /* Device memory the network will ask for, from the same code that carves it. */
 typedef struct gs_network_memory {
-  size_t weights_bytes;
-  size_t data_bytes;        /* inputs, targets, loss */
-  size_t activations_bytes; /* h, saved, delta, scales */
-  size_t gradients_bytes;
-  size_t statistics_bytes;
-  size_t workspace_bytes;
+  size_t bytes[GS_MEMORY_COUNT];
   size_t total_bytes;
 } gs_network_memory;
 gs_status gs_network_predict(gs_device *device, const gs_config *config,
@@ -88,19 +57,9 @@ gs_status gs_network_view_stats(gs_network *network, gs_quantity quantity, gs_qu
                                 gs_error *error);
 void gs_quantity_stats_clear(gs_quantity_stats *stats);
 
-/* Tensors by role, for tests and tools. `index` is a layer 1..L, a step 1..T or
- * 0. A tensor the network lacks has data NULL. */
-typedef enum gs_role {
-  GS_ROLE_WEIGHT,       /* W^l; rnn: W (index 1; untied 1..T) */
-  GS_ROLE_INPUT_WEIGHT, /* rnn: U */
-  GS_ROLE_BIAS,         /* b^l; rnn: b */
-  GS_ROLE_INPUT,        /* x: B x n_0; rnn: sequence of T steps */
-  GS_ROLE_TARGET,       /* g or y; rnn with the loss at every step: T steps */
-  GS_ROLE_OUTPUT,       /* h^L; rnn: h_T */
-  GS_ROLE_GRAD_WEIGHT,  /* these need keep_gradients */
-  GS_ROLE_GRAD_INPUT,
-  GS_ROLE_GRAD_BIAS
-} gs_role;
+/* Tensors by role, for tests and tools. `index` is a layer 1..L or a step 1..T; where there is
+ * only one, it does not matter. A tensor the network lacks has data NULL, and so have
+ * gradients without keep_gradients. */
 gs_tensor gs_network_tensor(const gs_network *network, gs_role role, int64_t index);
 const gs_config *gs_network_config(const gs_network *network);
 gs_device *gs_network_device(const gs_network *network);
