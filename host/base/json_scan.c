@@ -48,7 +48,8 @@ bool gs_json_scan_more(gs_json_scanner *s) {
 
 /* Whether so many bytes are left; then they are in memory. */
 static bool have(gs_json_scanner *s, size_t bytes) {
-  while (s->end - s->at < bytes && gs_json_scan_more(s)) continue;
+  bool more = true;
+  while (more && s->end - s->at < bytes) more = gs_json_scan_more(s);
   return s->end - s->at >= bytes;
 }
 

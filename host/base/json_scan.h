@@ -53,9 +53,10 @@ static inline bool gs_json_take(gs_json_scanner *s, int byte) {
 }
 
 static inline void gs_json_skip_space(gs_json_scanner *s) {
-  while (gs_json_take(s, ' ') || gs_json_take(s, '\t') || gs_json_take(s, '\n') ||
-         gs_json_take(s, '\r')) {
-    continue;
+  bool more = true;
+  while (more) {
+    more = gs_json_take(s, ' ') || gs_json_take(s, '\t') || gs_json_take(s, '\n') ||
+           gs_json_take(s, '\r');
   }
 }
 
