@@ -9,6 +9,7 @@
 
 #include "claims/setup.h"
 #include "measure/layers.h"
+#include "net/model.h"
 
 gs_init gs_trial_scaled(double sigma_w2) {
   gs_init init = gs_init_default(GS_INIT_SCALED);
@@ -25,24 +26,26 @@ static void set_common(const gs_claim_run *run, gs_activation_kind activation, g
   config->stats = GS_STATS_NORMS;
 }
 
+static gs_status make_network(const gs_claim_run *run, gs_model model, int64_t points,
+                              int64_t units, gs_activation_kind activation, gs_init init,
+                              gs_config *config, gs_error *error) {
+  GS_TRY(gs_config_default(model, config, error));
+  set_common(run, activation, init, config);
+  const gs_status status = gs_model_row_of(model)->set_sizes(config, points, units, error);
+  if (status != GS_OK) gs_config_clear(config);
+  return status;
+}
+
 gs_status gs_trial_mlp(const gs_claim_run *run, int64_t depth, int64_t width,
                        gs_activation_kind activation, gs_init init, gs_config *config,
                        gs_error *error) {
-  GS_TRY(gs_config_default(GS_MLP, config, error));
-  set_common(run, activation, init, config);
-  const gs_status status = gs_config_set_widths(config, depth, width, error);
-  if (status != GS_OK) gs_config_clear(config);
-  return status;
+  return make_network(run, GS_MLP, depth, width, activation, init, config, error);
 }
 
 gs_status gs_trial_rnn(const gs_claim_run *run, int64_t steps, int64_t units,
                        gs_activation_kind activation, gs_init init, gs_config *config,
                        gs_error *error) {
-  GS_TRY(gs_config_default(GS_RNN, config, error));
-  set_common(run, activation, init, config);
-  config->seq_len = steps;
-  config->hidden = config->input = units;
-  return GS_OK;
+  return make_network(run, GS_RNN, steps, units, activation, init, config, error);
 }
 
 gs_status gs_trial_widths(gs_config *config, const int64_t *widths, int64_t depth,
@@ -212,21 +215,16 @@ double gs_trial_rms(const gs_trial *trial, gs_quantity quantity, int64_t from, i
 
 static gs_status make_config(const gs_claim_run *run, const gs_decades_case *wanted,
                              gs_config *config, gs_error *error) {
-  if (wanted->model == GS_MLP) {
-    GS_TRY(gs_trial_mlp(run, wanted->depth, wanted->width, wanted->activation, wanted->init, config,
-                        error));
-  } else {
-    GS_TRY(gs_trial_rnn(run, wanted->depth, wanted->width, wanted->activation, wanted->init, config,
-                        error));
-  }
+  GS_TRY(make_network(run, wanted->model, wanted->depth, wanted->width, wanted->activation,
+                      wanted->init, config, error));
   config->replicas = wanted->replicas;
   return GS_OK;
 }
 
 static const char *quantity_words(const gs_decades_case *wanted) {
   if (!wanted->per_layer) return "decades of delta, mean over networks";
-  return wanted->model == GS_MLP ? "decades of delta per layer, mean over networks"
-                                 : "decades of delta per step, mean over networks";
+  return gs_model_is_recurrent(wanted->model) ? "decades of delta per step, mean over networks"
+                                              : "decades of delta per layer, mean over networks";
 }
 
 gs_status gs_trial_check_decades(gs_claim_run *run, const gs_decades_case *wanted,

@@ -5,16 +5,13 @@
 #include <stdlib.h>
 
 #include "net/init.h"
+#include "net/model.h"
 #include "sweep/table_params.h"
 #include "sweep/text.h"
 #include "theory/critical.h"
 #include "theory/recurrent.h"
 
 /* ---- cells ---- */
-
-static int64_t points_of(const gs_config *config) {
-  return config->model == GS_MLP ? config->depth : config->seq_len;
-}
 
 static void print_shared(FILE *stream, const gs_table_params *params) {
   const int page = 110;
@@ -44,7 +41,8 @@ static void print_headings(FILE *stream, const gs_table_params *params) {
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (params->varies[i]) width += params->width[i] + 2;
   }
-  const char *unit = params->model == GS_MLP ? "per layer" : "per step";
+  char unit[16];
+  snprintf(unit, sizeof unit, "per %s", gs_model_row_of(params->model)->point);
   (void)fprintf(stream, "%*s  %9s  %9s  %8s  %9s  %9s\n", width, "", "decades", "decades", "",
                 "decades", "depth");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
@@ -58,7 +56,7 @@ static gs_status print_row(FILE *stream, const gs_table_params *params, const gs
                            const gs_theory *theory, gs_error *error) {
   char values[GS_PARAM_COUNT][GS_VALUE_BYTES];
   char texts[5][GS_NUMBER_BYTES];
-  const int64_t points = points_of(&cell->config);
+  const int64_t points = gs_model_points(&cell->config);
   const double steps = points > 1 ? (double)(points - 1) : 1;
   GS_TRY(gs_table_params_values(&cell->config, values, error));
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
@@ -93,7 +91,7 @@ static void print_legend(FILE *stream, const gs_sweep *sweep, const gs_theory *t
       if (!theories[i].reasons[r] || seen[r]) continue;
       seen[r] = true;
       (void)fprintf(stream, "%s: %s\n", gs_reason_name((gs_reason)r),
-                    gs_reason_words((gs_reason)r));
+                    gs_theory_words(&theories[i], (gs_reason)r));
     }
   }
 }
@@ -148,7 +146,7 @@ static void print_layers(FILE *stream, const gs_config *config, const gs_theory 
                          int64_t most) {
   const int64_t points = theory->points;
   const int64_t kept = points > most ? most : points;
-  (void)fprintf(stream, "\n%9s  %9s  %9s", config->model == GS_MLP ? "layer" : "step", "log10 q",
+  (void)fprintf(stream, "\n%9s  %9s  %9s", gs_model_row_of(config->model)->point, "log10 q",
                 "log10 chi");
   for (int k = 0; k <= GS_GRAD_BIAS; k++) {
     if (theory->series[k].points != points) continue;
@@ -168,7 +166,7 @@ static void print_layers(FILE *stream, const gs_config *config, const gs_theory 
 
 static void print_critical(FILE *stream, const gs_config *config) {
   gs_critical critical;
-  if (config->model == GS_RNN) return;
+  if (gs_model_is_recurrent(config->model)) return;
   const double sigma_b2 = exp(gs_bias_log_variance(config, config->depth));
   if (gs_critical_of(config->activation, sigma_b2, &critical)) {
     (void)fprintf(stream, "critical:  chi = 1 at fan_in Var(W) = %.6g\n", critical.sigma_w2);
@@ -178,7 +176,7 @@ static void print_critical(FILE *stream, const gs_config *config) {
 }
 
 static void print_recurrent(FILE *stream, const gs_config *config) {
-  if (config->model != GS_RNN) return;
+  if (!gs_model_is_recurrent(config->model)) return;
   const gs_pascanu bound = gs_pascanu_of(config);
   (void)fprintf(
       stream,
@@ -191,22 +189,22 @@ static void print_recurrent(FILE *stream, const gs_config *config) {
 
 gs_status gs_theory_print(FILE *stream, const gs_sweep *sweep, const gs_theory *theories,
                           int64_t points, gs_error *error) {
-  static const gs_model models[] = {GS_MLP, GS_RNN};
   gs_outcome *outcomes = calloc((size_t)sweep->count, sizeof *outcomes);
   if (!outcomes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the table");
   for (int64_t i = 0; i < sweep->count; i++) outcomes[i].status = GS_CELL_OK;
   gs_status status = GS_OK;
   bool printed = false;
-  for (size_t m = 0; status == GS_OK && m < sizeof models / sizeof *models; m++) {
+  for (int m = 0; status == GS_OK && m < GS_MODEL_COUNT; m++) {
+    const gs_model model = (gs_model)m;
     gs_table_params params;
-    status = gs_table_params_find(sweep, outcomes, models[m], &params, error);
+    status = gs_table_params_find(sweep, outcomes, model, &params, error);
     if (status != GS_OK || params.rows == 0) continue;
     if (printed) (void)fputs("\n", stream);
     printed = true;
     print_shared(stream, &params);
     print_headings(stream, &params);
     for (int64_t i = 0; status == GS_OK && i < sweep->count; i++) {
-      if (sweep->cells[i].config.model != models[m]) continue;
+      if (sweep->cells[i].config.model != model) continue;
       status = print_row(stream, &params, &sweep->cells[i], &theories[i], error);
     }
   }
@@ -214,8 +212,10 @@ gs_status gs_theory_print(FILE *stream, const gs_sweep *sweep, const gs_theory *
   if (status != GS_OK) return status;
   if (sweep->count == 1) {
     (void)fputs("\n", stream);
-    print_critical(stream, &sweep->cells[0].config);
-    print_recurrent(stream, &sweep->cells[0].config);
+    if (!theories[0].no_theory) {
+      print_critical(stream, &sweep->cells[0].config);
+      print_recurrent(stream, &sweep->cells[0].config);
+    }
     print_layers(stream, &sweep->cells[0].config, &theories[0], points);
   }
   print_legend(stream, sweep, theories);
@@ -247,7 +247,7 @@ gs_status gs_theory_print_realised(FILE *stream, const gs_sweep *sweep, gs_error
   gs_status status = GS_OK;
   for (int64_t i = 0; status == GS_OK && i < sweep->count; i++) {
     const gs_config *config = &sweep->cells[i].config;
-    if (config->model != GS_RNN) continue;
+    if (!gs_model_is_recurrent(config->model)) continue;
     gs_spectrum *spectra = calloc((size_t)config->replicas, sizeof *spectra);
     if (!spectra) status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the spectra");
     if (status == GS_OK) status = gs_spectra_realised(device, config, spectra, error);

@@ -7,6 +7,7 @@
 #include "measure/layers.h"
 #include "measure/sample.h"
 #include "measure/summary.h"
+#include "net/model.h"
 
 const char *gs_agreement_name(gs_agreement_verdict verdict) {
   static const char *const names[] = {"as predicted", "off", "outside reach"};
@@ -220,7 +221,7 @@ static void say_norm(const char *what, const gs_judgement *j, const gs_measured 
 static bool say_off(const gs_agreement *made, const gs_config *config, int64_t points,
                     char *words) {
   const double limit = gs_judge_limit(points);
-  const char *axis = config->model == GS_MLP ? "layer" : "step";
+  const char *axis = gs_model_row_of(config->model)->point;
   if (!gs_judgement_agrees(&made->of_decades, gs_judge_limit(1))) {
     say_norm("decades", &made->of_decades, &made->decades, &made->of_dead, gs_judge_limit(1),
              words);
@@ -250,7 +251,7 @@ static void conclude(const comparison *c, const gs_quantity_stats *stats, gs_agr
     made->verdict = GS_OUTSIDE_REACH;
     for (int r = 0; r < GS_REASON_COUNT; r++) {
       if (!c->theory->reasons[r] || !gs_reason_outside((gs_reason)r)) continue;
-      snprintf(made->words, sizeof made->words, "%s", gs_reason_words((gs_reason)r));
+      snprintf(made->words, sizeof made->words, "%s", gs_theory_words(c->theory, (gs_reason)r));
       return;
     }
   } else if (lost) {

@@ -10,6 +10,7 @@
 #include "base/thin.h"
 #include "base/threads.h"
 #include "measure/jacobian_lane.h"
+#include "net/model.h"
 
 enum {
   MOST_LANES = 64,
@@ -96,7 +97,8 @@ static gs_status fetch_role(const walk *w, const gs_lane *lane, gs_role role, in
 static gs_status fetch_first(const walk *w, gs_lane *lane, gs_error *error) {
   const gs_config *config = w->config;
   const gs_tensor x = gs_network_tensor(w->network, GS_ROLE_INPUT, 0);
-  if (config->model == GS_MLP) return fetch(w, &x, lane->replica, 0, 1, lane->input, error);
+  if (!gs_model_is_recurrent(config->model))
+    return fetch(w, &x, lane->replica, 0, 1, lane->input, error);
   if (gs_config_has_biases(config)) GS_TRY(fetch_role(w, lane, GS_ROLE_BIAS, 0, lane->bias, error));
   if (config->tied) GS_TRY(fetch_role(w, lane, GS_ROLE_WEIGHT, 1, lane->W, error));
   return fetch_role(w, lane, GS_ROLE_INPUT_WEIGHT, 0, lane->U, error);
@@ -104,7 +106,7 @@ static gs_status fetch_first(const walk *w, gs_lane *lane, gs_error *error) {
 
 static gs_status fetch_layer(const walk *w, gs_lane *lane, int64_t l, gs_error *error) {
   const gs_config *config = w->config;
-  if (config->model == GS_MLP) {
+  if (!gs_model_is_recurrent(config->model)) {
     if (gs_config_has_biases(config))
       GS_TRY(fetch_role(w, lane, GS_ROLE_BIAS, l, lane->bias, error));
     return fetch_role(w, lane, GS_ROLE_WEIGHT, l, lane->W, error);
@@ -154,7 +156,8 @@ static gs_status take_block(walk *w, int64_t first, gs_error *error) {
 
 static gs_status run(walk *w, int threads, gs_error *error) {
   const size_t most = (size_t)w->most;
-  const size_t inputs = w->config->model == GS_RNN ? (size_t)w->config->input : most;
+  const bool recurrent = gs_model_is_recurrent(w->config->model);
+  const size_t inputs = recurrent ? (size_t)gs_model_inputs(w->config) : most;
   const size_t count = most * (inputs > most ? inputs : most); /* of W or U */
   for (int64_t i = 0; i < w->out->points; i++) {
     w->out->index[i] = gs_thin_at(i, w->out->points, w->points) + 1;
@@ -169,19 +172,10 @@ static gs_status run(walk *w, int threads, gs_error *error) {
   return GS_OK;
 }
 
-static int64_t widest_layer(const gs_config *config) {
-  if (config->model == GS_RNN) return config->hidden;
-  int64_t most = 0;
-  for (int64_t l = 0; l <= config->depth; l++) {
-    if (config->widths[l] > most) most = config->widths[l];
-  }
-  return most;
-}
-
 static gs_status start(walk *w, int64_t max_points, gs_error *error) {
   const gs_config *config = w->config;
-  const int64_t most = widest_layer(config);
-  const int64_t inputs = config->model == GS_RNN ? config->input : most;
+  const int64_t most = gs_model_widest(config);
+  const int64_t inputs = gs_model_inputs(config);
   if (gs_dtype_bytes(config->dtype) < sizeof(float)) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "no Jacobians of dtype %s",
                    gs_name(&gs_dtype_names, config->dtype));
@@ -191,9 +185,9 @@ static gs_status start(walk *w, int64_t max_points, gs_error *error) {
                    GS_JACOBIAN_MAX_WIDTH, (long long)(most > inputs ? most : inputs));
   }
   w->most = (int)most;
-  w->points = config->model == GS_MLP ? config->depth : config->seq_len;
-  const int64_t first = config->model == GS_MLP ? config->widths[0] : config->hidden;
-  const int64_t last = config->model == GS_MLP ? config->widths[config->depth] : first;
+  w->points = gs_model_points(config);
+  const int64_t first = gs_model_units(config, 0);
+  const int64_t last = gs_model_units(config, w->points);
   *w->out = (gs_jacobian){.replicas = config->replicas,
                           .points = gs_thin_count(w->points, max_points),
                           .exponents = first < last ? first : last};

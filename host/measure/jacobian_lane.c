@@ -1,6 +1,8 @@
 /* Jacobians of one replica, layer by layer. See jacobian_lane.h. */
 #include "measure/jacobian_lane.h"
 
+#include "net/model.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@ static const double DOUBTFUL = 1e-6;
 
 gs_status gs_lane_create(const gs_config *config, int most, gs_lane *lane, gs_error *error) {
   const size_t n = (size_t)most;
-  const bool rnn = config->model == GS_RNN;
+  const bool rnn = gs_model_is_recurrent(config->model);
   const size_t inputs = rnn ? (size_t)config->input : n;
   *lane = (gs_lane){.config = config};
   GS_TRY(gs_example_create(most, &lane->example, error));
@@ -44,13 +46,14 @@ void gs_lane_clear(gs_lane *lane) {
 }
 
 static int units_before(const gs_config *config, int64_t l) {
-  return (int)(config->model == GS_MLP ? config->widths[l - 1] : config->hidden);
+  return (int)gs_model_units(config, l - 1);
 }
 
 void gs_lane_start(gs_lane *lane, int64_t replica) {
   const int n = units_before(lane->config, 1);
   lane->replica = replica;
-  gs_example_start(&lane->example, lane->config->model == GS_MLP ? lane->input : NULL, n);
+  gs_example_start(&lane->example, gs_model_is_recurrent(lane->config->model) ? NULL : lane->input,
+                   n);
   gs_product_start(lane->chain, n);
   lane->finite = true;
 }
@@ -59,7 +62,7 @@ void gs_lane_start(gs_lane *lane, int64_t replica) {
 static const double *added(gs_lane *lane) {
   const gs_config *config = lane->config;
   const bool biased = gs_config_has_biases(config);
-  if (config->model == GS_MLP) return biased ? lane->bias : NULL;
+  if (!gs_model_is_recurrent(config->model)) return biased ? lane->bias : NULL;
   const int n = (int)config->hidden;
   const int inputs = (int)config->input;
   if (biased) memcpy(lane->projection, lane->bias, (size_t)n * sizeof *lane->bias);
@@ -118,11 +121,9 @@ static void keep_nothing(const gs_lane *lane, int64_t point, gs_jacobian *out) {
 gs_status gs_lane_layer(gs_lane *lane, int64_t l, int64_t point, gs_jacobian *out,
                         gs_error *error) {
   const gs_config *config = lane->config;
-  const bool mlp = config->model == GS_MLP;
   const int cols = units_before(config, l);
-  const int rows = mlp ? (int)config->widths[l] : cols;
-  const bool last = mlp && l == config->depth;
-  const gs_activation phi = last ? config->output_activation : config->activation;
+  const int rows = (int)gs_model_units(config, l);
+  const gs_activation phi = gs_model_activation(config, l);
   gs_example_layer(&lane->example, phi, lane->W, rows, cols, added(lane));
   if (point >= 0) {
     const gs_status status = keep_layer(lane, point, rows, cols, out, error);

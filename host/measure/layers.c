@@ -7,6 +7,7 @@
 
 #include "base/thin.h"
 #include "measure/sample.h"
+#include "net/model.h"
 
 static const double LOG10_2 = 0.30102999566398119521;
 
@@ -243,7 +244,7 @@ static bool add_histogram(table *t, const point *p) {
 
 /* Units of a layer or step, for the share of dead ones. */
 static int64_t units_at(const gs_config *config, int64_t index) {
-  return config->model == GS_MLP ? config->widths[index + 1] : config->hidden;
+  return gs_model_units(config, index + 1);
 }
 
 static bool add_point(table *t, const gs_quantity_stats *stats, const gs_kept_axis *kept,

@@ -7,8 +7,11 @@
 #include "base/status.h"
 #include "device/device.h"
 
+/* X(constant, name, row): the row is that of net/model.c, so that no model can lack one. */
+#define GS_MODEL_LIST(X) X(GS_MLP, "mlp", gs_mlp_model) X(GS_RNN, "rnn", gs_rnn_model)
+#define GS_MODEL_VALUE(constant, name, row) constant,
+
 /* What JSON, the command line and tables can choose from: X(constant, name). */
-#define GS_MODEL_LIST(X) X(GS_MLP, "mlp") X(GS_RNN, "rnn")
 #define GS_FAN_LIST(X) X(GS_FAN_IN, "in") X(GS_FAN_OUT, "out")
 #define GS_LOSS_LIST(X) X(GS_LOSS_LINEAR, "linear") X(GS_LOSS_MSE, "mse")
 #define GS_LOSS_AT_LIST(X) X(GS_LOSS_LAST, "last") X(GS_LOSS_EVERY, "every")
@@ -21,7 +24,7 @@
 #define GS_LAUNCH_LIST(X)                                                                          \
   X(GS_LAUNCH_AUTO, "auto") X(GS_LAUNCH_GRAPH, "graph") X(GS_LAUNCH_EAGER, "eager")
 
-typedef enum gs_model { GS_MODEL_LIST(GS_ROW_VALUE) GS_MODEL_COUNT } gs_model;
+typedef enum gs_model { GS_MODEL_LIST(GS_MODEL_VALUE) GS_MODEL_COUNT } gs_model;
 typedef enum gs_fan { GS_FAN_LIST(GS_ROW_VALUE) GS_FAN_COUNT } gs_fan;
 typedef enum gs_loss { GS_LOSS_LIST(GS_ROW_VALUE) GS_LOSS_COUNT } gs_loss;
 typedef enum gs_loss_at { GS_LOSS_AT_LIST(GS_ROW_VALUE) GS_LOSS_AT_COUNT } gs_loss_at;

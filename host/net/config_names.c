@@ -2,6 +2,7 @@
 #include "net/config.h"
 
 #define DTYPE_NAME(constant, name, bytes, min, min_normal, max) name,
+#define MODEL_NAME(constant, name, row) name,
 #define INIT_NAME(constant, name, takes) name,
 #define INIT_TAKES(constant, name, takes) [constant] = (takes),
 #define ALL(...) ((const char *const[]){__VA_ARGS__ NULL})
@@ -23,7 +24,7 @@ static const gs_synonym dtype_words[] = {
     {"bfloat16", "bf16"}, {"float16", "f16"}, {"half", "f16"},    {NULL, NULL}};
 static const gs_synonym backend_words[] = {{"gpu", "cuda"}, {NULL, NULL}};
 
-const gs_names gs_model_names = {"model", ALL(GS_MODEL_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_model_names = {"model", ALL(GS_MODEL_LIST(MODEL_NAME)), NULL};
 const gs_names gs_dtype_names = {"dtype", ALL(GS_DTYPE_LIST(DTYPE_NAME)), dtype_words};
 const gs_names gs_activation_names = {"activation", ALL(GS_ACTIVATION_LIST(GS_ROW_NAME)),
                                       activation_words};

@@ -15,6 +15,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "net/model.h"
+
 const gs_init_param gs_init_params[GS_INIT_PARAM_COUNT] = {
     {"std", offsetof(gs_init, std), 1, NULL},
     {"sigma_w2", offsetof(gs_init, sigma_w2), 1, NULL},
@@ -136,12 +138,12 @@ bool gs_init_is_framework(gs_init_kind kind) {
 gs_bias gs_init_bias(gs_init_kind kind, gs_model model) {
   if (kind == GS_INIT_KERAS_DEFAULT) return GS_BIAS_ZEROS;
   if (kind != GS_INIT_TORCH_DEFAULT) return GS_BIAS_NORMAL;
-  return model == GS_MLP ? GS_BIAS_UNIFORM : GS_BIAS_TWO_UNIFORMS;
+  return gs_model_is_recurrent(model) ? GS_BIAS_TWO_UNIFORMS : GS_BIAS_UNIFORM;
 }
 
 gs_config gs_config_plain(const gs_config *config) {
   gs_config plain = *config;
-  const bool rnn = config->model == GS_RNN;
+  const bool rnn = gs_model_is_recurrent(config->model);
   if (config->init.kind == GS_INIT_KERAS_DEFAULT) {
     plain.init = gs_init_default(rnn ? GS_INIT_ORTHOGONAL : GS_INIT_XAVIER_UNIFORM);
   }
@@ -153,7 +155,7 @@ gs_config gs_config_plain(const gs_config *config) {
 }
 
 static double bias_fan(const gs_config *config, int64_t l) {
-  return (double)(config->model == GS_MLP ? config->widths[l - 1] : config->hidden);
+  return (double)gs_model_units(config, l - 1);
 }
 
 double gs_bias_log_variance(const gs_config *config, int64_t l) {
@@ -173,7 +175,7 @@ double gs_bias_excess_kurtosis(const gs_config *config) {
 }
 
 gs_fill gs_bias_fill(const gs_config *config, int64_t l) {
-  const int64_t index = config->model == GS_MLP ? l : 0;
+  const int64_t index = gs_model_is_recurrent(config->model) ? 0 : l;
   gs_fill fill = {GS_FILL_NORMAL, config->bias_std, config->seed,
                   gs_tensor_id(GS_KIND_BIAS, index)};
   if (config->bias == GS_BIAS_NORMAL) return fill;

@@ -5,16 +5,15 @@
 
 #include "base/thin.h"
 #include "measure/cost.h"
+#include "net/model.h"
 
 /* Jacobians are the host's work, on whatever device: some 14 n^3 operations per layer
  * and replica where singular values are kept, half of that elsewhere. */
 static double jacobian_seconds(const gs_config *config, int64_t max_points) {
   const double host_flops_per_s = 2e10;
-  const bool mlp = config->model == GS_MLP;
-  const int64_t layers = mlp ? config->depth : config->seq_len;
+  const int64_t layers = gs_model_points(config);
   const double kept = (double)gs_thin_count(layers, max_points);
-  double n = (double)config->hidden;
-  for (int64_t l = 0; mlp && l <= config->depth; l++) n = fmax(n, (double)config->widths[l]);
+  const double n = (double)gs_model_widest(config);
   return config->jacobian
              ? 7 * n * n * n * ((double)layers + kept) * (double)config->replicas / host_flops_per_s
              : 0;

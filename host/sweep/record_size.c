@@ -5,6 +5,7 @@
 
 #include "measure/formats.h"
 #include "measure/timing_rule.h"
+#include "net/model.h"
 #include "net/network.h"
 
 enum {
@@ -17,7 +18,7 @@ enum {
 
 /* The longest axis: layers or steps, or the exponents of a Jacobian. */
 static double points_of(const gs_config *config, const gs_measure_options *options) {
-  double longest = config->model == GS_MLP ? (double)config->depth : (double)config->seq_len;
+  double longest = (double)gs_model_points(config);
   if (config->jacobian) longest = fmax(longest, GS_JACOBIAN_MAX_WIDTH);
   return fmin(longest + 2, (double)options->max_points);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/printable.h"
+#include "net/model.h"
 #include "sweep/table_params.h"
 #include "sweep/table_timing.h"
 #include "sweep/text.h"
@@ -52,16 +53,19 @@ static int params_width(const table_page *page) {
 
 static void print_headings(const table_page *page) {
   const int width = params_width(page);
-  const bool mlp = page->params->model == GS_MLP;
+  const char *point = gs_model_row_of(page->params->model)->point;
+  char lost[16];
+  char per_point[16];
+  snprintf(lost, sizeof lost, "%s lost", point);
+  snprintf(per_point, sizeof per_point, "a %s", point);
   (void)fprintf(page->stream, "%*s  %7s %14s %7s %-9s%s%s %6s %10s %7s %5s %11s\n", width, "",
                 "decades", "decades", "decades", "", page->dead ? "       " : "",
-                page->not_finite ? "  inf or" : "", "theory", mlp ? "layer lost" : "step lost",
-                "samples", "% of", "timing ");
+                page->not_finite ? "  inf or" : "", "theory", lost, "samples", "% of", "timing ");
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
   }
   (void)fprintf(page->stream, "  %7s %14s %7s %-9s%s%s %6s %5s %5s %6s %5s %5s %5s\n", "median",
-                "p05..p95", mlp ? "a layer" : "a step", "verdict", page->dead ? "   dead" : "",
+                "p05..p95", per_point, "verdict", page->dead ? "   dead" : "",
                 page->not_finite ? "     NaN" : "", "z", "f16", "f32", "per s", "floor", "timed",
                 "noise");
 }
@@ -180,10 +184,9 @@ static const char *jacobian_text(double value, int digits, char text[GS_NUMBER_B
 }
 
 static void print_jacobian_headings(const table_page *page) {
-  const bool mlp = page->params->model == GS_MLP;
   (void)fprintf(page->stream,
                 "\n%*s  singular values of %s, log10      Lyapunov  (-: zero; inf: or NaN)\n",
-                params_width(page), "", mlp ? "dh^L/dh^0" : "dh_T/dh_0");
+                params_width(page), "", gs_model_row_of(page->params->model)->whole);
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (page->params->varies[i]) print_value(page, i, gs_params[i].key);
   }
@@ -254,13 +257,13 @@ static void find_networks(table_page *page, const gs_sweep *sweep, const gs_outc
 
 gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
                          bool colour, gs_error *error) {
-  static const gs_model models[] = {GS_MLP, GS_RNN};
   bool printed = false;
   bool networks = false;
-  for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+  for (int m = 0; m < GS_MODEL_COUNT; m++) {
+    const gs_model model = (gs_model)m;
     gs_table_params params;
     table_page page = {.stream = stream, .colour = colour, .params = &params};
-    GS_TRY(gs_table_params_find(sweep, outcomes, models[m], &params, error));
+    GS_TRY(gs_table_params_find(sweep, outcomes, model, &params, error));
     if (params.rows == 0) continue;
     find_networks(&page, sweep, outcomes);
     networks = networks || page.dead || page.not_finite;
@@ -269,7 +272,7 @@ gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *
     printed = true;
     for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
       const gs_cell *cell = &sweep->cells[i];
-      if (outcomes[i].status == GS_CELL_PENDING || cell->config.model != models[m]) continue;
+      if (outcomes[i].status == GS_CELL_PENDING || cell->config.model != model) continue;
       GS_TRY(print_row(&page, cell, &outcomes[i], error));
     }
     GS_TRY(print_jacobians(&page, sweep, outcomes, error));

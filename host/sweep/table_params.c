@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/printable.h"
+#include "net/model.h"
 #include "sweep/text.h"
 
 gs_status gs_table_params_values(const gs_config *config,
@@ -31,7 +32,6 @@ static void widen(gs_table_params *params, char values[GS_PARAM_COUNT][GS_VALUE_
 
 gs_status gs_table_params_find(const gs_sweep *sweep, const gs_outcome *outcomes, gs_model model,
                                gs_table_params *params, gs_error *error) {
-  const int depth = gs_param_find(model == GS_MLP ? "depth" : "seq_len");
   const int activation = gs_param_find("activation");
   const int output = gs_param_find("output_activation");
   bool output_differs = false;
@@ -50,8 +50,12 @@ gs_status gs_table_params_find(const gs_sweep *sweep, const gs_outcome *outcomes
     widen(params, values);
     output_differs |= values[output][0] && strcmp(values[output], values[activation]) != 0;
   }
-  params->varies[depth] = true; /* what every question is about */
-  if (!output_differs) {        /* it follows the activation: nothing to say */
+  for (int i = 0; i < GS_PARAM_COUNT; i++) { /* what every question is about */
+    const gs_param *param = &gs_params[i];
+    if (param->group != GS_GROUP_LENGTH || !gs_param_of_model(param, model)) continue;
+    params->varies[i] = true;
+  }
+  if (!output_differs) { /* it follows the activation: nothing to say */
     params->varies[output] = false;
     params->first[output][0] = '\0';
   }

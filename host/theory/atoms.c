@@ -26,6 +26,7 @@
 #include <math.h>
 
 #include "net/init.h"
+#include "net/model.h"
 #include "theory/chain.h"
 
 typedef enum death { LIVES, FLAT, SILENT } death; /* FLAT: 0 only as far as formats go */
@@ -109,7 +110,7 @@ static void rnn(const gs_config *config, gs_theory *theory) {
 /* ---- both ---- */
 
 double gs_dying_share(const gs_config *config) {
-  if (config->model == GS_MLP) return dead_of(log_alive_mlp(config));
+  if (!gs_model_is_recurrent(config->model)) return dead_of(log_alive_mlp(config));
   return dead_of((double)config->seq_len * log1p(-one_step(config)));
 }
 
@@ -119,7 +120,7 @@ static bool known_exactly(const gs_config *config) {
 }
 
 void gs_atoms_fill(const gs_config *config, gs_theory *theory) {
-  if (config->model == GS_RNN) {
+  if (gs_model_is_recurrent(config->model)) {
     rnn(config, theory);
   } else {
     if (gs_config_has_biases(config)) {

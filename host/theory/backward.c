@@ -35,6 +35,8 @@
  * b and U, and correlate by the biases' share of q. */
 #include "theory/backward.h"
 
+#include "net/model.h"
+
 #include <math.h>
 
 /* ---- the noise of one layer ---- */
@@ -205,7 +207,7 @@ void gs_backward_step(gs_backward *at) {
   at->carry = carry;
   at->carried *= carry;
   at->sensitive = fmax(at->sensitive, at->ratio.reach * at->ratio.reach * above->q.own);
-  const bool rnn = config->model == GS_RNN;
+  const bool rnn = gs_model_is_recurrent(config->model);
   move(&at->norm, above, link, &own, carry, rnn);
   move(&at->ratio, above, link, &own, carry, rnn);
   at->rho2 = next_rho2(link, n, orthogonal, rho2);
@@ -274,7 +276,8 @@ gs_log_norm gs_backward_weight(gs_backward *at) {
   const double B = (double)config->batch;
   const gs_link *link = &at->chain->links[at->i];
   const gs_link *below = at->i > 0 ? link - 1 : NULL;
-  const double n_x = config->model == GS_MLP ? (double)config->widths[0] : 0;
+  const bool rnn = gs_model_is_recurrent(config->model);
+  const double n_x = rnn ? 0 : (double)gs_model_inputs(config);
   const double T = at->norm.reach;
   const double f = 1 + T * link->share;
   gs_spread h = {0};

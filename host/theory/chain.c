@@ -13,22 +13,18 @@
 
 #include "device/device.h"
 #include "net/init.h"
+#include "net/model.h"
 #include "theory/ratio.h"
 
 /* ---- the network as a chain ---- */
 
-int64_t gs_chain_units(const gs_config *config, int64_t i) {
-  return config->model == GS_MLP ? config->widths[i + 1] : config->hidden;
-}
+int64_t gs_chain_units(const gs_config *config, int64_t i) { return gs_model_units(config, i + 1); }
 
 gs_activation gs_chain_activation(const gs_config *config, int64_t i) {
-  const bool output = config->model == GS_MLP && i == config->depth - 1;
-  return output ? config->output_activation : config->activation;
+  return gs_model_activation(config, i + 1);
 }
 
-int64_t gs_chain_fan_in(const gs_config *config, int64_t i) {
-  return config->model == GS_MLP ? config->widths[i] : config->hidden;
-}
+int64_t gs_chain_fan_in(const gs_config *config, int64_t i) { return gs_model_units(config, i); }
 
 /* ln of fan_in Var(W_ij); squares of a huge std or gain are never formed. */
 static double log_scale(const gs_init *init, int64_t in, int64_t out) {
@@ -69,7 +65,7 @@ bool gs_chain_exact(const gs_config *config) {
   case GS_INIT_HE_NORMAL:
   case GS_INIT_XAVIER_NORMAL:
   case GS_INIT_LECUN_NORMAL:
-  case GS_INIT_ORTHOGONAL: return config->model == GS_MLP;
+  case GS_INIT_ORTHOGONAL: return !gs_model_is_recurrent(config->model);
   default: return false;
   }
 }
@@ -78,6 +74,7 @@ bool gs_chain_exact(const gs_config *config) {
 
 typedef struct walk {
   const gs_config *config;
+  bool recurrent;
   gs_moment_table *moments[2]; /* of the activation and of the output activation */
   gs_pair_table *pairs[2];
   gs_ratio_memory memory;
@@ -145,7 +142,7 @@ static gs_pair_moments between_steps(const walk *w, const gs_link *link) {
 /* q, its share from below and the correlation of examples. `below` is NULL for
  * the first point. */
 static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link) {
-  const bool mlp = w->config->model == GS_MLP;
+  const bool mlp = !w->recurrent;
   double log_signal = mlp ? gs_chain_log_s(w->config, i) : -INFINITY;
   double correlation = 0; /* of what comes from below: inputs are independent */
   if (below) {
@@ -164,7 +161,7 @@ static void enter(const walk *w, int64_t i, const gs_link *below, gs_link *link)
   link->mean_q = below ? sum.mean : 0;
   link->moved = below ? sum.slope * below->moved + sum.mean - link->share * mean : 0;
   link->slope = below ? sum.slope : link->share;
-  const double inputs = (double)(mlp ? w->config->widths[0] : w->config->input);
+  const double inputs = (double)gs_model_inputs(w->config);
   const double f2 = link->share * link->share;
   const double scatter = below ? below->cosine2 - correlation * correlation : 0;
   link->c_var = new_share * new_share / inputs + f2 * scatter;
@@ -198,7 +195,7 @@ static void leave(walk *w, int64_t i, const gs_link *below, gs_link *link) {
   const double pair = whole > 0 ? first * law.variance / whole : first;
   link->noise_h = (gs_spread){law.variance, pair, gs_ratio_skew(law), 0};
   double again = 0; /* in an rnn the noise of |h|^2 repeats from step to step */
-  if (config->model == GS_RNN) {
+  if (w->recurrent) {
     const double carried = below ? link->m.gain_V * link->slope * below->repeated : 0;
     again = fmax(2 * carried, 0);
     link->noise_steps = config->tied ? pair : (link->steps.h2h2 - 1) / n;
@@ -244,18 +241,18 @@ static void add_kurtosis(const walk *w, gs_link *link) {
 }
 
 static void step(walk *w, int64_t i, const gs_link *below, gs_link *link) {
-  const int table = w->config->model == GS_MLP && i == w->config->depth - 1;
+  const int table = !w->recurrent && i == gs_model_points(w->config) - 1;
   w->log_bias = gs_bias_log_variance(w->config, i + 1);
   enter(w, i, below, link);
   look_up(w->moments[table], table ? NULL : below, link);
-  if (w->config->batch > 1 || w->config->model == GS_RNN) {
+  if (w->config->batch > 1 || w->recurrent) {
     link->pair = gs_pair_table_at(w->pairs[table], link->log_q, link->c);
     link->pair = widened(link, link->pair, link->c_var);
   } else {
     link->pair = (gs_pair_moments){1, 1, 1, 1, 1};
   }
   add_kurtosis(w, link);
-  if (w->config->model == GS_RNN) link->steps = between_steps(w, link);
+  if (w->recurrent) link->steps = between_steps(w, link);
   leave(w, i, below, link);
 }
 
@@ -269,23 +266,20 @@ static void walk_end(walk *w) {
 }
 
 static gs_status walk_begin(const gs_config *config, walk *w, gs_error *error) {
-  const bool mlp = config->model == GS_MLP;
-  *w = (walk){.config = config};
+  const int64_t points = gs_model_points(config);
+  *w = (walk){.config = config, .recurrent = gs_model_is_recurrent(config->model)};
   for (int i = 0; i < 2; i++) {
-    const gs_activation phi = i && mlp ? config->output_activation : config->activation;
+    const gs_activation phi = i ? gs_model_activation(config, points) : config->activation;
     GS_TRY(gs_moment_table_create(phi, &w->moments[i], error));
     GS_TRY(gs_pair_table_create(phi, &w->pairs[i], error));
   }
-  if (!mlp) {
-    w->log_input = gs_chain_log_input(config);
-  }
+  if (w->recurrent) w->log_input = gs_chain_log_input(config);
   return GS_OK;
 }
 
 gs_status gs_chain_make(const gs_config *config, gs_chain *chain, gs_error *error) {
   walk w;
-  *chain = (gs_chain){.config = config,
-                      .points = config->model == GS_MLP ? config->depth : config->seq_len};
+  *chain = (gs_chain){.config = config, .points = gs_model_points(config)};
   gs_status status = walk_begin(config, &w, error);
   if (status == GS_OK) {
     chain->links = calloc((size_t)chain->points, sizeof *chain->links);

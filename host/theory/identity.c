@@ -17,6 +17,7 @@
 #include <math.h>
 
 #include "net/init.h"
+#include "net/model.h"
 #include "theory/ratio.h"
 #include "theory/survival.h"
 #include "theory/tails.h"
@@ -298,7 +299,7 @@ static void linear_rnn(const gs_config *config, double log_input, gs_theory *the
 
 bool gs_identity_theory(const gs_config *config, gs_theory *theory) {
   if (config->loss != GS_LOSS_LINEAR || config->loss_at != GS_LOSS_LAST) return false;
-  if (config->model == GS_MLP) return mlp_theory(config, theory);
+  if (!gs_model_is_recurrent(config->model)) return mlp_theory(config, theory);
   const double variance = gs_init_variance(&config->input_init, config->input, config->hidden);
   const double log_input = log((double)config->input * variance);
   if (!(variance > 0)) return false;

@@ -12,6 +12,7 @@
 #include "base/lapack.h"
 #include "device/activation_f64.h"
 #include "net/init.h"
+#include "net/model.h"
 
 /* Where phi'' is 0: gelu at sqrt(2), silu at the root 2.39935728 of
  * 2 + z (1 - 2 sigmoid(z)). The others: at 0 or at either end. */
@@ -153,7 +154,9 @@ static gs_status read_replicas(gs_network *network, void *bytes, double *matrix,
 gs_status gs_spectra_realised(gs_device *device, const gs_config *config, gs_spectrum *spectra,
                               gs_error *error) {
   const gs_network_options options = {0};
-  if (config->model != GS_RNN) return GS_FAIL(error, GS_ERR_DATA, "only an rnn has one matrix");
+  if (!gs_model_is_recurrent(config->model)) {
+    return GS_FAIL(error, GS_ERR_DATA, "only an rnn has one matrix");
+  }
   gs_config small = *config; /* the weights do not depend on what is left out */
   small.seq_len = 1;
   small.batch = 1;

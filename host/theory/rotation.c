@@ -25,13 +25,14 @@
 #include <math.h>
 
 #include "net/init.h"
+#include "net/model.h"
 #include "theory/ratio.h"
 
 bool gs_rotation_holds(const gs_config *config) {
-  return config->model == GS_RNN && config->tied && config->init.kind == GS_INIT_ORTHOGONAL &&
-         config->init.gain != 0 && config->activation.kind == GS_IDENTITY &&
-         gs_bias_log_variance(config, 1) == -INFINITY && config->loss == GS_LOSS_LINEAR &&
-         config->hidden >= 4;
+  return gs_model_is_recurrent(config->model) && config->tied &&
+         config->init.kind == GS_INIT_ORTHOGONAL && config->init.gain != 0 &&
+         config->activation.kind == GS_IDENTITY && gs_bias_log_variance(config, 1) == -INFINITY &&
+         config->loss == GS_LOSS_LINEAR && config->hidden >= 4;
 }
 
 /* Of the product of independent gamma variates of mean 1, with these relative variances. */

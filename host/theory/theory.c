@@ -8,6 +8,7 @@
 
 #include "device/device.h"
 #include "net/init.h"
+#include "net/model.h"
 #include "theory/atoms.h"
 #include "theory/backward.h"
 #include "theory/exact.h"
@@ -38,6 +39,11 @@ const char *gs_reason_name(gs_reason reason) { return reasons[reason].name; }
 const char *gs_reason_words(gs_reason reason) { return reasons[reason].words; }
 bool gs_reason_outside(gs_reason reason) { return reasons[reason].outside; }
 
+const char *gs_theory_words(const gs_theory *theory, gs_reason reason) {
+  const bool model = reason == GS_REASON_MODEL && theory->no_theory;
+  return model ? theory->no_theory : gs_reason_words(reason);
+}
+
 /* ---- arrays ---- */
 
 static double *nans(int64_t count) {
@@ -59,15 +65,15 @@ static gs_status make_series(gs_theory_series *series, int64_t points, gs_error 
 }
 
 static gs_status make_arrays(const gs_config *config, gs_theory *theory, gs_error *error) {
-  const bool mlp = config->model == GS_MLP;
-  const int64_t points = mlp ? config->depth : config->seq_len;
-  const int64_t matrices = mlp || !config->tied ? points : 1;
+  const bool recurrent = gs_model_is_recurrent(config->model);
+  const int64_t points = gs_model_points(config);
+  const int64_t matrices = recurrent && config->tied ? 1 : points;
   const int64_t counts[GS_QUANTITY_COUNT] = {
       [GS_ACTIVATION_H] = points,
       [GS_DELTA] = points,
       [GS_GRAD_WEIGHT] = matrices,
-      [GS_GRAD_BIAS] = gs_config_has_biases(config) ? (mlp ? points : 1) : 0,
-      [GS_GRAD_INPUT] = mlp ? 0 : 1};
+      [GS_GRAD_BIAS] = gs_config_has_biases(config) ? (recurrent ? 1 : points) : 0,
+      [GS_GRAD_INPUT] = recurrent ? 1 : 0};
   theory->points = points;
   theory->log10_q = nans(points);
   theory->log10_chi = nans(points);
@@ -136,7 +142,7 @@ static void read_point(gs_backward *at, reading *into) {
   if (theory->series[GS_GRAD_WEIGHT].points == theory->points) {
     put(&theory->series[GS_GRAD_WEIGHT], i, weight);
   }
-  if (config->model == GS_MLP) {
+  if (!gs_model_is_recurrent(config->model)) {
     if (gs_config_has_biases(config)) put(&theory->series[GS_GRAD_BIAS], i, gs_backward_bias(at));
     return;
   }
@@ -160,16 +166,13 @@ static void read_shared(const gs_config *config, const reading *from) {
 /* ---- how far it reaches ---- */
 
 static int64_t narrowest(const gs_config *config) {
-  if (config->model == GS_RNN) return config->hidden;
-  int64_t least = config->widths[1];
-  for (int64_t l = 2; l <= config->depth; l++) {
-    if (config->widths[l] < least) least = config->widths[l];
+  int64_t least = gs_model_units(config, 1);
+  if (gs_model_is_recurrent(config->model)) return least; /* its steps are alike */
+  for (int64_t l = 2; l <= gs_model_points(config); l++) {
+    const int64_t units = gs_model_units(config, l);
+    if (units < least) least = units;
   }
   return least;
-}
-
-static int64_t inputs_of(const gs_config *config) {
-  return config->model == GS_RNN ? config->input : config->widths[0];
 }
 
 static bool homogeneous_exactly(gs_activation phi) {
@@ -199,9 +202,9 @@ static bool beyond(double log_square, double most) {
 static bool out_of_range(const gs_config *config) {
   const double most = most_exponent(config->dtype);
   const double drawn = 115;
-  const bool rnn = config->model == GS_RNN;
+  const bool rnn = gs_model_is_recurrent(config->model);
   const bool identity = config->init.kind == GS_INIT_IDENTITY;
-  for (int64_t i = 0; i < (rnn ? 1 : config->depth); i++) { /* an rnn's steps are alike */
+  for (int64_t i = 0; i < (rnn ? 1 : gs_model_points(config)); i++) { /* an rnn's steps are alike */
     const double log_gain = 2 * log(fabs(config->init.gain));
     const double log_s = identity ? log_gain : gs_chain_log_s(config, i);
     const double log_units = identity ? 0 : log((double)gs_chain_fan_in(config, i));
@@ -238,7 +241,7 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   const bool exact_laws = gs_chain_exact(config) && gs_bias_log_variance(config, 1) == -INFINITY &&
                           homogeneous_exactly(config->activation) &&
                           homogeneous_exactly(config->output_activation);
-  const bool tied = config->model == GS_RNN && config->tied && chain->points > 1;
+  const bool tied = gs_model_is_recurrent(config->model) && config->tied && chain->points > 1;
   /* what of delta's square each step makes anew; where it is little, delta turns to
    * W's own directions before it is forgotten, for these take sqrt(n) steps to show */
   const double fresh = 1 - chain->links[chain->points - 1].pair.dd;
@@ -255,8 +258,9 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   why[GS_REASON_ALIGNED] = !(end->aligned <= aligned);
   why[GS_REASON_SENSITIVE] = !(end->sensitive <= sensitive);
   const bool dies = config->activation.kind == GS_RELU || config->output_activation.kind == GS_RELU;
-  why[GS_REASON_NARROW] = exact_laws ? config->batch > 1 && dies && narrowest(config) < few
-                                     : narrowest(config) < narrow || inputs_of(config) < narrow;
+  why[GS_REASON_NARROW] = exact_laws
+                              ? config->batch > 1 && dies && narrowest(config) < few
+                              : narrowest(config) < narrow || gs_model_inputs(config) < narrow;
   why[GS_REASON_GROWING] = !(end->moved <= M_LN10);
   why[GS_REASON_SCATTERED] = !exact_laws && !says_something(theory);
   why[GS_REASON_RANGE] = out_of_range(config);
@@ -288,7 +292,7 @@ static void walk_back(const gs_chain *chain, gs_batch_law *law, reading *into) {
   theory->decades_sd = ratio.log_mean == -INFINITY ? 0 : 0.5 * sqrt(ratio.variance) / M_LN10;
   const int64_t deep = chain->points - 2;
   theory->depth_scale = deep < 0 ? NAN : 1 / fabs(theory->log10_chi[deep] * M_LN10);
-  if (chain->config->model == GS_RNN) read_shared(chain->config, into);
+  if (gs_model_is_recurrent(chain->config->model)) read_shared(chain->config, into);
   judge(chain, &at, theory);
 }
 
@@ -296,7 +300,7 @@ static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_er
   gs_chain chain;
   gs_batch_law law;
   reading into = {.theory = theory};
-  const int64_t T = config->model == GS_RNN ? theory->points : 0;
+  const int64_t T = gs_model_is_recurrent(config->model) ? theory->points : 0;
   gs_shared_term *terms = calloc((size_t)(SHARED_COUNT * T + 1), sizeof *terms);
   into.carries = calloc((size_t)(T + 1), sizeof *into.carries);
   gs_status status = gs_chain_make(config, &chain, error);
@@ -346,12 +350,22 @@ static void identity_theory(const gs_config *config, gs_theory *theory) {
   theory->reach = holds ? GS_REACH_EXACT : GS_REACH_OUTSIDE;
 }
 
+/* Of a model whose equations are none that is known here. */
+static void no_theory(const gs_config *config, gs_theory *theory) {
+  theory->no_theory = gs_model_row_of(config->model)->no_theory;
+  theory->reasons[GS_REASON_MODEL] = true;
+  theory->reach = GS_REACH_OUTSIDE;
+  theory->depth_scale = NAN;
+}
+
 gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *error) {
   const gs_config plain = gs_config_plain(named);
   const gs_config *config = &plain;
   *theory = (gs_theory){0};
   gs_status status = make_arrays(config, theory, error);
-  if (status == GS_OK && config->init.kind == GS_INIT_IDENTITY) {
+  if (status == GS_OK && gs_model_row_of(config->model)->no_theory) {
+    no_theory(config, theory);
+  } else if (status == GS_OK && config->init.kind == GS_INIT_IDENTITY) {
     identity_theory(config, theory);
   } else if (status == GS_OK) {
     status = random_theory(config, theory, error);

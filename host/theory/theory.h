@@ -51,7 +51,8 @@ typedef enum gs_reach {
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
     "tied weights: what repeats from step to step is counted to first order, in sd alone")         \
   X(GS_REASON_BATCH, "batch_spread", false,                                                        \
-    "examples of the batch drift apart: sd is mostly good to 20 %, at worst to a factor of two")
+    "examples of the batch drift apart: sd is mostly good to 20 %, at worst to a factor of two")   \
+  X(GS_REASON_MODEL, "no_theory", true, "of this model no theory is known")
 
 typedef enum gs_reason {
 #define GS_REASON_ENUM(constant, name, outside, words) constant,
@@ -90,6 +91,7 @@ typedef struct gs_theory {
   double depth_scale; /* xi = 1/|ln chi| at the deep end, in layers, for squared norms */
   gs_reach reach;
   bool reasons[GS_REASON_COUNT];
+  const char *no_theory; /* what the model has that no theory here has (net/model.h), or NULL */
 } gs_theory;
 
 /* The prediction for a checked configuration (gs_config_check). Milliseconds for
@@ -104,6 +106,8 @@ const char *gs_reach_name(gs_reach reach);     /* "exact", "wide limit", "outsid
 const char *gs_dead_law_name(gs_dead_law law); /* "exact", "at most" */
 const char *gs_reason_name(gs_reason reason);
 const char *gs_reason_words(gs_reason reason);
+/* The same, of what this model in particular lacks a theory for. */
+const char *gs_theory_words(const gs_theory *theory, gs_reason reason);
 bool gs_reason_outside(gs_reason reason);
 
 #endif

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/thin.h"
+#include "net/model.h"
 #include "theory/recurrent.h"
 
 /* One column; NULL values: the 1-based indices themselves. */
@@ -47,8 +48,8 @@ static bool add_reach(cJSON *json, const gs_theory *theory) {
   return reasons != NULL;
 }
 
-static bool add_recurrent(cJSON *json, const gs_config *config) {
-  if (config->model != GS_RNN) return true;
+static bool add_recurrent(cJSON *json, const gs_config *config, const gs_theory *theory) {
+  if (!gs_model_is_recurrent(config->model) || theory->no_theory) return true;
   const gs_pascanu bound = gs_pascanu_of(config);
   cJSON *object = cJSON_AddObjectToObject(json, "recurrent");
   return object && gs_json_add_number(object, "steepest", bound.gamma) &&
@@ -67,7 +68,7 @@ gs_status gs_theory_json(const gs_config *config, const gs_theory *theory, int64
       gs_json_add_number(decades, "dead", theory->decades_dead) &&
       gs_json_add_string(*json, "dead_law", gs_dead_law_name(theory->dead_law)) &&
       gs_json_add_number(*json, "depth_scale", theory->depth_scale) && add_reach(*json, theory) &&
-      add_recurrent(*json, config) &&
+      add_recurrent(*json, config, theory) &&
       add_column(*json, "index", NULL, theory->points, max_points) &&
       add_column(*json, "log10_q", theory->log10_q, theory->points, max_points) &&
       add_column(*json, "log10_chi", theory->log10_chi, theory->points, max_points) &&
