@@ -143,12 +143,12 @@ static void write_element(gs_dtype dtype, void *row, size_t i, double value) {
   }
 }
 
-/* Two roundings to the storage format on the way of a 16-bit result, one of an f32's;
- * tf32 rounds what goes into products. */
+/* Two roundings to the storage format on the way of a 16-bit result, one of an f32's; tf32
+ * rounds what goes into products, or cuts it off: 2^-10 of each factor. */
 double gs_support_tolerance(gs_dtype dtype) {
   switch (dtype) {
   case GS_F64: return 1e-12;
-  case GS_TF32: return 2e-3;
+  case GS_TF32: return 0x1p-9 + 1e-5;
   case GS_BF16: return 2e-2;
   case GS_F16: return 2e-3;
   default: return 1e-5;

@@ -75,7 +75,15 @@ static gs_status set_workspace(gs_device *device, void *memory, const gs_workspa
   return pass_on(device, cpu(device)->ops->set_workspace(cpu(device), memory, need));
 }
 
+/* An idle device waits for the host, ... */
+static double device_ns(gs_posing *p) {
+  if (p->clock_ns < p->host_ns) p->clock_ns = p->host_ns;
+  return p->clock_ns;
+}
+
+/* ... and who synchronises for the device. */
 static gs_status sync_all(gs_device *device) {
+  posing(device)->host_ns = device_ns(posing(device));
   if (!device->lost) return GS_OK;
   return GS_FAIL(&device->error, GS_ERR_DEVICE, "the device is lost");
 }
@@ -93,7 +101,7 @@ static void event_destroy(gs_device *device, gs_event *event) {
 }
 
 static gs_status record(gs_device *device, gs_event *event) {
-  event->ns = posing(device)->clock_ns;
+  event->ns = device_ns(posing(device));
   return GS_OK;
 }
 
@@ -130,8 +138,10 @@ static gs_status capture_end(gs_device *device, gs_graph **graph) {
 }
 
 static gs_status replay(gs_device *device, gs_graph *graph) {
-  posing(device)->replays++;
-  posing(device)->clock_ns += posing(device)->replayed_ns * (double)graph->operations;
+  gs_posing *p = posing(device);
+  p->replays++;
+  p->host_ns += p->launch_ns;
+  p->clock_ns = device_ns(p) + p->replayed_ns * (double)graph->operations;
   return GS_OK;
 }
 

@@ -16,6 +16,9 @@ typedef struct gs_posing {
   /* Its clock moves by so much for an operation, run or replayed. */
   double operation_ns, replayed_ns;
   double clock_ns;
+  /* The host's moves by so much for a replay, which cannot begin sooner. */
+  double launch_ns;
+  double host_ns;
   /* What happened. */
   int64_t run, captured; /* operations */
   int64_t captures, replays;

@@ -31,10 +31,10 @@ static double *zeros(int64_t count) {
   return values;
 }
 
-/* Every step rounds once more. */
+/* Every step rounds once more; where tf32 cuts off, always towards zero. */
 static double tolerance_of(gs_dtype dtype) {
   const bool coarse = dtype == GS_BF16 || dtype == GS_F16;
-  return (coarse ? 2 : 1) * gs_support_tolerance(dtype);
+  return (dtype == GS_TF32 ? T : coarse ? 2 : 1) * gs_support_tolerance(dtype);
 }
 
 /* Compares a sequence's true values, for every step and replica, with

@@ -402,6 +402,27 @@ static void test_record(void **state) {
   gs_config_clear(&config);
 }
 
+/* The host's launch of a graph is no part of a step's time on a GPU, whether the step is
+ * timed among many or almost alone. */
+static void test_the_launch_is_not_timed(void **state) {
+  static const double step_ns[] = {20e3, 200e3, 300e3, 2e6, 4.9e6};
+  (void)state;
+  for (size_t i = 0; i < sizeof step_ns / sizeof *step_ns; i++) {
+    gs_posing *gpu = gs_support_posing();
+    gs_error error = {0};
+    gpu->replayed_ns = step_ns[i] / OPERATIONS;
+    gpu->launch_ns = 15e3;
+    gs_timing *timing = time_posing(gpu, GS_LAUNCH_GRAPH, GS_OK, &error);
+    for (int64_t k = 0; k < timing->count; k++) {
+      if (!(fabs(timing->samples_ns[k] - step_ns[i]) <= 1)) {
+        fail_msg("%g ns, not %g", timing->samples_ns[k], step_ns[i]);
+      }
+    }
+    free(timing);
+    gpu->base.ops->destroy(&gpu->base);
+  }
+}
+
 /* Each dtype has its own peak; one without any has no fraction of it, and a floor of what
  * is left; barriers make the floor of what is small. Launches are no part of it, however
  * long they take. */
@@ -461,13 +482,21 @@ static void test_floor(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_mlp_flops),     cmocka_unit_test(test_rnn_flops),
-      cmocka_unit_test(test_bytes),         cmocka_unit_test(test_launches),
-      cmocka_unit_test(test_barriers),      cmocka_unit_test(test_barriers_of_unequal_layers),
-      cmocka_unit_test(test_loop_runs),     cmocka_unit_test(test_stop_rules),
-      cmocka_unit_test(test_graph),         cmocka_unit_test(test_eager),
-      cmocka_unit_test(test_capture_fails), cmocka_unit_test(test_record),
-      cmocka_unit_test(test_floors),        cmocka_unit_test(test_floor),
+      cmocka_unit_test(test_mlp_flops),
+      cmocka_unit_test(test_rnn_flops),
+      cmocka_unit_test(test_bytes),
+      cmocka_unit_test(test_launches),
+      cmocka_unit_test(test_barriers),
+      cmocka_unit_test(test_barriers_of_unequal_layers),
+      cmocka_unit_test(test_loop_runs),
+      cmocka_unit_test(test_stop_rules),
+      cmocka_unit_test(test_graph),
+      cmocka_unit_test(test_eager),
+      cmocka_unit_test(test_capture_fails),
+      cmocka_unit_test(test_record),
+      cmocka_unit_test(test_the_launch_is_not_timed),
+      cmocka_unit_test(test_floors),
+      cmocka_unit_test(test_floor),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device_alone, gs_support_close_device);
 }

@@ -1,6 +1,7 @@
 /* Timing whole steps by device events: warm-up, then samples until the rule of
  * measure/timing_rule.h ends it. Statistics are off; they are measured apart. The
- * network's `launch` says whether the step is replayed as a graph. */
+ * network's `launch` says whether the step is replayed as a graph. Where the host only
+ * enqueues, short steps are timed behind one more of them: the host's launch is no part. */
 #ifndef GS_MEASURE_TIMING_H
 #define GS_MEASURE_TIMING_H
 
