@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import PROGRAM, SMALL, SMALL_COUNT, ProgramTest, environment, main  # noqa: E402
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STALL = pathlib.Path(os.environ["GRADSWEEP_BUILD_DIR"]) / "tests" / "libstall_sync.so"
 PROMPT_S = 10  # it takes less than 2 where nothing else runs
 
 
@@ -36,11 +37,11 @@ class Signals(ProgramTest):
         super().setUp()
         self.failures = []
 
-    def start(self, *arguments, fault=None, **more):
+    def start(self, *arguments, fault=None, variables=None, **more):
         more.setdefault("stdout", subprocess.PIPE)
         more.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen([PROGRAM, *map(str, arguments)], env=environment(fault), cwd=self.scratch,
-                                stdin=subprocess.DEVNULL, **more)
+        return subprocess.Popen([PROGRAM, *map(str, arguments)], env=environment(fault, **(variables or {})),
+                                cwd=self.scratch, stdin=subprocess.DEVNULL, **more)
 
     def stalled(self, name, *arguments, **more):
         """The program with a stream that nobody reads."""
@@ -132,6 +133,18 @@ class Signals(ProgramTest):
             os.kill(self.children_of(process.pid)[0], signal.SIGSTOP)
             self.assert_ends(process, number)
             self.assert_kept(out, 1)
+        self.for_each_signal(check)
+
+    def test_a_disk_that_does_not_answer(self):
+        def check(number, out):
+            process = self.start("run", *SMALL, "--out", out,
+                                 variables={"LD_PRELOAD": str(STALL), "STALL_AT": "5"})
+            asleep = "State:\tD"  # uninterruptible, they say
+            self.wait_until(lambda: asleep in pathlib.Path(f"/proc/{process.pid}/status").read_text(), "the stall")
+            self.assert_ends(process, number)
+            before = self.journal(out)
+            self.assert_code(self.run_small("--resume", out=out), 0)
+            self.assertEqual(self.journal(out)[:len(before)], before)
         self.for_each_signal(check)
 
     def test_limits_are_measured(self):

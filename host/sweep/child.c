@@ -108,7 +108,7 @@ bool gs_child_is_over(const gs_child *child) {
   memset(&about, 0, sizeof about);
   if (child->pid < 0) return true;
   const int known = waitid(P_PID, (id_t)child->pid, &about, WEXITED | WNOHANG | WNOWAIT);
-  return known == 0 ? about.si_pid == child->pid : errno != EINTR;
+  return known == 0 ? about.si_pid == child->pid : errno == ECHILD;
 }
 
 /* Sleeps a moment; whether the program is to end. */
