@@ -29,7 +29,7 @@ static void every_row_is_complete(void **state) {
     assert_true(row->whole && *row->whole);
     assert_true(!row->no_theory || *row->no_theory);
     assert_true(row->set_sizes && row->check && row->points && row->inputs && row->units &&
-                row->activation);
+                row->activation && row->build);
     for (int other = 0; other < m; other++) {
       assert_ptr_not_equal(row, gs_model_row_of((gs_model)other));
     }

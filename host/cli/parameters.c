@@ -7,6 +7,7 @@
 #include "base/place.h"
 #include "cli/commands.h"
 #include "net/init.h"
+#include "net/model.h"
 #include "net/param.h"
 
 /* ---- pieces ---- */
@@ -151,9 +152,26 @@ static cJSON *inits_to_json(void) {
   return NULL;
 }
 
+/* By name, what is told of each. */
+static cJSON *model_rows_to_json(void) {
+  cJSON *rows = cJSON_CreateObject();
+  bool ok = rows != NULL;
+  for (int m = 0; ok && m < GS_MODEL_COUNT; m++) {
+    const gs_model_row *model = gs_model_row_of((gs_model)m);
+    cJSON *row = cJSON_CreateObject();
+    ok = gs_json_add(rows, gs_name(&gs_model_names, m), row) &&
+         gs_json_add_string(row, "point", model->point) &&
+         gs_json_add_bool(row, "recurrent", model->recurrent) &&
+         gs_json_add_bool(row, "theory", !model->no_theory);
+  }
+  if (ok) return rows;
+  cJSON_Delete(rows);
+  return NULL;
+}
+
 static bool fill_document(cJSON *document) {
   cJSON *params = cJSON_CreateArray();
-  bool ok = gs_json_add(document, "models", names_to_json(&gs_model_names)) && params;
+  bool ok = gs_json_add(document, "models", model_rows_to_json()) && params;
   for (int i = 0; ok && i < GS_PARAM_COUNT; i++) {
     ok = gs_json_append(params, param_to_json(&gs_params[i]));
   }

@@ -2,6 +2,7 @@
 #include "net/model.h"
 
 #include "net/check.h"
+#include "net/ops.h"
 
 /* ---- mlp: h^0 = x, h^l = phi(W^l h^{l-1} + b^l) ---- */
 
@@ -24,7 +25,8 @@ const gs_model_row gs_mlp_model = {.point = "layer",
                                    .points = mlp_points,
                                    .inputs = mlp_inputs,
                                    .units = mlp_units,
-                                   .activation = mlp_activation};
+                                   .activation = mlp_activation,
+                                   .build = gs_mlp_build};
 
 /* ---- rnn: h_0 = 0, h_t = phi(W h_{t-1} + U x_t + b) ---- */
 
@@ -59,7 +61,8 @@ const gs_model_row gs_rnn_model = {.point = "step",
                                    .points = rnn_points,
                                    .inputs = rnn_inputs,
                                    .units = rnn_units,
-                                   .activation = rnn_activation};
+                                   .activation = rnn_activation,
+                                   .build = gs_rnn_build};
 
 /* ---- the table ---- */
 

@@ -6,6 +6,8 @@
 
 #include "net/config.h"
 
+struct gs_tape;
+
 typedef struct gs_model_row {
   const char *point; /* what one of its points is called: "layer", "step" */
   const char *whole; /* its Jacobian from end to end: "dh^L/dh^0" */
@@ -26,6 +28,8 @@ typedef struct gs_model_row {
   /* Of point 1..points; units also of 0: what W of the first point reads. */
   int64_t (*units)(const gs_config *config, int64_t point);
   gs_activation (*activation)(const gs_config *config, int64_t point);
+  /* Its operations, from which its passes, memory and cost follow (net/tape.h). */
+  void (*build)(struct gs_tape *tape);
 } gs_model_row;
 
 /* The row of a model; NULL for no model. */

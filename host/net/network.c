@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "net/init.h"
+#include "net/model.h"
 #include "net/ops.h"
 
 struct gs_network {
@@ -14,13 +15,11 @@ struct gs_network {
   void *memory; /* one device block; what the tape has carved points into it */
 };
 
-static void (*const builders[])(gs_tape *) = {[GS_MLP] = gs_mlp_build, [GS_RNN] = gs_rnn_build};
-
 gs_cost gs_cost_of(const gs_config *config) {
   const double replicas = (double)config->replicas;
   gs_cost cost = {0}; /* operations add elements of one replica */
   gs_tape tape = {.config = config, .cost = &cost};
-  builders[config->model](&tape);
+  gs_model_row_of(config->model)->build(&tape);
   cost.flops *= replicas;
   cost.bytes *= replicas * (double)gs_dtype_bytes(config->dtype);
   cost.samples = (double)config->batch * replicas;
@@ -50,7 +49,7 @@ static gs_status network_new(gs_device *device, const gs_config *config,
   made->tape.device = device;
   made->tape.config = &made->config;
   made->tape.keep_gradients = options && options->keep_gradients;
-  if (gs_tape_build(&made->tape, builders[config->model]) != GS_OK ||
+  if (gs_tape_build(&made->tape, gs_model_row_of(config->model)->build) != GS_OK ||
       gs_window_open(&made->tape) != GS_OK) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a network");
   }

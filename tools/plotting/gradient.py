@@ -70,7 +70,7 @@ class Curve:
 
 
 def _draw(document, picture, panels, options):
-    quantity, steps = options.quantity, picture.model == "rnn"
+    quantity, steps = options.quantity, parameters.is_of_steps(picture.model)
     sheet = Sheet(len(panels))
     sheet.title = f"{TITLES[quantity]}, {'step by step' if steps else 'layer by layer'}"
     sheet.fixed = parameters.held_fixed(picture.cells, picture.told) + [document.device]

@@ -84,7 +84,7 @@ def _draw(document, group, decades):
     sheet = Sheet(len(panels), size=(BOX[0] * widest, BOX[1] * len(lengths)), gap=(0.35, 0.4), bottom=0.62,
                   left=0.8, least=0.7 * BOX[0] * widest)
     sheet.words_below = True
-    steps = group[0].model == "rnn"
+    steps = parameters.is_of_steps(group[0].model)
     sheet.title = f"How far the gradient gets, by {'time steps' if steps else 'depth'} and initialisation"
     sheet.fixed = parameters.held_fixed(group, ("init", *selection.LENGTH)) + [document.device]
     threshold = max([d.threshold for d in decades.values()] + [1e-3])

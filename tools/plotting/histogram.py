@@ -60,7 +60,7 @@ def _draw(document, picture, panels, quantity):
     across = 2 if len(panels) == 4 else min(MOST_ACROSS, len(panels))
     rows = -(-len(panels) // across)
     sheet = Sheet(across, rows, size=(2.7, 2.1), gap=(1.45, 0.72), right=1.1, left=0.85)
-    steps = picture.model == "rnn"
+    steps = parameters.is_of_steps(picture.model)
     sheet.title = f"Magnitudes of {WHAT[quantity]}, {'step by step' if steps else 'layer by layer'}"
     sheet.fixed = parameters.held_fixed(picture.cells, picture.told) + [document.device]
     shows = set()

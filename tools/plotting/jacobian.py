@@ -34,7 +34,7 @@ def why_not(cell, options):
 
 
 def _draw(document, picture, panels):
-    steps = picture.model == "rnn"
+    steps = parameters.is_of_steps(picture.model)
     sheet = Sheet(len(panels), 2, heights=[2.4, 2.0], gap=(0.62, 0.72), left=0.9)
     sheet.title = f"Jacobians, {'step by step' if steps else 'layer by layer'}"
     sheet.fixed = parameters.held_fixed(picture.cells, picture.told) + [document.device]

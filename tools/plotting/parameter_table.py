@@ -1,6 +1,7 @@
 """Every parameter of a cell. Written by tools/generate: not to be edited."""
 
-MODELS = ['mlp', 'rnn']
+MODELS = {'mlp': {'point': 'layer', 'recurrent': False, 'theory': True},
+ 'rnn': {'point': 'step', 'recurrent': True, 'theory': True}}
 
 PARAMETERS = {'model': {'models': ['mlp', 'rnn'],
            'type': 'model',

@@ -5,6 +5,11 @@ from . import checks
 from .checks import Refused
 from .parameter_table import INITIALISATIONS, MODELS, PARAMETERS
 
+def is_of_steps(model):
+    """Whether a model's axis is one of time steps, not of layers."""
+    return MODELS[model]["point"] == "step"
+
+
 # What pictures need of every file; the rest of the table may be missing.
 _NEEDED = ("activation", "stats", "dtype", "range", "init")
 

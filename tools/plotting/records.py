@@ -9,7 +9,7 @@ import numpy
 
 from . import checks
 from .checks import Refused
-from .params import checked_params
+from .params import checked_params, is_of_steps
 
 STATUSES = ("ok", "skipped", "failed", "timeout", "crashed")
 VERDICTS = ("vanishing", "stable", "exploding", "mixed")
@@ -124,7 +124,7 @@ class Cell:
     @property
     def length(self):
         """Layers of an mlp, time steps of an rnn."""
-        if self.model == "rnn":
+        if is_of_steps(self.model):
             return self.params["seq_len"]
         return len(self.params["widths"]) - 1 if "widths" in self.params else self.params["depth"]
 
@@ -175,7 +175,7 @@ class Cell:
     def elements(self, quantity, index):
         """Elements of one replica's tensor at each layer or step."""
         params = self.params
-        if self.model == "rnn":
+        if is_of_steps(self.model):
             one = {"grad_weight": params["hidden"]**2, "grad_bias": params["hidden"],
                    "grad_input_weight": params["hidden"] * params["input"]}
             return numpy.full(len(index), float(one.get(quantity, params["batch"] * params["hidden"])))

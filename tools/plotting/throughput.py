@@ -92,7 +92,7 @@ class Curve:
 
 def _draw(document, group, panels, told):
     sheet = Sheet(len(panels), 2, heights=[2.3, 1.0], gap=(0.62, 0.2), left=0.8)
-    steps = group[0].model == "rnn"
+    steps = parameters.is_of_steps(group[0].model)
     sheet.title = f"Throughput, by {'time steps' if steps else 'depth'}"
     sheet.fixed = parameters.held_fixed(group, told) + [document.device]
     labels = list(dict.fromkeys(curve.label for _, curves in panels for curve in curves))

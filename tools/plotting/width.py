@@ -17,7 +17,7 @@ NOT_ALONE = "no other width to compare with"
 
 
 def size_name(cell):
-    return "hidden" if cell.model == "rnn" else "width"
+    return "hidden" if parameters.is_of_steps(cell.model) else "width"
 
 
 class Curve:
@@ -122,7 +122,7 @@ def _draw(document, group, panels):
         widths = sorted({int(w) for curve in curves for w in curve.widths})
         style.logarithmic(axes.xaxis, style.apart(widths))
         axes.set_xlabel("hidden units n" if name == "hidden" else "width n  [units]")
-    what = "step 1 over step T" if group[0].model == "rnn" else "layer 1 over layer L"
+    what = "step 1 over step T" if parameters.is_of_steps(group[0].model) else "layer 1 over layer L"
     sheet.flat[0].set_ylabel(f"log10 of ‖delta‖, {what}  [decades]")
     style.same_scale(sheet.flat)
     for axes, (_, curves) in zip(sheet.flat, panels):
