@@ -25,7 +25,8 @@ ERRORS = {
     "mmap": ("ENOMEM",), "mprotect": ("ENOMEM",), "munmap": ("ENOMEM",), "newfstatat": ("EIO", "ENOMEM"),
     "openat": ("EMFILE", "EACCES", "ENOMEM"), "pipe2": ("EMFILE", "ENFILE"), "poll": ("EINTR", "ENOMEM"),
     "pread64": ("EIO", "EINTR"), "read": ("EIO", "EINTR"), "renameat": ("ENOSPC", "EIO"), "signalfd4": ("EMFILE",),
-    "unlinkat": ("EIO", "EROFS"), "wait4": ("EINTR", "ECHILD"), "write": ("ENOSPC", "EIO", "EINTR"),
+    "unlinkat": ("EIO", "EROFS"), "wait4": ("EINTR", "ECHILD"), "waitid": ("EINTR", "ECHILD"),
+    "write": ("ENOSPC", "EIO", "EINTR"),
 }
 # brk has no errors: the kernel answers with the break, and the C library knows no other
 # answer (tests/allocations.py makes malloc fail).
@@ -74,5 +75,5 @@ class FailingCalls(TracedTest):
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         STRIDE, MORE_S = int(sys.argv[1]), 2
-        del sys.argv[1:]
+        del sys.argv[1]
     main()

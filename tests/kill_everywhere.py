@@ -10,19 +10,21 @@ import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
-from traced import TracedTest, main, reached, runs, some_of, worker_of  # noqa: E402
+from traced import TracedTest, main, reached, runs, some_of, workers_of  # noqa: E402
 
 STRIDE = 23
 
 
 class KillEverywhere(TracedTest):
-    def disturb(self, call, run, name):
+    def disturb(self, call, run, number):
         """What came of a run that got a signal at this call, and went on later; None: it did
         not come to the call."""
         self.begin(run)
-        done, trace = self.traced([*run.arguments, "--out", self.out], f"{call.name}:signal={name}:when={call.ordinal}")
-        worker = worker_of(trace)
-        if worker:
+        kill = number == signal.SIGKILL
+        done, trace = self.traced([*run.arguments, "--out", self.out],
+                                  f"{call.name}:signal={'KILL' if kill else 'STOP'}:when={call.ordinal}",
+                                  number=None if kill else number)
+        for worker in workers_of(trace):
             self.assert_gone(worker)
         kept = self.whole_lines(self.out)
         if (self.out / "results.json").exists():
@@ -50,7 +52,7 @@ class KillEverywhere(TracedTest):
 
     def test_kill(self):
         def check(call, run, _):
-            done = self.disturb(call, run, "KILL")
+            done = self.disturb(call, run, signal.SIGKILL)
             self.assertIn(done and done.returncode, (None, -signal.SIGKILL))
             return done is not None
 
@@ -62,7 +64,7 @@ class KillEverywhere(TracedTest):
 
         def check(call, run, i):
             number = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[i % 3]
-            done = self.disturb(call, run, number.name[3:])
+            done = self.disturb(call, run, number)
             if not done:
                 return False
             self.assertIn(done.returncode, (0, -number, 128 + number), done.stderr)
@@ -76,5 +78,5 @@ class KillEverywhere(TracedTest):
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         STRIDE = int(sys.argv[1])
-        del sys.argv[1:]
+        del sys.argv[1]
     main()

@@ -18,6 +18,7 @@
 /* Opening a GPU on a cold machine takes many seconds. */
 static const double hello_timeout_s = 120;
 static const double grace_s = 2;
+static const double last_moment_s = 1; /* for how a worker ended to be known */
 static const int tick_ms = 250;
 
 enum { HELLO_MOST_BYTES = 1 << 20 };
@@ -84,7 +85,7 @@ static void give_up(gs_process *process, const char *words, gs_answer *answer) {
   int wait_status = 0;
   char how[120];
   snprintf(how, sizeof how, "%s", words);
-  if (gs_child_wait(&process->child, grace_s, &wait_status)) {
+  if (gs_child_wait(&process->child, last_moment_s, &wait_status)) {
     describe_status(wait_status, how, sizeof how);
   }
   gs_child_kill(&process->child);

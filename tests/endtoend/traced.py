@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -66,10 +67,10 @@ def reached(call, trace):
     return len(re.findall(rf"^{call.name}\(", trace, re.MULTILINE)) >= call.ordinal
 
 
-def worker_of(trace):
-    """The process that was forked, or None."""
-    match = re.search(r"^(?:clone3?|v?fork)\((?!.*CLONE_THREAD).*\) += (\d+)$", trace, re.MULTILINE)
-    return int(match.group(1)) if match else None
+def workers_of(trace):
+    """The processes that were forked; threads are none."""
+    return [int(number) for number in
+            re.findall(r"^(?:clone3?|v?fork)\((?!.*CLONE_THREAD).*\) += (\d+)$", trace, re.MULTILINE)]
 
 
 def some_of(calls, stride, offset):
@@ -92,17 +93,34 @@ class TracedTest(ProgramTest):
                 print(f"{place}: {found}", flush=True)
                 raise
 
-    def traced(self, arguments, *injections, fault="lavish"):
-        """(what came of it, the trace)."""
+    def traced(self, arguments, *injections, number=None):
+        """(what came of it, the trace). number: a signal for the whole program when it has
+        been stopped."""
         trace, table = self.scratch / "trace", self.scratch / "table"
         tampering = [word for injection in injections for word in ("-e", f"inject={injection}")]
         with open(table, "w", encoding="utf-8") as out:  # a pipe's reader may leave, a disk may not
-            done = subprocess.run(
+            process = subprocess.Popen(
                 ["strace", "-qq", "-s", "16", "-o", trace, *tampering, PROGRAM, *map(str, arguments)],
-                env=environment(fault), cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False)
+                env=environment("lavish"), cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.PIPE, text=True)
+        if number:
+            self.signal_when_stopped(process, trace, number)
+        done = self.finish(process)
         done.stdout = table.read_text(encoding="utf-8")
         return done, trace.read_text(errors="replace")
+
+    def signal_when_stopped(self, tracer, trace, number):
+        """strace sends to a thread; who ends a program sends to all of it."""
+        sent = False
+        while tracer.poll() is None:
+            if sent or trace.exists() and "--- stopped by SIGSTOP ---" in trace.read_text(errors="replace"):
+                for child in self.children_of(tracer.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        if not sent:
+                            os.kill(child, number)
+                        os.kill(child, signal.SIGCONT)  # again: the first may come before the stop is over
+                sent = True
+            time.sleep(0.02 if sent else 0.002)
 
     def begin(self, run):
         """The folder that the run finds."""
