@@ -173,7 +173,7 @@ static gs_status take_option(const gs_command *command, char **words, int count,
   if (takes && !equals && count < 2) {
     return GS_FAIL(error, GS_ERR_USAGE, "the option %s needs a value", gs_quote(word, quoted));
   }
-  const char *value = equals ? equals + 1 : takes ? words[1] : NULL;
+  const char *value = equals ? equals + 1 : takes ? words[1] : "";
   *used = takes && !equals ? 2 : 1;
   given->help |= what.help;
   if (what.option) return store(what.option, value, arguments, error);
