@@ -84,8 +84,7 @@ void gs_bench_pair(gs_bench *bench, const gs_bench_work *a, const gs_bench_work 
 void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const gs_floor *floor,
                      double seconds_per_call);
 
-/* Monotonic seconds, and the median of n numbers (which it sorts). */
-double gs_bench_now(void);
+/* The median of n numbers, which it sorts. */
 double gs_bench_median(double *values, int64_t count);
 
 /* ---- each file's benchmarks ---- */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "bench_network.h"
 
 enum { MAX_PAIRS = 100000 };
@@ -132,13 +133,13 @@ static void ratio_to_peak(gs_bench *bench, const void *argument) {
   bool ok = gs_bench_network_open(bench, which, GS_STATS_OFF, &open) &&
             make_side(bench, &open.without, &timed);
   while (ok && gs_bench_next(bench)) {
-    const double wanted_s = 0.3, start = gs_bench_now();
+    const double wanted_s = 0.3, start = gs_clock_s();
     gs_error error = {0};
     gs_floor floor = {0};
     ok = gs_bench_ok(bench, gs_floor_measure(gs_bench_device(), &floor, &error), &error);
     const double seconds = ok ? median_step(bench, &timed, wanted_s) : -1;
     ok = seconds > 0;
-    gs_bench_iteration_seconds(bench, gs_bench_now() - start);
+    gs_bench_iteration_seconds(bench, gs_clock_s() - start);
     const double peak = floor.flops_per_s[which->shape.dtype];
     if (!ok || !(peak > 0) || count == MOST) continue;
     steps_s[count] = seconds;

@@ -5,26 +5,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+#include "base/sort.h"
 #include "bench.h"
 
 static const double BATCH_S = 200e-6; /* shorter calls are timed in batches, */
 static const double QUEUED_S = 5e-3;  /* and these a few at a time */
 enum { MOST_CALLS = 4096, QUEUED_CALLS = 4 };
 
-double gs_bench_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 double gs_bench_median(double *values, int64_t count) {
   if (count < 1) return 0;
-  qsort(values, (size_t)count, sizeof *values, compare);
+  gs_sort(values, (size_t)count);
   return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
 }
 
@@ -42,10 +33,10 @@ static gs_status call_all(gs_device *device, const gs_bench_work *work, int64_t 
 
 static gs_status by_the_host(gs_device *device, const gs_bench_work *work, int64_t calls,
                              double *seconds) {
-  const double start = gs_bench_now();
+  const double start = gs_clock_s();
   GS_TRY(call_all(device, work, calls));
   GS_TRY(device->ops->sync(device));
-  *seconds = gs_bench_now() - start;
+  *seconds = gs_clock_s() - start;
   return GS_OK;
 }
 

@@ -1,8 +1,9 @@
 /* Drawing normal numbers, timed. See normals.h. */
 #include "normals.h"
+#include "base/clock.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "net/config.h"
 
@@ -15,27 +16,16 @@ typedef struct drawing {
   double samples_ns[MOST_SAMPLES];
 } drawing;
 
-static double now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 /* One fill and the wait for it. */
 static gs_status draw(drawing *d, double *ns) {
   const gs_fill normal = {.kind = GS_FILL_NORMAL, .value = 1, .seed = 7, .tensor_id = 1};
   gs_device *device = d->device;
-  const double before = now_ns();
+  const double before = 1e9 * gs_clock_s();
   if (d->start) GS_TRY(device->ops->record(device, d->start));
   GS_TRY(device->ops->fill(device, &d->tensor, &normal));
   if (d->stop) GS_TRY(device->ops->record(device, d->stop));
   GS_TRY(device->ops->sync(device));
-  *ns = now_ns() - before;
+  *ns = 1e9 * gs_clock_s() - before;
   return d->start ? device->ops->elapsed(device, d->start, d->stop, ns) : GS_OK;
 }
 
@@ -51,8 +41,8 @@ static gs_status prepare(drawing *d) {
 static gs_status sample(drawing *d, double seconds, int *count) {
   double warm_up_ns;
   GS_TRY(draw(d, &warm_up_ns));
-  const double end = now_ns() + 1e9 * seconds;
-  while (*count < LEAST_SAMPLES || (*count < MOST_SAMPLES && now_ns() < end))
+  const double end = 1e9 * gs_clock_s() + 1e9 * seconds;
+  while (*count < LEAST_SAMPLES || (*count < MOST_SAMPLES && 1e9 * gs_clock_s() < end))
     GS_TRY(draw(d, &d->samples_ns[(*count)++]));
   return GS_OK;
 }
@@ -88,7 +78,7 @@ gs_status gs_bench_normals(gs_device *device, int64_t rows, int64_t cols, gs_dty
   if (status != GS_OK) {
     *error = device->error;
   } else {
-    qsort(d->samples_ns, (size_t)count, sizeof *d->samples_ns, compare);
+    gs_sort(d->samples_ns, (size_t)count);
     *median_ns = d->samples_ns[count / 2];
     *least_ns = d->samples_ns[0];
   }

@@ -34,6 +34,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+#include "base/sort.h"
 #include "measure/timing.h"
 #include "net/network.h"
 #include "normals.h"
@@ -50,12 +52,6 @@ typedef struct step_server {
   double *samples_ns;
   gs_timing timing; /* of a GPU */
 } step_server;
-
-static double now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
 
 static gs_status cells(const char *path, gs_error *error) {
   gs_sweep sweep = {0};
@@ -130,13 +126,8 @@ static gs_status step(step_server *server, gs_error *error) {
   return status;
 }
 
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 static void answer_time(double *samples_ns, size_t count, gs_launch launch) {
-  qsort(samples_ns, count, sizeof *samples_ns, compare);
+  gs_sort(samples_ns, count);
   printf("ok %zu %.17g %.17g %s\n", count, samples_ns[count / 2], samples_ns[0],
          gs_name(&gs_launch_names, launch));
 }
@@ -153,12 +144,12 @@ static gs_status time_on_gpu(step_server *server, double seconds, gs_error *erro
 
 static gs_status time_steps(step_server *server, double seconds, gs_error *error) {
   if (!server->device->host_memory) return time_on_gpu(server, seconds, error);
-  const double end = now_ns() + 1e9 * seconds;
+  const double end = 1e9 * gs_clock_s() + 1e9 * seconds;
   size_t count = 0;
-  while (count < MAX_SAMPLES && (count < 3 || now_ns() < end)) {
-    const double start = now_ns();
+  while (count < MAX_SAMPLES && (count < 3 || 1e9 * gs_clock_s() < end)) {
+    const double start = 1e9 * gs_clock_s();
     GS_TRY(step(server, error));
-    server->samples_ns[count++] = now_ns() - start;
+    server->samples_ns[count++] = 1e9 * gs_clock_s() - start;
   }
   answer_time(server->samples_ns, count, GS_LAUNCH_EAGER);
   return GS_OK;

@@ -1,5 +1,6 @@
 /* The cost model against closed forms, and timing: that steps are really run,
  * when sampling stops, and what the record says. */
+#include "base/clock.h"
 #include "support.h"
 
 #include <math.h>
@@ -167,12 +168,6 @@ static void test_launches(void **state) {
 
 /* ---- timing ---- */
 
-static double now_s(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Of this thread. */
 static double cpu_s(void) {
   struct timespec t;
@@ -211,10 +206,10 @@ static void test_loop_runs(void **state) {
   device->ops->info(device, &info);
   assert_int_equal(timing->launch, info.graphs ? GS_LAUNCH_GRAPH : GS_LAUNCH_EAGER);
   free(timing);
-  const double start = now_s();
+  const double start = gs_clock_s();
   const double cpu_start = cpu_s();
   timing = timing_of(network, false, 0.2, -1); /* a spread never reached */
-  const double wall_ns = (now_s() - start) * 1e9;
+  const double wall_ns = (gs_clock_s() - start) * 1e9;
   double sum_ns = 0;
   assert_true(timing->count >= 1 && timing->count <= GS_TIMING_MAX_SAMPLES);
   for (int64_t i = 0; i < timing->count; i++) {
@@ -248,11 +243,11 @@ static void test_stop_rules(void **state) {
   assert_int_equal(timing->stopped, GS_STOP_SPREAD);
   assert_int_equal(timing->lacks, 0);
   free(timing);
-  const double start = now_s();
+  const double start = gs_clock_s();
   timing = timing_of(network, false, 3600, -1); /* never settles: the most samples */
   assert_int_equal(timing->count, GS_TIMING_MAX_SAMPLES);
   assert_int_equal(timing->stopped, GS_STOP_MAX_SAMPLES);
-  assert_true(now_s() - start < 60);
+  assert_true(gs_clock_s() - start < 60);
   free(timing);
   gs_network_destroy(network);
   gs_config_clear(&config);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "claims/trial.h"
 
 /* Many networks: `replicas` with each of `seeds` seeds. */
@@ -69,12 +70,6 @@ static gs_status draw(gs_claim_run *run, const int64_t *widths, population *all,
   return GS_OK;
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* Kolmogorov and Smirnov against N(-beta/2, beta). */
 static gs_status check_law(gs_claim_run *run, const population *all, gs_check *check,
                            gs_error *error) {
@@ -83,7 +78,7 @@ static gs_status check_law(gs_claim_run *run, const population *all, gs_check *c
   for (int64_t i = 0; i < all->count; i++) {
     standard[i] = (all->logs[i] + 0.5 * all->beta) / sqrt(all->beta);
   }
-  qsort(standard, (size_t)all->count, sizeof *standard, ascending);
+  gs_sort(standard, (size_t)all->count);
   const double distance = gs_ks_distance(standard, all->count);
   free(standard);
   check->measured = gs_estimate_exact(gs_ks_probability(distance, all->count));

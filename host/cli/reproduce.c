@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/names.h"
 #include "base/place.h"
 #include "base/threads.h"
@@ -96,12 +96,6 @@ static bool is_wanted(const gs_given *given, const gs_claim *claim) {
   return false;
 }
 
-static double now_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void print_check(void *context, const gs_check *check) {
   gs_reproduce_print_check(context, check);
 }
@@ -118,7 +112,7 @@ static gs_status reproduce(const gs_claim *claim, const reproduce_arguments *a, 
                            cJSON *document, bool *passed, gs_error *error) {
   gs_reproduce_page page = {stdout, gs_terminal_has_colour(stdout), 0};
   gs_claim_run run = {.device = device, .seed = a->seed, .falsify = gs_fault_falsify()};
-  const double start = now_s();
+  const double start = gs_clock_s();
   say_progress(claim);
   if (!document) {
     gs_reproduce_print_claim(&page, claim);
@@ -127,7 +121,7 @@ static gs_status reproduce(const gs_claim *claim, const reproduce_arguments *a, 
   }
   gs_status status = claim->run(&run, error);
   if (status == GS_OK && !document) {
-    gs_reproduce_print_end(&page, claim, &run, now_s() - start);
+    gs_reproduce_print_end(&page, claim, &run, gs_clock_s() - start);
   } else if (status == GS_OK && !gs_json_append(document, gs_claim_json(claim, &run))) {
     status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the document");
   }

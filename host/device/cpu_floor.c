@@ -7,15 +7,9 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "device/cpu_internal.h"
-
-static double now_s(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /* Ten independent chains of one vector each: enough to fill two pipes of latency
  * 4 or 5, few enough to stay in registers. */
@@ -64,11 +58,11 @@ static double measure_flops(int threads, double (*loop)(double), double lanes) {
       sum += loop(1); /* warm up */
 #pragma omp barrier
 #pragma omp single
-      start = now_s();
+      start = gs_clock_s();
       sum += loop(2);
 #pragma omp barrier
 #pragma omp single
-      stop = now_s();
+      stop = gs_clock_s();
     }
     sink = sink + sum;
     if (flops / (stop - start) > best) best = flops / (stop - start);
@@ -81,13 +75,13 @@ static double measure_copy(int threads, unsigned char *from, unsigned char *to, 
   const size_t part = bytes / (size_t)threads;
   double best = 0;
   for (int round = 0; round < ROUNDS; round++) {
-    const double start = now_s();
+    const double start = gs_clock_s();
 #pragma omp parallel num_threads(threads)
     {
       const size_t first = part * (size_t)omp_get_thread_num();
       memcpy(to + first, from + first, part);
     }
-    const double rate = 2.0 * (double)(part * (size_t)threads) / (now_s() - start);
+    const double rate = 2.0 * (double)(part * (size_t)threads) / (gs_clock_s() - start);
     if (round > 0 && rate > best) best = rate; /* round 0 touches the pages */
   }
   return best;

@@ -4,11 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
+#include "base/sort.h"
 
 double gs_quantile(const double *sorted, size_t count, double q) {
   const double place = q * (double)(count - 1);
@@ -34,7 +30,7 @@ static void fill(gs_sample *sample, const double *values, size_t count, bool all
     sample->high += !finite && !low;
     if (finite || all) sorted[kept++] = isnan(values[i]) ? INFINITY : values[i];
   }
-  qsort(sorted, kept, sizeof *sorted, ascending);
+  gs_sort(sorted, kept);
   if (sample->count > 0) {
     const double *lowest = sorted + (all ? sample->low : 0); /* of the finite ones */
     double squares = 0;

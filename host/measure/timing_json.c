@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/integer.h"
+#include "base/sort.h"
 #include "measure/machine.h"
 #include "measure/sample.h"
 
@@ -153,12 +154,6 @@ bool gs_timing_is_round(const cJSON *timing) {
          is_list_of_samples(get(timing, "disturbed_samples"), count - 1);
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static gs_status pool(const cJSON *const *rounds, int count, pooled *all, gs_error *error) {
   for (int i = 0; i < count; i++) {
     if (!gs_timing_is_round(rounds[i]))
@@ -179,7 +174,7 @@ static gs_status pool(const cJSON *const *rounds, int count, pooled *all, gs_err
       all->samples[at++] = sample->valuedouble;
     }
   }
-  qsort(all->medians, (size_t)count, sizeof *all->medians, ascending);
+  gs_sort(all->medians, (size_t)count);
   return GS_OK;
 }
 

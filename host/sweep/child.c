@@ -11,17 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sweep/interrupt.h"
 
 static const double kill_timeout_s = 10;
 /* There may be no more time once the program is to end. */
 static const double hurried_s = 0.3;
-
-double gs_child_clock_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 void gs_child_close_pipe(int *fd) {
   if (*fd >= 0) close(*fd);
@@ -121,10 +116,10 @@ static bool pause_briefly(const gs_child *child) {
 }
 
 bool gs_child_wait(gs_child *child, double seconds, int *wait_status) {
-  double deadline = gs_child_clock_s() + seconds;
+  double deadline = gs_clock_s() + seconds;
   *wait_status = 0;
   while (!gs_child_is_over(child)) {
-    const double now = gs_child_clock_s();
+    const double now = gs_clock_s();
     if (now >= deadline) return false;
     if (pause_briefly(child)) deadline = fmin(deadline, now + hurried_s);
   }

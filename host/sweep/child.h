@@ -17,9 +17,6 @@ typedef struct gs_child {
   int interrupt; /* borrowed: nobody waits once it is readable; -1: none */
 } gs_child;
 
-/* Seconds of the monotonic clock. */
-double gs_child_clock_s(void);
-
 /* Starts a program with these arguments (the first is its name, NULL ends them), in a
  * process group of its own, so that Ctrl-C reaches only the parent, which decides. While
  * it lives it ends with this program (sweep/interrupt.h). There is one at a time. Errors:

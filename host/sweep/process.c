@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/threads.h"
 #include "sweep/child.h"
 #include "sweep/fault.h"
@@ -216,14 +217,14 @@ static gs_status pour(gs_process *process, gs_answer *answer, gs_error *error) {
 /* Waits for a line while sending the request. */
 static gs_status exchange(gs_process *process, outgoing *request, double timeout_s,
                           gs_answer *answer, gs_error *error) {
-  const double deadline = gs_child_clock_s() + timeout_s;
+  const double deadline = gs_clock_s() + timeout_s;
   for (;;) {
     char *line = gs_lines_take(&process->answers, &answer->length);
     answer->line = line;
     answer->reply = GS_REPLY_LINE;
     GS_TRY(pour(process, answer, error));
     if (line) return GS_OK;
-    const double left_s = deadline - gs_child_clock_s();
+    const double left_s = deadline - gs_clock_s();
     const event now = wait_for(process, request, left_s);
     bool ended = false;
     answer->reply = GS_REPLY_INTERRUPTED;

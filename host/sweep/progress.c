@@ -7,19 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/printable.h"
 #include "sweep/text.h"
 
 enum { BAR_CELLS = 24, LINE_BYTES = 512, REMARK_BYTES = GS_REASON_BYTES + 32 };
-
-static double now_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 bool gs_terminal_has_colour(FILE *stream) {
   const char *no_colour = getenv("NO_COLOR");
@@ -96,7 +90,7 @@ static void put_line(gs_progress *progress, FILE *stream, const char *text) {
 /* Time left, from the pace so far, weighted by the cells' estimates. */
 static double time_left_s(const gs_progress *progress) {
   if (!(progress->work_done > 0)) return NAN;
-  const double elapsed = now_s() - progress->started_s;
+  const double elapsed = gs_clock_s() - progress->started_s;
   return elapsed * (progress->work - progress->work_done) / progress->work_done;
 }
 
@@ -120,7 +114,7 @@ static void draw_bar(gs_progress *progress) {
   snprintf(text, sizeof text, progress->colour ? "[\033[32m%s\033[0m]%s" : "[%s]%s", bar, line);
   put(progress, progress->stream, text);
   if (!progress->stalled) progress->drawn = true;
-  progress->drawn_s = now_s();
+  progress->drawn_s = gs_clock_s();
 }
 
 /* ---- the run's events ---- */
@@ -130,7 +124,7 @@ void gs_progress_begin(gs_progress *progress, int64_t total, int64_t done, doubl
   progress->done = done;
   progress->work = work;
   progress->work_done = 0;
-  progress->started_s = now_s();
+  progress->started_s = gs_clock_s();
   if (done > 0) {
     gs_progress_say(progress, "%lld of %lld cells are done already", (long long)done,
                     (long long)total);
@@ -139,13 +133,13 @@ void gs_progress_begin(gs_progress *progress, int64_t total, int64_t done, doubl
 
 void gs_progress_cell_begin(gs_progress *progress, const char *name) {
   progress->name = name;
-  progress->cell_start_s = now_s();
+  progress->cell_start_s = gs_clock_s();
   gs_progress_wait(progress);
 }
 
 void gs_progress_wait(gs_progress *progress) {
   if (!progress->stream || !progress->terminal || !progress->name) return;
-  if (now_s() - progress->drawn_s >= 0.1) draw_bar(progress);
+  if (gs_clock_s() - progress->drawn_s >= 0.1) draw_bar(progress);
 }
 
 static const char *status_colour(const gs_progress *progress, gs_cell_status status) {
@@ -176,7 +170,7 @@ void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, doub
     snprintf(line, sizeof line, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s\n", (long long)progress->done,
              (long long)progress->total, status_colour(progress, outcome->status),
              gs_cell_status_name(outcome->status), progress->colour ? "\033[0m" : "",
-             now_s() - progress->cell_start_s, progress->name, remark_of(outcome, remark));
+             gs_clock_s() - progress->cell_start_s, progress->name, remark_of(outcome, remark));
     put_line(progress, progress->stream, line);
   }
   gs_progress_wait(progress);

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/integer.h"
 #include "sweep/build.h"
@@ -66,12 +66,6 @@ bool gs_run_accepts(const gs_run_options *options, const cJSON *device) {
 int64_t gs_run_rounds(const gs_run_options *options) {
   const bool timed = options->measure.timing.time_limit_s > 0;
   return timed && options->interleave > 1 ? options->interleave : 1;
-}
-
-static double now_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
 /* ---- what the run is ---- */
@@ -182,7 +176,7 @@ static gs_status measure_floor(run_state *run, cJSON **entry, gs_error *error) {
   *entry = NULL;
   GS_TRY(gs_session_floor(&run->session, &limits, error));
   if (run->session.interrupted) return GS_OK;
-  run->floor_s = now_s();
+  run->floor_s = gs_clock_s();
   run->floor_old = false;
   *entry = gs_floors_entry(limits, run->floor_s - run->started_s);
   return *entry ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the floor");
@@ -201,7 +195,7 @@ static gs_status measure_another_floor(run_state *run, gs_error *error) {
   gs_error details;
   if (measure_floor(run, &entry, &details) != GS_OK) {
     gs_progress_say(run->progress, "the floor could not be measured again: %s", details.message);
-    run->floor_s = now_s();
+    run->floor_s = gs_clock_s();
   }
   return keep_floor(run, entry, error);
 }
@@ -214,7 +208,7 @@ static gs_status freshen_floor(run_state *run, gs_error *error) {
     GS_TRY(measure_floor(run, &entry, error));
     return keep_floor(run, entry, error);
   }
-  const bool old = now_s() - run->floor_s >= GS_FLOOR_EVERY_S || gs_fault_stale();
+  const bool old = gs_clock_s() - run->floor_s >= GS_FLOOR_EVERY_S || gs_fault_stale();
   return run->floor_old && old ? measure_another_floor(run, error) : GS_OK;
 }
 
@@ -393,7 +387,7 @@ static gs_status run_all(run_state *run, gs_error *error) {
 
 gs_status gs_run(const gs_sweep *sweep, const gs_run_options *options, gs_progress *progress,
                  gs_run_report *report, gs_error *error) {
-  const double started_s = now_s();
+  const double started_s = gs_clock_s();
   memset(report, 0, sizeof *report);
   run_state run = {.sweep = sweep,
                    .options = options,
@@ -411,7 +405,7 @@ gs_status gs_run(const gs_sweep *sweep, const gs_run_options *options, gs_progre
   cJSON_Delete(run.device);
   cJSON_Delete(run.first_floor);
   gs_ledger_clear(&run.ledger);
-  report->seconds = now_s() - started_s;
+  report->seconds = gs_clock_s() - started_s;
   return status;
 }
 
