@@ -147,6 +147,14 @@ class Walk(ProgramTest):
                         if validate_results.jsonschema:
                             self.assert_valid(cell["params"])
 
+    def test_defaults_come_back(self):
+        """A default that nobody has given a value to is none that a file may hold."""
+        for model in TABLE["models"]:
+            (cell,) = self.cells_of([{"model": model}])
+            self.assertEqual(self.cells_of([cell["params"]]), [cell])
+            self.assertEqual({p["key"]: p["defaults"][model] for p in PARAMETERS if model in p["defaults"]},
+                             cell["params"])
+
     def assert_valid(self, params):
         schema = {"$ref": "#/$defs/params", "$defs": SCHEMA["$defs"]}
         validate_results.jsonschema.Draft202012Validator(schema).validate(params)
