@@ -4,6 +4,7 @@ what it is made of."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,11 @@ class Steps(Checking):
                          {f"ncu-{kernel}": "skipped: ncu is not there" for kernel in steps.KERNELS})
         self.assertEqual(len(self.called("ctest")), len(steps.TESTS) + len(steps.LONG_TESTS))
         self.assertEqual(len(self.called("benchmarks")), len(steps.GOALS))
+
+    def test_no_test_is_left_out(self):
+        text = (SOURCE / "tests" / "CMakeLists.txt").read_text(encoding="utf-8")
+        for name, listed in (("gs_device_tests", steps.TESTS), ("gs_long_device_tests", steps.LONG_TESTS)):
+            self.assertEqual(set(re.search(rf"set\({name} ([^)]*)\)", text).group(1).split()), set(listed))
 
     def test_what_has_ended_is_not_repeated(self):
         self.told["ctest"] = {"fails": "gpu\\.stats"}
