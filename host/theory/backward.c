@@ -282,7 +282,7 @@ gs_log_norm gs_backward_weight(gs_backward *at) {
   const double f = 1 + T * link->share;
   gs_spread h = {0};
   double mean_h = 0;
-  double log_h = log(n_x); /* an rnn starts from h = 0 */
+  double log_h = rnn ? -INFINITY : log(n_x); /* an rnn starts from h = 0 */
   double cosine2 = 0;
   gs_spread input = link->input;
   if (below) {
