@@ -3,8 +3,8 @@
  * the next one, every block its own columns.
  *
  * Order between blocks: outputs and peaks of a step are written, then every thread of the
- * block meets (__syncthreads), then one fences and counts the block as arrived; it waits
- * until the whole circle has been counted, fences, and lets the block go on, whose loads
+ * block meets (__syncthreads), then one counts the block as arrived (release); it waits
+ * until the whole circle has been counted (acquire) and lets the block go on, whose loads
  * bypass L1 (load_fresh). Inside a block without others the meeting is enough. */
 #ifndef GS_KERNELS_PERSISTENT_LOOP_CUH
 #define GS_KERNELS_PERSISTENT_LOOP_CUH
@@ -103,15 +103,19 @@ __device__ __forceinline__ void end_step(const Plan &plan, const Place &place, u
   }
 }
 
-/* Waits until the step before has ended everywhere. Returns its peak, if it has a slot; a
- * block alone knows it without. */
-__device__ __forceinline__ int32_t begin_step(const Plan &plan, const Place &place,
-                                              const uint32_t *counters, uint32_t due,
-                                              const gs_scale *slot, const float *peaks) {
-  if (plan.circle == 1) return slot ? peak_of(largest(peaks)) : GS_PEAK_NONE;
+/* Waits until the step before has ended everywhere. */
+__device__ __forceinline__ void await_step(const Plan &plan, const Place &place,
+                                           const uint32_t *counters, uint32_t due) {
+  if (plan.circle == 1) return;
   if (threadIdx.x == 0) await(counter_of(counters, place), due);
   __syncthreads();
-  return slot ? __ldcg(&slot->peak) : GS_PEAK_NONE;
+}
+
+/* The peak of the step before, if it has a slot; a block alone knows it without. */
+__device__ __forceinline__ int32_t step_peak(const Plan &plan, const gs_scale *slot,
+                                             const float *peaks) {
+  if (!slot) return GS_PEAK_NONE;
+  return plan.circle == 1 ? peak_of(largest(peaks)) : __ldcg(&slot->peak);
 }
 
 /* ---- the loop ---- */
@@ -159,20 +163,17 @@ __device__ __forceinline__ Rows<T> rows_of(const Pass &pass, const Plan &plan, c
  * Operands are fetched a round ahead, slots a step ahead, so that their latency is that of
  * the products and of the waiting. */
 
-/* All rounds of step k. ahead: the operands of the first round, already fetched; afterwards
- * those of the next step's. */
+/* All rounds of step k. x: its first pair of rows, already loaded; rows: those behind it.
+ * ahead: the operands of the first round, already fetched; afterwards those of the next
+ * step's. */
 template <bool WHOLE, typename T, int INPUTS, typename Pass, typename Scale, typename Operands>
-__device__ __forceinline__ void
-run_rounds(const Pass &pass, const Plan &plan, const Place &place, int replica, int k,
-           const float (&m)[UNITS][INPUTS], Inputs<T, INPUTS> (&x)[2], const Scale &scale,
-           Operands &ahead, float &most, float (&parts)[2][MOST_PARTS], unsigned &rounds_done) {
+__device__ __forceinline__ void run_rounds(const Pass &pass, const Plan &plan, const Place &place,
+                                           int replica, int k, const float (&m)[UNITS][INPUTS],
+                                           Inputs<T, INPUTS> (&x)[2], Rows<T> rows,
+                                           const Scale &scale, Operands &ahead, float &most,
+                                           float (&parts)[2][MOST_PARTS], unsigned &rounds_done) {
   const bool multiplies = pass.multiplies(k);
   const int col = col_of(place);
-  Rows<T> rows = rows_of<T, INPUTS>(pass, plan, place, replica, k);
-  if (multiplies) {
-    load_row<WHOLE>(x[0], rows);
-    load_row<WHOLE>(x[1], rows);
-  }
   int row = first_row_of(place);
   for (int first = 0; first < place.rows; first += 2 * plan.slices) { /* the round's first row */
     const Operands operands = ahead;
@@ -214,13 +215,18 @@ __device__ __forceinline__ void run_loop(const Pass &pass, const Plan &plan, uin
       const bool more = k + 1 < plan.steps;
       const auto step_slot = slot_ahead;
       if (more) slot_ahead = pass.fetch_slot(plan, replica, k + 1);
+      if (k > 0) await_step(plan, place, counters, due);
+      Rows<T> rows = rows_of<T, INPUTS>(pass, plan, place, replica, k);
+      if (pass.multiplies(k)) { /* on their way while the peak comes */
+        load_row<WHOLE>(x[0], rows);
+        load_row<WHOLE>(x[1], rows);
+      }
       if (k > 0) {
-        before.peak = begin_step(plan, place, counters, due, slot_of(pass, plan, replica, k),
-                                 peaks[(steps_done + 1) % 2]);
+        before.peak = step_peak(plan, slot_of(pass, plan, replica, k), peaks[(steps_done + 1) % 2]);
       }
       const auto scale = pass.rescale(before, step_slot, k);
       float most = 0;
-      run_rounds<WHOLE>(pass, plan, place, replica, k, m, x, scale, ahead, most, parts,
+      run_rounds<WHOLE>(pass, plan, place, replica, k, m, x, rows, scale, ahead, most, parts,
                         rounds_done);
       gs_scale *slot = slot_of(pass, plan, replica, k + 1);
       end_step(plan, place, counters, slot, most, peaks[steps_done % 2], more);

@@ -15,35 +15,11 @@
 #ifndef GS_KERNELS_PERSISTENT_PRODUCT_CUH
 #define GS_KERNELS_PERSISTENT_PRODUCT_CUH
 
-#include <string.h>
-
 #include "kernels/persistent_plan.cuh"
 #include "kernels/reduce.cuh"
 #include "kernels/vector.cuh"
 
 namespace gs::persistent {
-
-/* A value that another block wrote in this launch: from L2, since L1 may hold an older
- * one. */
-template <size_t BYTES> struct bits_of;
-template <> struct bits_of<2> { using type = unsigned short; };
-template <> struct bits_of<4> { using type = float; };
-template <> struct bits_of<8> { using type = uint2; };
-template <> struct bits_of<16> { using type = uint4; };
-template <typename V> using Bits = typename bits_of<sizeof(V)>::type;
-
-template <typename V> __device__ __forceinline__ V load_fresh(const V *from) {
-  const Bits<V> bits = __ldcg(reinterpret_cast<const Bits<V> *>(from));
-  V value;
-  memcpy(static_cast<void *>(&value), &bits, sizeof value);
-  return value;
-}
-
-template <typename V> __device__ __forceinline__ void store_fresh(V *to, V value) {
-  Bits<V> bits;
-  memcpy(&bits, static_cast<const void *>(&value), sizeof bits);
-  __stcg(reinterpret_cast<Bits<V> *>(to), bits);
-}
 
 /* Which inputs a lane has: of every 32 * V, V neighbours; CHUNKS times. */
 template <typename T, int INPUTS> struct Share {

@@ -5,6 +5,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <string.h>
 
 #include "device/tensor.h"
 #include "kernels/language.h"
@@ -36,8 +37,32 @@ template <typename T, int N> struct alignas(sizeof(T) * N > 16 ? 16 : sizeof(T) 
   T at[N];
 };
 
-/* N elements from `from`, in one access where `whole` (aligned, and all inside), else
- * the first `count` one by one; the others are 0. */
+/* The same bytes as one of the types that a single instruction moves. */
+template <size_t BYTES> struct bits_of;
+template <> struct bits_of<2> { using type = unsigned short; };
+template <> struct bits_of<4> { using type = float; };
+template <> struct bits_of<8> { using type = uint2; };
+template <> struct bits_of<16> { using type = uint4; };
+template <typename V> using Bits = typename bits_of<sizeof(V)>::type;
+
+/* From L2, since L1 may hold an older value than another block has written in this launch. */
+template <typename V> __device__ __forceinline__ V load_fresh(const V *from) {
+  const Bits<V> bits = __ldcg(reinterpret_cast<const Bits<V> *>(from));
+  V value;
+  memcpy(static_cast<void *>(&value), &bits, sizeof value);
+  return value;
+}
+
+/* In one access, to L2, where all stores go. A structure that is assigned is not: nvcc's
+ * front end stores it element by element. */
+template <typename V> __device__ __forceinline__ void store_fresh(V *to, V value) {
+  Bits<V> bits;
+  memcpy(&bits, static_cast<const void *>(&value), sizeof bits);
+  __stcg(reinterpret_cast<Bits<V> *>(to), bits);
+}
+
+/* N elements from `from`, in accesses of 16 bytes where `whole` (aligned, and all inside),
+ * else the first `count` one by one; the others are 0. */
 template <typename T, int N>
 __device__ __forceinline__ Pack<T, N> load_pack(const T *from, bool whole, int count) {
   Pack<T, N> pack;
@@ -52,8 +77,15 @@ __device__ __forceinline__ Pack<T, N> load_pack(const T *from, bool whole, int c
 
 template <typename T, int N>
 __device__ __forceinline__ void store_pack(T *to, const Pack<T, N> &pack, bool whole, int count) {
+  constexpr int V = sizeof(Pack<T, N>) > 16 ? lanes_of<T> : N; /* of one access */
   if (whole) {
-    *reinterpret_cast<Pack<T, N> *>(to) = pack;
+#pragma unroll
+    for (int i = 0; i < N; i += V) {
+      Pack<T, V> part;
+#pragma unroll
+      for (int j = 0; j < V; j++) part.at[j] = pack.at[i + j];
+      store_fresh(reinterpret_cast<Pack<T, V> *>(to + i), part);
+    }
   } else {
 #pragma unroll
     for (int i = 0; i < N; i++) {

@@ -9,15 +9,12 @@
 
 namespace gs {
 
-__device__ __forceinline__ void arrive(uint32_t *counter) {
-  __threadfence();
-  atomicAdd(counter, 1u);
-}
+/* What the block wrote before is visible to those who awaited this. */
+__device__ __forceinline__ void arrive(uint32_t *counter) { gs_flag_add(counter, 1u); }
 
 /* Until `due` blocks have arrived since the launch began. */
 __device__ __forceinline__ void await(const uint32_t *counter, uint32_t due) {
-  while (static_cast<int32_t>(__ldcg(counter) - due) < 0) GS_SPIN_PAUSE();
-  __threadfence();
+  while (static_cast<int32_t>(gs_flag_load(counter) - due) < 0) GS_SPIN_PAUSE();
 }
 
 /* A last arrival: who is the last of `all` knows that nobody waits any more. */

@@ -34,14 +34,17 @@ template <class T> void __stcg(T *address, T value) {
 }
 template <class T> void __stcs(T *address, T value) { *address = value; }
 
-// A flag in device memory by which blocks of a cooperative launch tell each
-// other how far they are: what was written before the store is visible after
-// the load that sees its value.
+// Flags and counters in device memory by which blocks of a cooperative launch tell each
+// other how far they are: what was written before the store, or before the addition, is
+// visible after the load that sees it.
 inline unsigned gs_flag_load(const unsigned *flag) {
   return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
 }
 inline void gs_flag_store(unsigned *flag, unsigned value) {
   __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+}
+inline void gs_flag_add(unsigned *flag, unsigned value) {
+  __atomic_fetch_add(flag, value, __ATOMIC_RELEASE);
 }
 
 // ---- bits --------------------------------------------------------------------

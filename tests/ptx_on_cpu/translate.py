@@ -70,9 +70,10 @@ RULES = [(re.compile(opcode), result, expression) for opcode, result, expression
     (r"cvta\.shared\.(?P<T>u64)", "T", "shared.generic(A)"),
     (r"mapa\.(?P<T>u64)", "T", "neighbour(A, N)"),
 ]]
-ATOMIC = re.compile(r"(?P<V>atom|red)(?:\.(?:relaxed|acquire|release|acq_rel)\.\w+)?\.(?P<space>"
-                    rf"global|shared)\.(?P<F>add|min|max|inc|and|or|xor|exch)\.(?P<T>{ANY})")
-ACCESS = re.compile(r"(?P<V>ld|st)(?:\.(?:relaxed|acquire|release)\.\w+|\.volatile|\.weak)?"
+ORDER = r"(?:\.(?:relaxed|acquire|release|acq_rel)\.\w+)?"
+ATOMIC = re.compile(rf"(?P<V>atom|red){ORDER}(?:\.(?P<space>global|shared))?\.(?P<F>add|min|max|inc|"
+                    rf"and|or|xor|exch){ORDER}\.(?P<T>{ANY})")
+ACCESS = re.compile(rf"(?P<V>ld|st)(?:{ORDER}|\.volatile|\.weak)"
                     r"(?:\.(?P<space>global|shared|param))?(?:\.nc|\.c[agsv])?(?:\.v(?P<N>[24]))?"
                     r"\.(?P<T>[subf](?:8|16|32|64))")
 SHUFFLE = re.compile(r"shfl\.sync\.(?P<F>up|down|bfly|idx)\.b32")
@@ -309,7 +310,7 @@ class Kernel:
 SHARED = re.compile(r"(?:\.extern )?\.shared \.align (\d+) \.[bu](\d+) ([\w$]+)(?:\[(\d*)\])?")
 ENTRY = re.compile(r"(?:\.visible |\.weak )*\.entry ([\w$]+)\(")
 PARAMETER = re.compile(r"\.param (?:\.align (\d+) )?\.(\w+) ([\w$]+)(?:\[(\d+)\])?")
-TOKEN = re.compile(r"\s*(?:(?P<brace>[{}])|(?P<label>[$\w]+):|(?P<text>[^;]+);)")
+TOKEN = re.compile(r"\s*(?:(?P<brace>[{}])|(?P<label>[$\w]+):|(?P<text>[^;]*);)")
 HEADER = re.compile(r"\.(version|target|address_size) .*")
 
 
@@ -339,8 +340,9 @@ def translate(ptx, unit):
             at = token.end()
             if token["label"]:
                 kernel.label(token["label"])
-            elif token["text"]:
-                kernel.statement(token["text"].strip(), line)
+            elif token["text"] is not None:
+                if token["text"].strip():
+                    kernel.statement(token["text"].strip(), line)
             else:
                 depth += 1 if token["brace"] == "{" else -1
                 if depth > 0:
