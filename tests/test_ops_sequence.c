@@ -230,6 +230,7 @@ typedef struct loop_case {
   int state_digit;  /* and those of h_0 2^state_digit */
   bool tied, every; /* the loss sees every step */
   bool tracked, dh_slots;
+  bool aligned; /* nothing lies between rows */
 } loop_case;
 
 /* The W of step t. */
@@ -316,12 +317,12 @@ static loop_tensors make_tensors(gs_pool *pool, const loop_case *c) {
   gs_shape shape = {.dtype = c->dtype, .replicas = c->replicas, .cols = c->n};
   loop_tensors t;
   shape.rows = (c->tied ? 1 : T) * c->n;
-  shape.pad = 3;
+  shape.pad = c->aligned ? 0 : 3;
   t.w = gs_pool_random(pool, shape, c->weight_digit, NULL);
   shape.rows = rows;
   t.p = gs_pool_random(pool, shape, 0, NULL);
   shape.rows = rows + c->B;
-  shape.pad = 5;
+  shape.pad = c->aligned ? 0 : 5;
   shape.slots = tracked ? T + 1 : 0;
   t.h = gs_pool_random(pool, shape, c->state_digit, NULL);
   if (tracked) /* what the loop writes is empty, as a step's start leaves it */
@@ -423,6 +424,27 @@ static void test_recurrent(void **state) {
                                          .dh_slots = variant & 1});
 }
 
+/* W in the registers of several warps a unit and of many blocks, which wait for each other;
+ * and read in whole packs, as networks have it. */
+static void test_recurrent_wide(void **state) {
+  static const int64_t sizes[][2] = {{3, 300}, {5, 512}, {2, 768}};
+  (void)state;
+  for (int dtype = GS_F32; dtype < GS_DTYPE_COUNT; dtype++)
+    for (size_t s = 0; has(dtype) && s < sizeof sizes / sizeof *sizes; s++)
+      for (int variant = 0; variant < 4; variant++)
+        check_both_loops((loop_case){.dtype = (gs_dtype)dtype,
+                                     .B = sizes[s][0],
+                                     .n = sizes[s][1],
+                                     .replicas = 1,
+                                     .activation = {variant & 2 ? GS_SILU : GS_TANH, 0},
+                                     .weight_digit = -5,
+                                     .tied = true,
+                                     .every = variant & 2,
+                                     .tracked = variant & 1,
+                                     .dh_slots = variant & 1,
+                                     .aligned = s > 0});
+}
+
 /* Weights so large or small that the loops leave the window within a step or
  * two: as far as scale.h's room for two operations' growth reaches. */
 static void test_recurrent_far(void **state) {
@@ -448,9 +470,8 @@ static void test_recurrent_far(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_weight_gradient),
-      cmocka_unit_test(test_loss),
-      cmocka_unit_test(test_recurrent),
+      cmocka_unit_test(test_weight_gradient), cmocka_unit_test(test_loss),
+      cmocka_unit_test(test_recurrent),       cmocka_unit_test(test_recurrent_wide),
       cmocka_unit_test(test_recurrent_far),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
