@@ -8,7 +8,10 @@
  *
  * Without db a thread takes packs of V neighbouring columns, 16 bytes where addresses
  * allow. With db a block takes V * 32 columns and a run of rows; the sums of such runs
- * are added in the order of their rows by the strip's last block. */
+ * are added in the order of their rows by the strip's last block.
+ *
+ * A thread's first pack is on its way before the slots are read: what is multiplied by
+ * depends on them, where data lie does not. Activations are compiled each for itself. */
 #include "kernels/activation.cuh"
 #include "kernels/kernels.h"
 #include "kernels/reduce.cuh"
@@ -25,14 +28,14 @@ constexpr int STRIP_ROWS = 128;                    /* of one block */
 /* Packs of a row, rows and replicas as one range of items. */
 struct Items {
   uint32_t per_row;
+  uint32_t blocks_per_replica; /* a grid has fewer than 2^31 */
   int64_t per_replica;
-  int64_t blocks_per_replica;
 };
 
 struct Forward {
   gs_tensor product, addend, saved, h;
   const gs_scale *source;
-  gs_activation phi;
+  double slope;           /* of leaky_relu */
   bool has_addend, keeps; /* keeps: saved is wanted */
   bool whole;             /* every tensor's packs are aligned */
   Items items;
@@ -41,10 +44,11 @@ struct Forward {
 struct Backward {
   gs_tensor product, dh, saved, h, delta, db;
   const gs_scale *source;
-  gs_activation phi;
-  bool has_product, has_dh, keeps;
+  double slope; /* of leaky_relu */
+  bool has_product, has_dh;
   bool whole;
   Items items;
+  uint32_t runs;      /* of rows, with db */
   void *partial;      /* [R][row runs][cols] column sums, with db */
   uint32_t *counters; /* [R][strips] */
 };
@@ -91,10 +95,10 @@ template <typename C> struct ForwardScale {
   C by_product, by_addend;
 };
 
-template <typename C>
-__device__ ForwardScale<C> forward_scale_of(const Forward &pass, int64_t replica) {
+template <gs_activation_kind PHI, typename C>
+__device__ __forceinline__ ForwardScale<C> forward_scale_of(const Forward &pass, int64_t replica) {
   const gs_activate_scale of =
-      gs_activate_scale_of(slot_or_none(pass.source, replica), pass.h.dtype, pass.phi.kind,
+      gs_activate_scale_of(slot_or_none(pass.source, replica), pass.h.dtype, PHI,
                            pass.h.scale != nullptr, pass.has_addend);
   ForwardScale<C> scale;
   scale.z = of.z;
@@ -104,50 +108,73 @@ __device__ ForwardScale<C> forward_scale_of(const Forward &pass, int64_t replica
   return scale;
 }
 
+/* What a thread reads of one item, and where it lies. */
+template <typename T, typename P, int V> struct ForwardPacks {
+  Pack<P, V> product;
+  Pack<T, V> addend;
+  Place at;
+  int count;
+  bool whole;
+};
+
 template <typename T, typename P, int V>
-__device__ void forward_pack(const Forward &pass, int64_t replica, Place at,
-                             const ForwardScale<Compute<T>> &scale, Compute<T> &most) {
-  using C = Compute<T>;
-  const int64_t left = pass.h.cols - at.col;
-  const bool whole = pass.whole && left >= V;
-  const int count = left < V ? static_cast<int>(left) : V;
-  const Pack<P, V> product =
-      load_pack<P, V>(element<P>(pass.product, replica, at.row, at.col), whole, count);
-  Pack<T, V> addend{};
+__device__ __forceinline__ ForwardPacks<T, P, V> load_forward(const Forward &pass, int64_t replica,
+                                                              int64_t item) {
+  ForwardPacks<T, P, V> packs{};
+  packs.at = place_of(pass.items, item, V);
+  const int64_t left = pass.h.cols - packs.at.col;
+  packs.whole = pass.whole && left >= V;
+  packs.count = left < V ? static_cast<int>(left) : V;
+  packs.product = load_pack<P, V>(element<P>(pass.product, replica, packs.at.row, packs.at.col),
+                                  packs.whole, packs.count);
   if (pass.has_addend) {
-    const int64_t row = pass.addend.rows == 1 ? 0 : at.row;
-    addend = load_pack<T, V>(element<T>(pass.addend, replica, row, at.col), whole, count);
+    const int64_t row = pass.addend.rows == 1 ? 0 : packs.at.row;
+    packs.addend = load_pack<T, V>(element<T>(pass.addend, replica, row, packs.at.col), packs.whole,
+                                   packs.count);
   }
+  return packs;
+}
+
+template <gs_activation_kind PHI, typename T, typename P, int V>
+__device__ __forceinline__ void
+finish_forward(const Forward &pass, int64_t replica, const ForwardPacks<T, P, V> &packs,
+               const ForwardScale<Compute<T>> &scale, Compute<T> &most) {
+  using C = Compute<T>;
+  const gs_activation phi = {PHI, pass.slope};
   Pack<T, V> h;
   Pack<T, V> saved;
 #pragma unroll
   for (int i = 0; i < V; i++) {
-    C z = scaled<T>(product.at[i], scale.by_product);
-    if (pass.has_addend) z = z + widen(addend.at[i]) * scale.by_addend;
-    const Slope<C> both = activation(pass.phi, z, scale.z, scale.exponent);
+    C z = scaled<T>(packs.product.at[i], scale.by_product);
+    if (pass.has_addend) z = z + widen(packs.addend.at[i]) * scale.by_addend;
+    const Slope<C> both = activation(phi, z, scale.z, scale.exponent);
     h.at[i] = narrow<T>(both.h);
     saved.at[i] = narrow<T>(both.slope);
-    if (i < count) raise_magnitude(most, widen(h.at[i]));
+    if (i < packs.count) raise_magnitude(most, widen(h.at[i]));
   }
-  store_pack<T, V>(element<T>(pass.h, replica, at.row, at.col), h, whole, count);
-  if (pass.keeps) {
-    store_pack<T, V>(element<T>(pass.saved, replica, at.row, at.col), saved, whole, count);
+  store_pack<T, V>(element<T>(pass.h, replica, packs.at.row, packs.at.col), h, packs.whole,
+                   packs.count);
+  if (saves_slope<PHI> && pass.keeps) {
+    store_pack<T, V>(element<T>(pass.saved, replica, packs.at.row, packs.at.col), saved,
+                     packs.whole, packs.count);
   }
 }
 
-template <typename T, typename P, int V>
+template <gs_activation_kind PHI, typename T, typename P, int V>
 __global__ void __launch_bounds__(THREADS)
     activate_forward_kernel(const __grid_constant__ Forward pass) {
-  const int64_t replica = blockIdx.x / pass.items.blocks_per_replica;
-  const int64_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
-  const bool tracked = pass.h.scale != nullptr;
-  const ForwardScale<Compute<T>> scale = forward_scale_of<Compute<T>>(pass, replica);
+  const uint32_t replica = blockIdx.x / pass.items.blocks_per_replica;
+  const uint32_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
+  const int64_t step = static_cast<int64_t>(pass.items.blocks_per_replica) * THREADS;
+  const int64_t first = static_cast<int64_t>(block) * THREADS + threadIdx.x;
+  ForwardScale<Compute<T>> scale{};
   Compute<T> most = 0;
-  for (int64_t item = block * THREADS + threadIdx.x; item < pass.items.per_replica;
-       item += pass.items.blocks_per_replica * THREADS) {
-    forward_pack<T, P, V>(pass, replica, place_of(pass.items, item, V), scale, most);
+  for (int64_t item = first; item < pass.items.per_replica; item += step) {
+    const ForwardPacks<T, P, V> packs = load_forward<T, P, V>(pass, replica, item);
+    if (item == first) scale = forward_scale_of<PHI, Compute<T>>(pass, replica);
+    finish_forward<PHI>(pass, replica, packs, scale, most);
   }
-  if (!tracked) return;
+  if (pass.h.scale == nullptr) return;
   if (block == 0 && threadIdx.x == 0) pass.h.scale[replica].exponent = scale.exponent;
   raise_peak(&pass.h.scale[replica], most);
 }
@@ -179,42 +206,66 @@ __device__ BackwardScale backward_scale_of(const Backward &pass, int64_t replica
   return scale;
 }
 
-template <typename T, typename P, int V>
-__device__ Pack<T, V> backward_pack(const Backward &pass, int64_t replica, Place at,
-                                    const BackwardScale &scale, Compute<T> &most) {
-  using C = Compute<T>;
+/* How phi' is told: by the sign of h, by a saved value, or not at all. One for each kind of
+ * arithmetic, so that activations that save phi' share theirs. */
+constexpr gs_activation_kind SAVED = GS_SIGMOID;
+
+template <typename T, typename P, int V> struct BackwardPacks {
+  Pack<P, V> product;
+  Pack<T, V> dh;
+  Pack<T, V> other; /* phi' or, where its sign tells phi', h */
+  Place at;
+  int count;
+  bool whole;
+};
+
+template <gs_activation_kind PHI, typename T, typename P, int V>
+__device__ __forceinline__ BackwardPacks<T, P, V> load_backward(const Backward &pass,
+                                                                int64_t replica, Place at) {
+  BackwardPacks<T, P, V> packs{};
+  packs.at = at;
   const int64_t left = pass.delta.cols - at.col;
-  const bool whole = pass.whole && left >= V;
-  const int count = left < V ? static_cast<int>(left) : V;
-  const C by_product = static_cast<C>(scale.by_product);
-  const C by_dh = static_cast<C>(scale.by_dh);
-  Pack<P, V> product{};
-  Pack<T, V> dh{};
-  Pack<T, V> other{}; /* phi' or, where its sign tells phi', h */
+  packs.whole = pass.whole && left >= V;
+  packs.count = left < V ? static_cast<int>(left) : V;
   if (pass.has_product) {
-    product = load_pack<P, V>(element<P>(pass.product, replica, at.row, at.col), whole, count);
+    packs.product = load_pack<P, V>(element<P>(pass.product, replica, at.row, at.col), packs.whole,
+                                    packs.count);
   }
   if (pass.has_dh) {
-    dh = load_pack<T, V>(element<T>(pass.dh, replica, at.row, at.col), whole, count);
+    packs.dh =
+        load_pack<T, V>(element<T>(pass.dh, replica, at.row, at.col), packs.whole, packs.count);
   }
-  if (pass.phi.kind != GS_IDENTITY) {
-    const gs_tensor &from = pass.keeps ? pass.saved : pass.h;
-    other = load_pack<T, V>(element<T>(from, replica, at.row, at.col), whole, count);
+  if (PHI != GS_IDENTITY) {
+    const gs_tensor &from = saves_slope<PHI> ? pass.saved : pass.h;
+    packs.other =
+        load_pack<T, V>(element<T>(from, replica, at.row, at.col), packs.whole, packs.count);
   }
+  return packs;
+}
+
+template <gs_activation_kind PHI, typename T, typename P, int V>
+__device__ __forceinline__ Pack<T, V>
+finish_backward(const Backward &pass, int64_t replica, const BackwardPacks<T, P, V> &packs,
+                const BackwardScale &scale, Compute<T> &most) {
+  using C = Compute<T>;
+  const gs_activation phi = {PHI, pass.slope};
+  const C by_product = static_cast<C>(scale.by_product);
+  const C by_dh = static_cast<C>(scale.by_dh);
   Pack<T, V> delta;
 #pragma unroll
   for (int i = 0; i < V; i++) {
     C eps = 0;
-    if (pass.has_product) eps = scaled<T>(product.at[i], by_product);
+    if (pass.has_product) eps = scaled<T>(packs.product.at[i], by_product);
     if (pass.has_dh) {
-      const C part = widen(dh.at[i]) * by_dh;
+      const C part = widen(packs.dh.at[i]) * by_dh;
       eps = pass.has_product ? eps + part : part;
     }
-    const C factor = widen(other.at[i]);
-    delta.at[i] = narrow<T>(activation_backward(pass.phi, eps, factor, factor));
-    if (i < count) raise_magnitude(most, widen(delta.at[i]));
+    const C factor = widen(packs.other.at[i]);
+    delta.at[i] = narrow<T>(activation_backward(phi, eps, factor, factor));
+    if (i < packs.count) raise_magnitude(most, widen(delta.at[i]));
   }
-  store_pack<T, V>(element<T>(pass.delta, replica, at.row, at.col), delta, whole, count);
+  store_pack<T, V>(element<T>(pass.delta, replica, packs.at.row, packs.at.col), delta, packs.whole,
+                   packs.count);
   return delta;
 }
 
@@ -229,16 +280,20 @@ __device__ void write_backward_slots(const Backward &pass, int64_t replica, bool
   raise_peak(&pass.delta.scale[replica], most);
 }
 
-template <typename T, typename P, int V>
+template <gs_activation_kind PHI, typename T, typename P, int V>
 __global__ void __launch_bounds__(THREADS)
     activate_backward_kernel(const __grid_constant__ Backward pass) {
-  const int64_t replica = blockIdx.x / pass.items.blocks_per_replica;
-  const int64_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
-  const BackwardScale scale = backward_scale_of(pass, replica);
+  const uint32_t replica = blockIdx.x / pass.items.blocks_per_replica;
+  const uint32_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
+  const int64_t step = static_cast<int64_t>(pass.items.blocks_per_replica) * THREADS;
+  const int64_t first = static_cast<int64_t>(block) * THREADS + threadIdx.x;
+  BackwardScale scale{};
   Compute<T> most = 0;
-  for (int64_t item = block * THREADS + threadIdx.x; item < pass.items.per_replica;
-       item += pass.items.blocks_per_replica * THREADS) {
-    backward_pack<T, P, V>(pass, replica, place_of(pass.items, item, V), scale, most);
+  for (int64_t item = first; item < pass.items.per_replica; item += step) {
+    const BackwardPacks<T, P, V> packs =
+        load_backward<PHI, T, P, V>(pass, replica, place_of(pass.items, item, V));
+    if (item == first) scale = backward_scale_of(pass, replica);
+    finish_backward<PHI>(pass, replica, packs, scale, most);
   }
   write_backward_slots<T>(pass, replica, block == 0, scale.exponent, most);
 }
@@ -261,47 +316,51 @@ __device__ void combine_runs(const Backward &pass, int64_t replica, int64_t stri
 }
 
 /* items.blocks_per_replica = strips x runs of rows. */
-template <typename T, typename P, int V>
+template <gs_activation_kind PHI, typename T, typename P, int V>
 __global__ void __launch_bounds__(THREADS)
     activate_backward_sums_kernel(const __grid_constant__ Backward pass) {
   using C = Compute<T>;
   GS_SHARED_ARRAY(C, sums, [STRIP_WARPS][STRIP_LANES * V]);
-  const int64_t strips = (pass.delta.cols + STRIP_LANES * V - 1) / (STRIP_LANES * V);
-  const int64_t runs = pass.items.blocks_per_replica / strips;
-  const int64_t replica = blockIdx.x / pass.items.blocks_per_replica;
-  const int64_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
-  const int64_t strip = block / runs;
-  const int64_t run = block - strip * runs;
-  const BackwardScale scale = backward_scale_of(pass, replica);
-  const int64_t end = (run + 1) * STRIP_ROWS;
+  const uint32_t runs = pass.runs;
+  const uint32_t replica = blockIdx.x / pass.items.blocks_per_replica;
+  const uint32_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
+  const uint32_t strip = block / runs;
+  const uint32_t run = block - strip * runs;
+  const int64_t strips = pass.items.blocks_per_replica / runs;
+  const int64_t end = (static_cast<int64_t>(run) + 1) * STRIP_ROWS;
   const int64_t last = end < pass.delta.rows ? end : pass.delta.rows;
   Place at;
-  at.col = (strip * STRIP_LANES + threadIdx.x) * V;
+  at.col = (static_cast<int64_t>(strip) * STRIP_LANES + threadIdx.x) * V;
+  at.row = static_cast<int64_t>(run) * STRIP_ROWS + threadIdx.y;
+  const bool inside = at.col < pass.delta.cols;
+  const int64_t first = at.row;
+  BackwardScale scale{};
   C most = 0;
   C own[V];
 #pragma unroll
   for (int i = 0; i < V; i++) own[i] = 0;
-  if (at.col < pass.delta.cols) {
-    for (at.row = run * STRIP_ROWS + threadIdx.y; at.row < last; at.row += STRIP_WARPS) {
-      const Pack<T, V> delta = backward_pack<T, P, V>(pass, replica, at, scale, most);
+  for (; inside && at.row < last; at.row += STRIP_WARPS) {
+    const BackwardPacks<T, P, V> packs = load_backward<PHI, T, P, V>(pass, replica, at);
+    if (at.row == first) scale = backward_scale_of(pass, replica);
+    const Pack<T, V> delta = finish_backward<PHI>(pass, replica, packs, scale, most);
 #pragma unroll
-      for (int i = 0; i < V; i++) own[i] += widen(delta.at[i]);
-    }
+    for (int i = 0; i < V; i++) own[i] += widen(delta.at[i]);
   }
 #pragma unroll
   for (int i = 0; i < V; i++) sums[threadIdx.y][static_cast<int>(threadIdx.x) * V + i] = own[i];
   __syncthreads();
-  C *partial = static_cast<C *>(pass.partial) + (replica * runs + run) * pass.delta.cols;
+  C *partial = static_cast<C *>(pass.partial) +
+               (static_cast<int64_t>(replica) * runs + run) * pass.delta.cols;
   const int thread = static_cast<int>(threadIdx.y) * STRIP_LANES + static_cast<int>(threadIdx.x);
   for (int i = thread; i < STRIP_LANES * V; i += THREADS) {
-    const int64_t col = strip * STRIP_LANES * V + i;
+    const int64_t col = static_cast<int64_t>(strip) * STRIP_LANES * V + i;
     if (col >= pass.delta.cols) continue;
     C sum = sums[0][i];
     for (int warp = 1; warp < STRIP_WARPS; warp++) sum += sums[warp][i];
     partial[col] = sum;
   }
   write_backward_slots<T>(pass, replica, block == 0, scale.exponent, most);
-  if (last_block(&pass.counters[replica * strips + strip], static_cast<uint32_t>(runs))) {
+  if (last_block(&pass.counters[replica * strips + strip], runs)) {
     combine_runs<T, V>(pass, replica, strip, runs);
   }
 }
@@ -316,40 +375,69 @@ Items items_of(gs_queue queue, const gs_tensor &tensor, int lanes) {
   const int64_t wanted = (items.per_replica + THREADS - 1) / THREADS;
   const int64_t share = static_cast<int64_t>(queue.multiprocessors) * 16 / tensor.replicas;
   const int64_t most = share > 1 ? share : 1;
-  items.blocks_per_replica = wanted < most ? wanted : most;
+  items.blocks_per_replica = static_cast<uint32_t>(wanted < most ? wanted : most);
   return items;
 }
 
-template <typename T, typename P> cudaError_t launch_forward(gs_queue queue, Forward pass) {
+unsigned grid_of(const Items &items, const gs_tensor &tensor) {
+  return static_cast<unsigned>(items.blocks_per_replica * tensor.replicas);
+}
+
+/* Calls f with a kind of activation as a constant. */
+template <gs_activation_kind KIND> using Kind = std::integral_constant<gs_activation_kind, KIND>;
+template <typename F> cudaError_t with_activation(gs_activation_kind kind, F f) {
+  switch (kind) {
+#define GS_CASE(constant, name)                                                                    \
+  case constant: return f(Kind<constant>{});
+    GS_ACTIVATION_LIST(GS_CASE)
+#undef GS_CASE
+  case GS_ACTIVATION_COUNT: break;
+  }
+  return cudaErrorInvalidValue;
+}
+/* The same with one for all that save phi'. */
+template <typename F> cudaError_t with_slope(gs_activation_kind kind, F f) {
+  switch (kind) {
+  case GS_IDENTITY: return f(Kind<GS_IDENTITY>{});
+  case GS_RELU: return f(Kind<GS_RELU>{});
+  case GS_LEAKY_RELU: return f(Kind<GS_LEAKY_RELU>{});
+  default: return f(Kind<SAVED>{});
+  }
+}
+
+template <typename T, typename P>
+cudaError_t launch_forward(gs_queue queue, gs_activation_kind kind, Forward pass) {
   constexpr int V = lanes_of<T>;
   pass.whole = packs<P, V>(pass.product) && packs<T, V>(pass.h) &&
                (!pass.has_addend || packs<T, V>(pass.addend)) &&
                (!pass.keeps || packs<T, V>(pass.saved));
   pass.items = items_of(queue, pass.h, V);
-  const int64_t blocks = pass.items.blocks_per_replica * pass.h.replicas;
-  return gs_launch(activate_forward_kernel<T, P, V>, dim3(static_cast<unsigned>(blocks)),
-                   dim3(THREADS), 0, queue.stream, pass);
+  return with_activation(kind, [&](auto phi) {
+    return gs_launch(activate_forward_kernel<phi, T, P, V>, dim3(grid_of(pass.items, pass.h)),
+                     dim3(THREADS), 0, queue.stream, pass);
+  });
 }
 
 template <typename T, typename P>
-cudaError_t launch_backward(gs_queue queue, Backward pass, bool sums) {
+cudaError_t launch_backward(gs_queue queue, gs_activation_kind kind, Backward pass, bool sums) {
   constexpr int V = lanes_of<T>;
-  pass.whole =
-      packs<T, V>(pass.delta) && (!pass.has_product || packs<P, V>(pass.product)) &&
-      (!pass.has_dh || packs<T, V>(pass.dh)) &&
-      (pass.keeps ? packs<T, V>(pass.saved) : pass.phi.kind == GS_IDENTITY || packs<T, V>(pass.h));
+  const gs_tensor &told_by = gs_activation_needs_saved(kind) ? pass.saved : pass.h;
+  pass.whole = packs<T, V>(pass.delta) && (!pass.has_product || packs<P, V>(pass.product)) &&
+               (!pass.has_dh || packs<T, V>(pass.dh)) &&
+               (kind == GS_IDENTITY || packs<T, V>(told_by));
   pass.items = items_of(queue, pass.delta, V);
-  if (!sums) {
-    const int64_t blocks = pass.items.blocks_per_replica * pass.delta.replicas;
-    return gs_launch(activate_backward_kernel<T, P, V>, dim3(static_cast<unsigned>(blocks)),
-                     dim3(THREADS), 0, queue.stream, pass);
+  if (sums) {
+    const int64_t strips = (pass.delta.cols + STRIP_LANES * V - 1) / (STRIP_LANES * V);
+    pass.runs = static_cast<uint32_t>((pass.delta.rows + STRIP_ROWS - 1) / STRIP_ROWS);
+    pass.items.blocks_per_replica = static_cast<uint32_t>(strips * pass.runs);
   }
-  const int64_t strips = (pass.delta.cols + STRIP_LANES * V - 1) / (STRIP_LANES * V);
-  const int64_t runs = (pass.delta.rows + STRIP_ROWS - 1) / STRIP_ROWS;
-  pass.items.blocks_per_replica = strips * runs;
-  const int64_t blocks = strips * runs * pass.delta.replicas;
-  return gs_launch(activate_backward_sums_kernel<T, P, V>, dim3(static_cast<unsigned>(blocks)),
-                   dim3(STRIP_LANES, STRIP_WARPS), 0, queue.stream, pass);
+  const dim3 blocks(grid_of(pass.items, pass.delta));
+  return with_slope(kind, [&](auto phi) {
+    return sums ? gs_launch(activate_backward_sums_kernel<phi, T, P, V>, blocks,
+                            dim3(STRIP_LANES, STRIP_WARPS), 0, queue.stream, pass)
+                : gs_launch(activate_backward_kernel<phi, T, P, V>, blocks, dim3(THREADS), 0,
+                            queue.stream, pass);
+  });
 }
 
 /* P: the product's storage, T itself or float. */
@@ -369,12 +457,12 @@ cudaError_t gs_launch_activate(gs_queue queue, const gs_tensor *product, const g
   pass.source = source;
   pass.has_addend = addend != nullptr;
   if (addend) pass.addend = *addend;
-  pass.phi = activation;
+  pass.slope = activation.slope;
   pass.keeps = saved != nullptr && gs_activation_needs_saved(activation.kind);
   if (pass.keeps) pass.saved = *saved;
   pass.h = *h;
   return gs::with_product(h->dtype, product->dtype != h->dtype, [&](auto type, auto wide) {
-    return gs::launch_forward<decltype(type), decltype(wide)>(queue, pass);
+    return gs::launch_forward<decltype(type), decltype(wide)>(queue, activation.kind, pass);
   });
 }
 
@@ -389,9 +477,8 @@ cudaError_t gs_launch_activate_backward(gs_queue queue, const gs_tensor *product
   pass.source = source;
   pass.has_dh = dh != nullptr;
   if (dh) pass.dh = *dh;
-  pass.phi = activation;
-  pass.keeps = gs_activation_needs_saved(activation.kind);
-  if (pass.keeps) pass.saved = *saved;
+  pass.slope = activation.slope;
+  if (gs_activation_needs_saved(activation.kind)) pass.saved = *saved;
   pass.h = *h;
   pass.delta = *delta;
   if (db) pass.db = *db;
@@ -399,7 +486,8 @@ cudaError_t gs_launch_activate_backward(gs_queue queue, const gs_tensor *product
   pass.counters = scratch.counters;
   const bool wide = product && product->dtype != delta->dtype;
   return gs::with_product(delta->dtype, wide, [&](auto type, auto product_type) {
-    return gs::launch_backward<decltype(type), decltype(product_type)>(queue, pass, db != nullptr);
+    return gs::launch_backward<decltype(type), decltype(product_type)>(queue, activation.kind, pass,
+                                                                       db != nullptr);
   });
 }
 

@@ -49,13 +49,7 @@ GS_PORTABLE_FN int32_t gs_scale_join(int32_t product, int32_t addend) {
  * out has left every dtype's range either way. */
 GS_PORTABLE_FN double gs_scale_factor(int64_t exponent) {
   const int64_t cut = exponent < -1022 ? -1022 : exponent > 1023 ? 1023 : exponent;
-  double factor = 1;
-  double base = cut < 0 ? 0.5 : 2.0;
-  for (int64_t bits = cut < 0 ? -cut : cut; bits; bits >>= 1) {
-    if (bits & 1) factor *= base;
-    base *= base;
-  }
-  return factor;
+  return gs_double_from_bits((uint64_t)(cut + 1023) << 52);
 }
 
 /* How a replica's product becomes its output: digits are multiplied by `product`, a
