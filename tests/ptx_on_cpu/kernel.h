@@ -21,8 +21,9 @@ struct Count {
   uint64_t launches, threads;
   uint64_t instructions; // of all threads
   uint64_t fences;       // of all threads: fences, and accesses that order others
-  uint64_t to_data;      // most instructions that a thread takes to its first 16-byte load,
-  uint64_t loads_before; // and most other loads from global memory before that
+  uint64_t to_data;      // most instructions of a thread to the end of the straight run of
+                         // code that begins with its first 16-byte load from global memory,
+  uint64_t loads_before; // and most loads from there until then
 };
 
 struct Registered {
