@@ -70,7 +70,7 @@ __device__ __forceinline__ Slope<C> activation(gs_activation phi, C digits, int3
 
 /* gs_activation_needs_saved, for a constant. */
 template <gs_activation_kind PHI>
-constexpr bool saves_slope = PHI != GS_IDENTITY && PHI != GS_RELU && PHI != GS_LEAKY_RELU;
+constexpr bool saves_slope = PHI != GS_IDENTITY &&PHI != GS_RELU &&PHI != GS_LEAKY_RELU;
 
 /* delta = phi' eps. By the sign of h where that tells phi'; a unit that is off has
  * delta 0 whatever eps is, NaN and infinity included. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support_posing.h"
+#include "support_fake_gpu.h"
 #include "sweep/device_facts.h"
 
 static int open_cpu(void **state) {
@@ -42,7 +42,7 @@ static void a_cpu_has_no_facts_of_a_gpu(void **state) {
 
 static void a_gpu_has_them_all(void **state) {
   (void)state;
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   gpu->info.dtypes = 1u << GS_F32 | 1u << GS_BF16;
   cJSON *facts = facts_of(&gpu->base);
   char *line = gs_json_print_line(facts);
@@ -60,7 +60,7 @@ static void a_gpu_has_them_all(void **state) {
 /* Which device it is, and what drives it, counts; how much memory is free or in
  * which slot it sits does not. */
 static void same_devices(void **state) {
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   const gs_device_info usual = gpu->info;
   cJSON *one = facts_of(&gpu->base);
   cJSON *cpu = facts_of(*state);
@@ -95,7 +95,7 @@ static bool has_key(const cJSON *object, const char *key) {
 /* What files have says nothing of which GPU it was, unless it is wanted. */
 static void public_facts(void **state) {
   (void)state;
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   cJSON *facts = facts_of(&gpu->base);
   for (int identify = 0; identify < 2; identify++) {
     cJSON *public_ones = gs_device_facts_public(facts, identify);
@@ -112,7 +112,7 @@ static void public_facts(void **state) {
 }
 
 static void a_device_is_known_again(void **state) {
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   cJSON *facts = facts_of(&gpu->base);
   cJSON *cpu = facts_of(*state);
   cJSON *token = gs_device_token(facts);
@@ -231,7 +231,7 @@ static char *printed(gs_device *device, const gs_floor *floor) {
 
 static void a_gpu_in_lines(void **state) {
   (void)state;
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   gpu->floor.flops_per_s[GS_F16] = 0;
   char *words = printed(&gpu->base, &gpu->floor);
   assert_string_equal(words,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "measure/measure.h"
-#include "support_posing.h"
+#include "support_fake_gpu.h"
 
 static gs_config config_of(gs_model model) {
   gs_config config;
@@ -240,7 +240,7 @@ static void test_refused(void **state) {
  * asked. That a loop does not fit shows when the first step is enqueued. */
 static void test_ways_the_device_lacks(void **state) {
   gs_config config = config_of(GS_RNN);
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   config.hidden = config.input = config.seq_len = 4;
   config.loop = GS_LOOP_PERSISTENT;
   assert_refused(*state, &config, "skipped", "loop persistent");
@@ -272,7 +272,7 @@ static void test_lost_device(void **state) {
   (void)state;
   gs_config config = config_of(GS_MLP);
   set_widths(&config, 2, 4);
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   cJSON *record = measure(&gpu->base, &config);
   assert_string_equal(string(record, "status"), "ok");
   cJSON_Delete(record);

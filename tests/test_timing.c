@@ -11,7 +11,7 @@
 #include "measure/cost.h"
 #include "measure/measure.h"
 #include "measure/timing_json.h"
-#include "support_posing.h"
+#include "support_fake_gpu.h"
 #include "support_sanitizer.h"
 
 static gs_config mlp_config(int64_t depth, int64_t width, int64_t batch) {
@@ -268,8 +268,8 @@ static void test_stop_rules(void **state) {
 enum { LAYERS = 6, OPERATIONS = 20 };
 
 /* Times a network on a device that is a GPU for all one can see. */
-static gs_timing *time_posing(gs_posing *gpu, gs_launch launch, gs_status expected,
-                              gs_error *error) {
+static gs_timing *time_fake(gs_fake_gpu *gpu, gs_launch launch, gs_status expected,
+                            gs_error *error) {
   gs_config config = mlp_config(LAYERS, 8, 2);
   config.launch = launch;
   gs_network *network = create(&gpu->base, &config);
@@ -296,9 +296,9 @@ static void assert_all_samples(const gs_timing *timing, double ns) {
 static void test_graph(void **state) {
   (void)state;
   for (int asked = GS_LAUNCH_AUTO; asked <= GS_LAUNCH_GRAPH; asked++) {
-    gs_posing *gpu = gs_support_posing();
+    gs_fake_gpu *gpu = gs_support_fake_gpu();
     gs_error error = {0};
-    gs_timing *timing = time_posing(gpu, (gs_launch)asked, GS_OK, &error);
+    gs_timing *timing = time_fake(gpu, (gs_launch)asked, GS_OK, &error);
     assert_int_equal(timing->launch, GS_LAUNCH_GRAPH);
     assert_int_equal(gpu->captures, 1);
     assert_int_equal(gpu->captured, OPERATIONS);
@@ -313,10 +313,10 @@ static void test_graph(void **state) {
 static void test_eager(void **state) {
   (void)state;
   for (int graphs = 0; graphs < 2; graphs++) { /* asked for, and for lack of graphs */
-    gs_posing *gpu = gs_support_posing();
+    gs_fake_gpu *gpu = gs_support_fake_gpu();
     gs_error error = {0};
     gpu->info.graphs = graphs;
-    gs_timing *timing = time_posing(gpu, graphs ? GS_LAUNCH_EAGER : GS_LAUNCH_AUTO, GS_OK, &error);
+    gs_timing *timing = time_fake(gpu, graphs ? GS_LAUNCH_EAGER : GS_LAUNCH_AUTO, GS_OK, &error);
     assert_int_equal(timing->launch, GS_LAUNCH_EAGER);
     assert_int_equal(gpu->captures, 0);
     assert_int_equal(gpu->replays, 0);
@@ -330,15 +330,15 @@ static void test_eager(void **state) {
  * device that says it has graphs and has none is found out. */
 static void test_capture_fails(void **state) {
   (void)state;
-  gs_posing *gpu = gs_support_posing();
+  gs_fake_gpu *gpu = gs_support_fake_gpu();
   gs_error error = {0};
   gpu->fail_captured_at = 3;
-  free(time_posing(gpu, GS_LAUNCH_AUTO, GS_ERR_DEVICE, &error));
+  free(time_fake(gpu, GS_LAUNCH_AUTO, GS_ERR_DEVICE, &error));
   assert_string_equal(error.message, "a failure inside the capture");
   gpu->base.ops->destroy(&gpu->base);
-  gpu = gs_support_posing();
+  gpu = gs_support_fake_gpu();
   gpu->no_capture = true;
-  free(time_posing(gpu, GS_LAUNCH_GRAPH, GS_ERR_UNSUPPORTED, &error));
+  free(time_fake(gpu, GS_LAUNCH_GRAPH, GS_ERR_UNSUPPORTED, &error));
   gpu->base.ops->destroy(&gpu->base);
 }
 
@@ -403,11 +403,11 @@ static void test_the_launch_is_not_timed(void **state) {
   static const double step_ns[] = {20e3, 200e3, 300e3, 2e6, 4.9e6};
   (void)state;
   for (size_t i = 0; i < sizeof step_ns / sizeof *step_ns; i++) {
-    gs_posing *gpu = gs_support_posing();
+    gs_fake_gpu *gpu = gs_support_fake_gpu();
     gs_error error = {0};
     gpu->replayed_ns = step_ns[i] / OPERATIONS;
     gpu->launch_ns = 15e3;
-    gs_timing *timing = time_posing(gpu, GS_LAUNCH_GRAPH, GS_OK, &error);
+    gs_timing *timing = time_fake(gpu, GS_LAUNCH_GRAPH, GS_OK, &error);
     for (int64_t k = 0; k < timing->count; k++) {
       if (!(fabs(timing->samples_ns[k] - step_ns[i]) <= 1)) {
         fail_msg("%g ns, not %g", timing->samples_ns[k], step_ns[i]);

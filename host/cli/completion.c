@@ -2,8 +2,8 @@
  * the parser reads. Each shell's script takes one list: lines of a command and a word. */
 #include <string.h>
 
+#include "base/location.h"
 #include "base/names.h"
-#include "base/place.h"
 #include "claims/claims.h"
 #include "cli/commands.h"
 #include "net/param.h"

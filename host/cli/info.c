@@ -1,7 +1,7 @@
 /* gradsweep info: this build, the device a run would use, and its limits. */
 #include <stdio.h>
 
-#include "base/place.h"
+#include "base/location.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "sweep/device_facts.h"

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/location.h"
 #include "base/names.h"
-#include "base/place.h"
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "sweep/interrupt.h"

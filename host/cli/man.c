@@ -1,7 +1,7 @@
 /* gradsweep man: the manual page, from the tables that the parser reads. */
 #include <string.h>
 
-#include "base/place.h"
+#include "base/location.h"
 #include "cli/commands.h"
 #include "net/param.h"
 #include "sweep/build.h"

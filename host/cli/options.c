@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/integer.h"
-#include "base/place.h"
+#include "base/location.h"
 #include "net/param.h"
 
 enum { NAME_BYTES = 32, MAX_NAMES = 96 };

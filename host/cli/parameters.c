@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/place.h"
+#include "base/location.h"
 #include "cli/commands.h"
 #include "net/init.h"
 #include "net/model.h"

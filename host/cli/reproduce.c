@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/location.h"
 #include "base/names.h"
-#include "base/place.h"
 #include "base/threads.h"
 #include "claims/claims.h"
 #include "cli/commands.h"

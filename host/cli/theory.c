@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/place.h"
+#include "base/location.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/theory_print.h"

@@ -61,18 +61,18 @@ static cublasStatus_t suggest(gs_cuda_device *cuda, const gs_cuda_plan *plan,
   return code;
 }
 
-/* ---- the race: time ---- */
+/* ---- autotuning: time ---- */
 
-typedef struct race {
+typedef struct autotune {
   gs_device *device;
   const gs_cuda_plan *plan;
   const gs_cuda_product *product;
   cudaStream_t stream;
   cudaEvent_t start, stop;
-} race;
+} autotune;
 
 /* Nanoseconds of one product; negative when the library refuses the algorithm. */
-static gs_status time_once(const race *t, const cublasLtMatmulAlgo_t *algo, double *ns) {
+static gs_status time_once(const autotune *t, const cublasLtMatmulAlgo_t *algo, double *ns) {
   static const char what[] = "timing a product";
   float milliseconds = 0;
   *ns = -1;
@@ -89,7 +89,7 @@ static gs_status time_once(const race *t, const cublasLtMatmulAlgo_t *algo, doub
 }
 
 /* Lowers *best to the least time of a few more rounds; of none when one takes long. */
-static gs_status time_again(const race *t, const cublasLtMatmulAlgo_t *algo, double *best) {
+static gs_status time_again(const autotune *t, const cublasLtMatmulAlgo_t *algo, double *best) {
   const int rounds = *best < LONG_NS ? ROUNDS : 0;
   for (int round = 0; round < rounds; round++) {
     double ns;
@@ -100,7 +100,7 @@ static gs_status time_again(const race *t, const cublasLtMatmulAlgo_t *algo, dou
 }
 
 /* Twice: the first time warms up. */
-static gs_status time_candidate(const race *t, const cublasLtMatmulAlgo_t *algo, double *ns) {
+static gs_status time_candidate(const autotune *t, const cublasLtMatmulAlgo_t *algo, double *ns) {
   GS_TRY(time_once(t, algo, ns));
   return *ns < 0 ? GS_OK : time_again(t, algo, ns);
 }
@@ -115,7 +115,7 @@ static gs_status no_algorithm(gs_device *device, const gs_cuda_plan *plan) {
 
 /* Leaves the fastest candidate with the first one's bits in plan->algo. A failure is passed
  * over where it changes no bits, which is once there is a first one. */
-static gs_status measure(const race *t, gs_cuda_plan *plan, const gs_cuda_trial *trial,
+static gs_status measure(const autotune *t, gs_cuda_plan *plan, const gs_cuda_trial *trial,
                          const cublasLtMatmulHeuristicResult_t *results, int found) {
   const gs_queue queue = gs_cuda_queue(t->device, t->stream);
   uint64_t wanted[2] = {0, 0};
@@ -140,7 +140,7 @@ static gs_status measure(const race *t, gs_cuda_plan *plan, const gs_cuda_trial 
 }
 
 /* Without a trial: the first suggestion that serves, which is also the trial's measure. */
-static gs_status take_first(const race *t, gs_cuda_plan *plan,
+static gs_status take_first(const autotune *t, gs_cuda_plan *plan,
                             const cublasLtMatmulHeuristicResult_t *results, int found) {
   for (int i = 0; i < found; i++) {
     const cublasStatus_t ran =
@@ -152,11 +152,12 @@ static gs_status take_first(const race *t, gs_cuda_plan *plan,
   return no_algorithm(t->device, plan);
 }
 
-/* The race on the plan's stream, with nothing else on the device. */
-static gs_status hold_race(gs_device *device, gs_cuda_plan *plan, const gs_cuda_product *p,
-                           const cublasLtMatmulHeuristicResult_t *results, int found) {
+/* Autotunes on the plan's stream, with nothing else on the device. */
+static gs_status autotune_plan(gs_device *device, gs_cuda_plan *plan, const gs_cuda_product *p,
+                               const cublasLtMatmulHeuristicResult_t *results, int found) {
   gs_cuda_device *cuda = gs_cuda(device);
-  race t = {device, plan, p, plan->key.side ? cuda->streams.side : cuda->streams.main, NULL, NULL};
+  autotune t = {device, plan, p, plan->key.side ? cuda->streams.side : cuda->streams.main,
+                NULL,   NULL};
   gs_cuda_trial trial = {NULL, {0}, NULL};
   cudaError_t code = cudaStreamSynchronize(cuda->streams.main);
   if (code == cudaSuccess) code = cudaStreamSynchronize(cuda->streams.side);
@@ -186,7 +187,7 @@ gs_status gs_cuda_plan_choose(gs_device *device, gs_cuda_plan *plan, const gs_cu
   plan->algo = results[0].algo;
   plan->chosen = true;
   if (cuda->capturing) return GS_OK;
-  GS_TRY(hold_race(device, plan, p, results, found));
+  GS_TRY(autotune_plan(device, plan, p, results, found));
   plan->measured = true;
   return GS_OK;
 }

@@ -306,10 +306,10 @@ bool gs_param_is_place(const char *key) {
   return param >= 0 && gs_params[param].group == GS_GROUP_PLACE;
 }
 
-gs_status gs_param_model(const cJSON *value, const gs_place *place, gs_model *model,
+gs_status gs_param_model(const cJSON *value, const gs_location *location, gs_model *model,
                          gs_error *error) {
   int choice = 0;
-  GS_TRY(gs_value_choice(value, place, &gs_model_names, &choice, error));
+  GS_TRY(gs_value_choice(value, location, &gs_model_names, &choice, error));
   *model = (gs_model)choice;
   return GS_OK;
 }

@@ -42,8 +42,8 @@ typedef struct gs_param_type {
   const char *name; /* "size" */
   gs_param_kind kind;
   /* Checks one JSON value (no list) and stores it. Errors: GS_ERR_DATA or GS_ERR_USAGE, by
-   * place. NULL for the model, which is known before any other. */
-  gs_status (*set)(const gs_param *param, const cJSON *value, const gs_place *place,
+   * location. NULL for the model, which is known before any other. */
+  gs_status (*set)(const gs_param *param, const cJSON *value, const gs_location *location,
                    gs_config *config, gs_error *error);
   /* The same value as JSON; NULL when out of memory. */
   cJSON *(*get)(const gs_param *param, const gs_config *config);
@@ -87,7 +87,7 @@ bool gs_param_applies(const gs_param *param, const gs_config *config);
 bool gs_param_is_place(const char *key);
 
 /* Reads the name of a model. */
-gs_status gs_param_model(const cJSON *value, const gs_place *place, gs_model *model,
+gs_status gs_param_model(const cJSON *value, const gs_location *location, gs_model *model,
                          gs_error *error);
 
 /* What every parameter usually is beside the words of a cell's name that are always there:

@@ -6,52 +6,52 @@
 #include "net/param_types.h"
 
 /* The member "name" of an object, or the value itself when it is a word. */
-static const cJSON *name_node(const cJSON *value, gs_place *place) {
+static const cJSON *name_node(const cJSON *value, gs_location *location) {
   if (!cJSON_IsObject(value)) return value;
-  place->member = "name";
+  location->member = "name";
   return cJSON_GetObjectItemCaseSensitive(value, "name");
 }
 
-static gs_status read_named(const cJSON *value, const gs_place *place, const gs_names *names,
+static gs_status read_named(const cJSON *value, const gs_location *location, const gs_names *names,
                             int *choice, gs_error *error) {
-  gs_place at = *place;
+  gs_location at = *location;
   const cJSON *name = name_node(value, &at);
   if (name) return gs_value_choice(name, &at, names, choice, error);
-  return GS_FAIL_AT(place, error, "the object needs a \"name\"");
+  return GS_FAIL_AT(location, error, "the object needs a \"name\"");
 }
 
 /* ---- initialisations ---- */
 
-static gs_status set_init_member(const cJSON *member, const gs_place *place, gs_init *init,
+static gs_status set_init_member(const cJSON *member, const gs_location *location, gs_init *init,
                                  gs_error *error) {
   const gs_init_param *param = gs_init_param_of(init->kind, member->string);
   if (!param) {
     const char *takes = gs_init_takes(init->kind);
     char quoted[GS_QUOTE_BYTES];
-    gs_place object = *place;
+    gs_location object = *location;
     object.member = NULL;
     return GS_FAIL_AT(&object, error, "%s does not take %s (it takes: %s)",
                       gs_name(&gs_init_names, init->kind), gs_quote(member->string, quoted),
                       *takes ? takes : "nothing");
   }
   unsigned char *field = (unsigned char *)init + param->offset;
-  if (!param->choices) return gs_value_real(member, place, (double *)(void *)field, error);
+  if (!param->choices) return gs_value_real(member, location, (double *)(void *)field, error);
   int choice = 0;
-  GS_TRY(gs_value_choice(member, place, param->choices, &choice, error));
+  GS_TRY(gs_value_choice(member, location, param->choices, &choice, error));
   memcpy(field, &choice, sizeof choice);
   return GS_OK;
 }
 _Static_assert(sizeof(gs_fan) == sizeof(int), "a choice is stored as an int");
 
-static gs_status set_init(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_init(const gs_param *param, const cJSON *value, const gs_location *location,
                           gs_config *config, gs_error *error) {
   int kind = 0;
-  GS_TRY(read_named(value, place, param->choices, &kind, error));
+  GS_TRY(read_named(value, location, param->choices, &kind, error));
   gs_init init = gs_init_default((gs_init_kind)kind);
   const cJSON *member = cJSON_IsObject(value) ? value->child : NULL;
   for (; member; member = member->next) {
     if (strcmp(member->string, "name") == 0) continue;
-    gs_place at = *place;
+    gs_location at = *location;
     at.member = member->string;
     GS_TRY(set_init_member(member, &at, &init, error));
   }
@@ -92,15 +92,15 @@ const gs_param_type gs_type_init = {"init", GS_PARAM_NAMED, set_init, get_init};
 /* ---- activations ---- */
 
 /* Of the hidden layers, and of the output's as long as nobody says otherwise. */
-static gs_status set_activation(const gs_param *param, const cJSON *value, const gs_place *place,
-                                gs_config *config, gs_error *error) {
+static gs_status set_activation(const gs_param *param, const cJSON *value,
+                                const gs_location *location, gs_config *config, gs_error *error) {
   int kind = 0;
-  GS_TRY(read_named(value, place, param->choices, &kind, error));
+  GS_TRY(read_named(value, location, param->choices, &kind, error));
   config->activation.kind = (gs_activation_kind)kind;
   const cJSON *member = cJSON_IsObject(value) ? value->child : NULL;
   for (; member; member = member->next) {
     if (strcmp(member->string, "name") == 0) continue;
-    gs_place at = *place;
+    gs_location at = *location;
     at.member = member->string;
     if (strcmp(member->string, "slope") != 0) {
       const char *const keys[] = {"name", "slope"};
@@ -119,12 +119,12 @@ static cJSON *get_activation(const gs_param *param, const gs_config *config) {
   return cJSON_CreateString(gs_name(param->choices, config->activation.kind));
 }
 
-static gs_status set_output(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_output(const gs_param *param, const cJSON *value, const gs_location *location,
                             gs_config *config, gs_error *error) {
   config->output_activation = config->activation;
   if (cJSON_IsString(value) && strcmp(value->valuestring, "same") == 0) return GS_OK;
   int kind = 0;
-  GS_TRY(gs_value_choice(value, place, param->choices, &kind, error));
+  GS_TRY(gs_value_choice(value, location, param->choices, &kind, error));
   config->output_activation.kind = (gs_activation_kind)kind;
   return GS_OK;
 }
@@ -134,10 +134,10 @@ static cJSON *get_output(const gs_param *param, const gs_config *config) {
 }
 
 /* One slope serves both activations. */
-static gs_status set_slope(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_slope(const gs_param *param, const cJSON *value, const gs_location *location,
                            gs_config *config, gs_error *error) {
   (void)param;
-  GS_TRY(gs_value_real(value, place, &config->activation.slope, error));
+  GS_TRY(gs_value_real(value, location, &config->activation.slope, error));
   config->output_activation.slope = config->activation.slope;
   return GS_OK;
 }

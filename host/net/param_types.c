@@ -20,10 +20,10 @@ static const void *field_in(const gs_config *config, const gs_param *param) {
 
 /* ---- one field ---- */
 
-static gs_status set_size(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_size(const gs_param *param, const cJSON *value, const gs_location *location,
                           gs_config *config, gs_error *error) {
   int64_t *field = field_of(config, param);
-  return gs_value_size(value, place, param->max, field, error);
+  return gs_value_size(value, location, param->max, field, error);
 }
 
 static cJSON *get_size(const gs_param *param, const gs_config *config) {
@@ -31,10 +31,10 @@ static cJSON *get_size(const gs_param *param, const gs_config *config) {
   return gs_json_number((double)*field);
 }
 
-static gs_status set_real(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_real(const gs_param *param, const cJSON *value, const gs_location *location,
                           gs_config *config, gs_error *error) {
   double *field = field_of(config, param);
-  return gs_value_real(value, place, field, error);
+  return gs_value_real(value, location, field, error);
 }
 
 static cJSON *get_real(const gs_param *param, const gs_config *config) {
@@ -42,11 +42,12 @@ static cJSON *get_real(const gs_param *param, const gs_config *config) {
   return gs_json_number(*field);
 }
 
-static gs_status set_flag(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_flag(const gs_param *param, const cJSON *value, const gs_location *location,
                           gs_config *config, gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   if (!cJSON_IsBool(value)) {
-    return GS_FAIL_AT(place, error, "must be true or false, not %s", gs_quote_value(value, quoted));
+    return GS_FAIL_AT(location, error, "must be true or false, not %s",
+                      gs_quote_value(value, quoted));
   }
   bool *field = field_of(config, param);
   *field = cJSON_IsTrue(value);
@@ -59,10 +60,10 @@ static cJSON *get_flag(const gs_param *param, const gs_config *config) {
 }
 
 /* One of an enumeration's names; the field is any enumeration. */
-static gs_status set_choice(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_choice(const gs_param *param, const cJSON *value, const gs_location *location,
                             gs_config *config, gs_error *error) {
   int choice = 0;
-  GS_TRY(gs_value_choice(value, place, param->choices, &choice, error));
+  GS_TRY(gs_value_choice(value, location, param->choices, &choice, error));
   memcpy(field_of(config, param), &choice, sizeof choice);
   return GS_OK;
 }
@@ -87,20 +88,20 @@ const gs_param_type gs_type_choice = {"choice", GS_PARAM_WORD, set_choice, get_c
 
 /* ---- widths ---- */
 
-static gs_status set_widths(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_widths(const gs_param *param, const cJSON *value, const gs_location *location,
                             gs_config *config, gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   if (!cJSON_IsArray(value)) {
-    return GS_FAIL_AT(place, error, "must be a list of sizes, not %s",
+    return GS_FAIL_AT(location, error, "must be a list of sizes, not %s",
                       gs_quote_value(value, quoted));
   }
   const int64_t depth = (int64_t)cJSON_GetArraySize(value) - 1;
   if (depth < 1 || depth > param->max) {
-    return GS_FAIL_AT(place, error, "needs 2 to %" PRId64 " sizes, not %" PRId64, param->max + 1,
+    return GS_FAIL_AT(location, error, "needs 2 to %" PRId64 " sizes, not %" PRId64, param->max + 1,
                       depth + 1);
   }
   GS_TRY(gs_config_set_widths(config, depth, 1, error));
-  gs_place at = *place;
+  gs_location at = *location;
   int64_t l = 0;
   bool equal = true;
   for (const cJSON *size = value->child; size; size = size->next, l++) {
@@ -129,7 +130,7 @@ const gs_param_type gs_type_sizes = {"sizes", GS_PARAM_SIZES, set_widths, get_wi
 
 /* A number; or null, in words "init": what the initialisation says, which stands before it
  * in the table. */
-static gs_status set_bias(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_bias(const gs_param *param, const cJSON *value, const gs_location *location,
                           gs_config *config, gs_error *error) {
   (void)param;
   const char *text = cJSON_IsString(value) ? value->valuestring : "";
@@ -137,7 +138,7 @@ static gs_status set_bias(const gs_param *param, const cJSON *value, const gs_pl
   config->bias_std = 0;
   if (cJSON_IsNull(value) || strcmp(text, "init") == 0) return GS_OK;
   config->bias = GS_BIAS_NORMAL;
-  return gs_value_real(value, place, &config->bias_std, error);
+  return gs_value_real(value, location, &config->bias_std, error);
 }
 
 static cJSON *get_bias(const gs_param *param, const gs_config *config) {
@@ -150,7 +151,7 @@ const gs_param_type gs_type_bias = {"bias", GS_PARAM_NUMBER, set_bias, get_bias}
 
 /* ---- the seed ---- */
 
-static gs_status set_seed(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_seed(const gs_param *param, const cJSON *value, const gs_location *location,
                           gs_config *config, gs_error *error) {
   (void)param;
   char quoted[GS_QUOTE_BYTES];
@@ -168,7 +169,7 @@ static gs_status set_seed(const gs_param *param, const cJSON *value, const gs_pl
       return GS_OK;
     }
   }
-  return GS_FAIL_AT(place, error,
+  return GS_FAIL_AT(location, error,
                     "must be an integer from 0 to 2^53 - 1, or digits in quotes up to 2^64 - 1, "
                     "not %s",
                     gs_quote_value(value, quoted));
@@ -183,7 +184,7 @@ const gs_param_type gs_type_seed = {"seed", GS_PARAM_WORD, set_seed, get_seed};
 
 /* ---- the device ---- */
 
-static gs_status set_device(const gs_param *param, const cJSON *value, const gs_place *place,
+static gs_status set_device(const gs_param *param, const cJSON *value, const gs_location *location,
                             gs_config *config, gs_error *error) {
   (void)param;
   char quoted[GS_QUOTE_BYTES];
@@ -192,7 +193,7 @@ static gs_status set_device(const gs_param *param, const cJSON *value, const gs_
   bool printable = true;
   for (size_t i = 0; i < length; i++) printable = printable && text[i] > ' ' && text[i] < 127;
   if (length == 0 || length >= GS_DEVICE_NAME_BYTES || !printable) {
-    return GS_FAIL_AT(place, error, "must be \"auto\" or a device's index or id as text, not %s",
+    return GS_FAIL_AT(location, error, "must be \"auto\" or a device's index or id as text, not %s",
                       gs_quote_value(value, quoted));
   }
   memcpy(config->device, text, length + 1);

@@ -8,16 +8,17 @@
 
 /* ---- reading ---- */
 
-static gs_status read_model(const cJSON *object, const gs_place *place, gs_model *model,
+static gs_status read_model(const cJSON *object, const gs_location *location, gs_model *model,
                             gs_error *error) {
-  const gs_place at = gs_place_key(place, "model");
+  const gs_location at = gs_location_key(location, "model");
   const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, "model");
-  if (!value) return GS_FAIL_AT(place, error, "\"model\" is missing (mlp or rnn)");
+  if (!value) return GS_FAIL_AT(location, error, "\"model\" is missing (mlp or rnn)");
   return gs_param_model(value, &at, model, error);
 }
 
-static gs_status fail_key(const gs_place *place, const char *key, gs_model model, gs_error *error) {
-  const gs_place at = gs_place_key(place, key);
+static gs_status fail_key(const gs_location *location, const char *key, gs_model model,
+                          gs_error *error) {
+  const gs_location at = gs_location_key(location, key);
   if (gs_param_find(key) >= 0) {
     return GS_FAIL_AT(&at, error, "is no parameter of an %s", gs_name(&gs_model_names, model));
   }
@@ -31,13 +32,13 @@ static gs_status fail_key(const gs_place *place, const char *key, gs_model model
 
 /* The values of one key. A list is an axis, except for sizes: there a list of
  * lists is. */
-static gs_status read_axis(const cJSON *value, const gs_place *place, int param, bool lists,
+static gs_status read_axis(const cJSON *value, const gs_location *location, int param, bool lists,
                            gs_axis *axis, gs_error *error) {
   const cJSON *first = cJSON_IsArray(value) ? value->child : NULL;
   const bool sizes = gs_params[param].type->kind == GS_PARAM_SIZES;
   const bool list = cJSON_IsArray(value) && (!sizes || cJSON_IsArray(first));
-  if (list && !lists) return GS_FAIL_AT(place, error, "must have one value, not a list");
-  if (list && !first) return GS_FAIL_AT(place, error, "the list is empty: it leaves no cells");
+  if (list && !lists) return GS_FAIL_AT(location, error, "must have one value, not a list");
+  if (list && !first) return GS_FAIL_AT(location, error, "the list is empty: it leaves no cells");
   *axis = (gs_axis){.param = param, .list = list, .count = 1, .first = list ? first : value};
   if (list) axis->count = cJSON_GetArraySize(value);
   axis->current = axis->first;
@@ -71,7 +72,7 @@ static bool axis_has_name(const gs_axis *axis, const char *name) {
  * not bring a slope of its own. */
 static gs_status check_slope_key(const gs_block *block, gs_error *error) {
   if (!find_axis(block, "slope")) return GS_OK;
-  const gs_place at = gs_place_key(&block->place, "slope");
+  const gs_location at = gs_location_key(&block->location, "slope");
   const gs_axis *activation = find_axis(block, "activation");
   if (!axis_has_name(activation, "leaky_relu") &&
       !axis_has_name(find_axis(block, "output_activation"), "leaky_relu")) {
@@ -88,7 +89,7 @@ static gs_status check_slope_key(const gs_block *block, gs_error *error) {
 
 /* Keys that say the same thing another way do not go together. */
 static gs_status check_alternatives(const gs_block *block, const gs_param *param, gs_error *error) {
-  const gs_place at = gs_place_key(&block->place, param->key);
+  const gs_location at = gs_location_key(&block->location, param->key);
   char keys[GS_QUOTE_BYTES];
   gs_line line = gs_line_in(keys, sizeof keys);
   bool beside = false;
@@ -113,21 +114,21 @@ static gs_status check_keys(const gs_block *block, gs_error *error) {
   return check_slope_key(block, error);
 }
 
-gs_status gs_block_read(const cJSON *object, const gs_place *place, bool lists, gs_block *block,
-                        gs_error *error) {
-  *block = (gs_block){.place = *place};
+gs_status gs_block_read(const cJSON *object, const gs_location *location, bool lists,
+                        gs_block *block, gs_error *error) {
+  *block = (gs_block){.location = *location};
   if (!cJSON_IsObject(object)) {
     char quoted[GS_QUOTE_BYTES];
-    return GS_FAIL_AT(place, error, "must be an object, not %s", gs_quote_value(object, quoted));
+    return GS_FAIL_AT(location, error, "must be an object, not %s", gs_quote_value(object, quoted));
   }
-  GS_TRY(read_model(object, place, &block->model, error));
+  GS_TRY(read_model(object, location, &block->model, error));
   for (const cJSON *value = object->child; value; value = value->next) {
     const int param = gs_param_find(value->string);
     if (param < 0 || !gs_param_of_model(&gs_params[param], block->model)) {
-      return fail_key(place, value->string, block->model, error);
+      return fail_key(location, value->string, block->model, error);
     }
     if (!gs_params[param].type->set) continue; /* model */
-    const gs_place at = gs_place_key(place, gs_params[param].key);
+    const gs_location at = gs_location_key(location, gs_params[param].key);
     if (find_axis(block, at.key)) return GS_FAIL_AT(&at, error, "is given twice");
     GS_TRY(read_axis(value, &at, param, lists, &block->axes[block->axis_count], error));
     block->axis_count++;
@@ -168,7 +169,7 @@ static gs_status apply_values(const gs_block *block, gs_config *config, gs_error
   for (int p = 0; p < GS_PARAM_COUNT; p++) {
     const gs_axis *axis = by_param[p];
     if (!axis) continue;
-    gs_place at = gs_place_key(&block->place, gs_params[p].key);
+    gs_location at = gs_location_key(&block->location, gs_params[p].key);
     if (axis->list) at.index = axis->position;
     GS_TRY(gs_params[p].type->set(&gs_params[p], axis->current, &at, config, error));
   }
@@ -188,8 +189,8 @@ static gs_status fill_config(const gs_block *block, int64_t max_layers, gs_confi
                              gs_error *error) {
   GS_TRY(apply_values(block, config, error));
   if (config->depth > max_layers) {
-    return GS_FAIL_AT(&block->place, error, "the sweep's cells have more than %d layers together",
-                      GS_SWEEP_MAX_LAYERS);
+    return GS_FAIL_AT(&block->location, error,
+                      "the sweep's cells have more than %d layers together", GS_SWEEP_MAX_LAYERS);
   }
   settle(block, config);
   if (config->width > 0) { /* that and the depth may be new */
@@ -199,7 +200,7 @@ static gs_status fill_config(const gs_block *block, int64_t max_layers, gs_confi
   const gs_status status = gs_config_check(config, &inner);
   if (status == GS_OK) return GS_OK;
   if (status != GS_ERR_DATA) return GS_FAIL(error, status, "%s", inner.message);
-  return GS_FAIL_AT(&block->place, error, "%s", inner.message);
+  return GS_FAIL_AT(&block->location, error, "%s", inner.message);
 }
 
 gs_status gs_block_config(const gs_block *block, int64_t max_layers, gs_config *config,

@@ -15,7 +15,7 @@ typedef struct gs_axis {
 } gs_axis;
 
 typedef struct gs_block {
-  gs_place place;
+  gs_location location;
   gs_model model;
   gs_axis axes[GS_PARAM_COUNT]; /* in the order written; without `model` */
   int axis_count;
@@ -24,8 +24,8 @@ typedef struct gs_block {
 /* Checks keys, the model they belong to and that no axis is empty; values wait
  * for gs_block_config. Borrows the object. With lists false every parameter
  * must have one value. */
-gs_status gs_block_read(const cJSON *object, const gs_place *place, bool lists, gs_block *block,
-                        gs_error *error);
+gs_status gs_block_read(const cJSON *object, const gs_location *location, bool lists,
+                        gs_block *block, gs_error *error);
 
 /* The number of cells; false when it exceeds int64_t. */
 bool gs_block_count(const gs_block *block, int64_t *count);

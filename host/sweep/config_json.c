@@ -28,9 +28,9 @@ cJSON *gs_config_to_json(const gs_config *config) {
 
 gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *config,
                               gs_error *error) {
-  const gs_place place = gs_place_object(NULL, path);
+  const gs_location location = gs_location_object(NULL, path);
   gs_block block;
-  GS_TRY(gs_block_read(object, &place, false, &block, error));
+  GS_TRY(gs_block_read(object, &location, false, &block, error));
   return gs_block_config(&block, GS_SWEEP_MAX_LAYERS, config, error);
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/place.h"
+#include "base/location.h"
 #include "sweep/fault.h"
 
 static bool is_cpu_name(const char *device) {

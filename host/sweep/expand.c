@@ -11,31 +11,32 @@
 enum { PATH_BYTES = 64 };
 
 /* The place of block i: "$.blocks[i]", or the command line. */
-static gs_place block_place(const gs_place *top, int64_t i, char path[PATH_BYTES]) {
+static gs_location block_place(const gs_location *top, int64_t i, char path[PATH_BYTES]) {
   if (!top->path) return *top;
   snprintf(path, PATH_BYTES, "%s.blocks[%" PRId64 "]", top->path, i);
-  return gs_place_object(top->origin, path);
+  return gs_location_object(top->origin, path);
 }
 
 /* ---- counting ---- */
 
-static gs_status count_cells(const cJSON *blocks, const gs_place *top, int64_t *total,
+static gs_status count_cells(const cJSON *blocks, const gs_location *top, int64_t *total,
                              gs_error *error) {
   char path[PATH_BYTES];
   int64_t i = 0;
   *total = 0;
   for (const cJSON *object = blocks->child; object; object = object->next, i++) {
-    const gs_place place = block_place(top, i, path);
+    const gs_location location = block_place(top, i, path);
     gs_block block;
     int64_t count = 0;
-    GS_TRY(gs_block_read(object, &place, true, &block, error));
+    GS_TRY(gs_block_read(object, &location, true, &block, error));
     if (!gs_block_count(&block, &count) || __builtin_add_overflow(*total, count, total)) {
-      return GS_FAIL_AT(&place, error, "more than 2^63 cells; a sweep has at most %d",
+      return GS_FAIL_AT(&location, error, "more than 2^63 cells; a sweep has at most %d",
                         GS_SWEEP_MAX_CELLS);
     }
     if (*total > GS_SWEEP_MAX_CELLS) {
-      return GS_FAIL_AT(&place, error, "the sweep has %" PRId64 " cells up to here, more than %d",
-                        *total, GS_SWEEP_MAX_CELLS);
+      return GS_FAIL_AT(&location, error,
+                        "the sweep has %" PRId64 " cells up to here, more than %d", *total,
+                        GS_SWEEP_MAX_CELLS);
     }
   }
   return GS_OK;
@@ -104,14 +105,14 @@ static gs_status add_cell(expansion *made, const gs_block *block, gs_error *erro
   return status;
 }
 
-static gs_status make_cells(const cJSON *blocks, const gs_place *top, expansion *made,
+static gs_status make_cells(const cJSON *blocks, const gs_location *top, expansion *made,
                             gs_error *error) {
   char path[PATH_BYTES];
   int64_t i = 0;
   for (const cJSON *object = blocks->child; object; object = object->next, i++) {
-    const gs_place place = block_place(top, i, path);
+    const gs_location location = block_place(top, i, path);
     gs_block block;
-    GS_TRY(gs_block_read(object, &place, true, &block, error));
+    GS_TRY(gs_block_read(object, &location, true, &block, error));
     do {
       GS_TRY(add_cell(made, &block, error));
     } while (gs_block_next(&block));
@@ -119,7 +120,7 @@ static gs_status make_cells(const cJSON *blocks, const gs_place *top, expansion 
   return GS_OK;
 }
 
-gs_status gs_sweep_expand(const cJSON *blocks, const gs_place *top, gs_sweep *sweep,
+gs_status gs_sweep_expand(const cJSON *blocks, const gs_location *top, gs_sweep *sweep,
                           gs_error *error) {
   int64_t total = 0;
   GS_TRY(count_cells(blocks, top, &total, error));

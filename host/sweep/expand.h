@@ -2,7 +2,7 @@
 #ifndef GS_SWEEP_EXPAND_H
 #define GS_SWEEP_EXPAND_H
 
-#include "base/place.h"
+#include "base/location.h"
 #include "sweep/spec.h"
 
 /* Fills sweep->cells from a list of block objects, each different cell once, in
@@ -10,7 +10,7 @@
  * is made. `top` is the place of the object that holds "blocks" (path "$"), or
  * the command line, whose only block has no path. On failure the sweep has no
  * cells. */
-gs_status gs_sweep_expand(const cJSON *blocks, const gs_place *top, gs_sweep *sweep,
+gs_status gs_sweep_expand(const cJSON *blocks, const gs_location *top, gs_sweep *sweep,
                           gs_error *error);
 
 #endif

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/location.h"
 #include "base/names.h"
-#include "base/place.h"
 #include "base/printable.h"
 #include "measure/timing_rule.h"
 

@@ -330,9 +330,9 @@ static gs_status read_poured(const gs_journal *journal, const gs_cell *cell,
 }
 
 /* The record of a cell that its worker could not finish. */
-static gs_status record_loss(const gs_session *session, const gs_cell *cell,
-                             const gs_cell_terms *terms, gs_cell_status lost, const char *reason,
-                             char **line, gs_record_facts *facts, gs_error *error) {
+static gs_status record_failure(const gs_session *session, const gs_cell *cell,
+                                const gs_cell_terms *terms, gs_cell_status lost, const char *reason,
+                                char **line, gs_record_facts *facts, gs_error *error) {
   const int64_t round = terms->measure.round;
   cJSON *params = round > 0 ? NULL : gs_record_params(&cell->config, terms->identify);
   cJSON *record = round > 0
@@ -374,7 +374,7 @@ static gs_status settle(gs_session *session, const gs_cell *cell, const gs_cell_
   }
   drop_worker(session);
   GS_TRY(gs_journal_drop(journal, error));
-  return record_loss(session, cell, terms, lost, answer->reason, line, facts, error);
+  return record_failure(session, cell, terms, lost, answer->reason, line, facts, error);
 }
 
 gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t index,

@@ -13,54 +13,54 @@
 
 /* ---- the document ---- */
 
-static gs_status read_name(const cJSON *value, const gs_place *place, gs_sweep *sweep,
+static gs_status read_name(const cJSON *value, const gs_location *location, gs_sweep *sweep,
                            gs_error *error) {
   const char *name = NULL;
-  GS_TRY(gs_value_word(value, place, &name, error));
+  GS_TRY(gs_value_word(value, location, &name, error));
   const size_t length = strlen(name);
   if (length == 0 || length >= GS_SWEEP_NAME_BYTES) {
-    return GS_FAIL_AT(place, error, "must have 1 to %d bytes, not %zu", GS_SWEEP_NAME_BYTES - 1,
+    return GS_FAIL_AT(location, error, "must have 1 to %d bytes, not %zu", GS_SWEEP_NAME_BYTES - 1,
                       length);
   }
   char printable[GS_SWEEP_NAME_BYTES];
   if (strcmp(gs_printable(name, printable, sizeof printable), name) != 0) {
-    return GS_FAIL_AT(place, error, "must hold no control characters");
+    return GS_FAIL_AT(location, error, "must hold no control characters");
   }
   memcpy(sweep->name, name, length + 1);
   return GS_OK;
 }
 
-static gs_status read_timing_key(const cJSON *value, const gs_place *place, gs_sweep_timing *timing,
-                                 gs_error *error) {
+static gs_status read_timing_key(const cJSON *value, const gs_location *location,
+                                 gs_sweep_timing *timing, gs_error *error) {
   static const char *const keys[] = {"time_limit_s", "min_time_s", "min_samples", "spread"};
   double *const numbers[] = {&timing->time_limit_s, &timing->min_time_s, NULL, &timing->spread};
   enum { KEYS = sizeof keys / sizeof *keys };
   for (int i = 0; i < KEYS; i++) {
     if (strcmp(value->string, keys[i]) != 0) continue;
-    if (numbers[i]) return gs_value_real(value, place, numbers[i], error);
-    return gs_value_size(value, place, GS_TIMING_MAX_SAMPLES, &timing->min_samples, error);
+    if (numbers[i]) return gs_value_real(value, location, numbers[i], error);
+    return gs_value_size(value, location, GS_TIMING_MAX_SAMPLES, &timing->min_samples, error);
   }
-  return gs_value_unknown_key(place, keys, KEYS, error);
+  return gs_value_unknown_key(location, keys, KEYS, error);
 }
 
-static gs_status read_timing(const cJSON *object, const gs_place *place, gs_sweep *sweep,
+static gs_status read_timing(const cJSON *object, const gs_location *location, gs_sweep *sweep,
                              gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   if (!cJSON_IsObject(object)) {
-    return GS_FAIL_AT(place, error, "must be an object, not %s", gs_quote_value(object, quoted));
+    return GS_FAIL_AT(location, error, "must be an object, not %s", gs_quote_value(object, quoted));
   }
   for (const cJSON *value = object->child; value; value = value->next) {
-    gs_place at = *place;
+    gs_location at = *location;
     at.member = value->string;
     GS_TRY(read_timing_key(value, &at, &sweep->timing, error));
   }
   return GS_OK;
 }
 
-static gs_status check_blocks(const cJSON *blocks, const gs_place *place, gs_error *error) {
+static gs_status check_blocks(const cJSON *blocks, const gs_location *location, gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
-  if (!blocks) return GS_FAIL_AT(place, error, "the sweep needs \"blocks\"");
-  const gs_place at = gs_place_key(place, "blocks");
+  if (!blocks) return GS_FAIL_AT(location, error, "the sweep needs \"blocks\"");
+  const gs_location at = gs_location_key(location, "blocks");
   if (!cJSON_IsArray(blocks)) {
     return GS_FAIL_AT(&at, error, "must be a list of blocks, not %s",
                       gs_quote_value(blocks, quoted));
@@ -69,15 +69,15 @@ static gs_status check_blocks(const cJSON *blocks, const gs_place *place, gs_err
   return GS_OK;
 }
 
-static gs_status read_document(const cJSON *root, const gs_place *place, gs_sweep *sweep,
+static gs_status read_document(const cJSON *root, const gs_location *location, gs_sweep *sweep,
                                gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   if (!cJSON_IsObject(root)) {
-    return GS_FAIL_AT(place, error, "must be an object, not %s", gs_quote_value(root, quoted));
+    return GS_FAIL_AT(location, error, "must be an object, not %s", gs_quote_value(root, quoted));
   }
   const cJSON *blocks = NULL;
   for (const cJSON *value = root->child; value; value = value->next) {
-    const gs_place at = gs_place_key(place, value->string);
+    const gs_location at = gs_location_key(location, value->string);
     if (strcmp(value->string, "blocks") == 0) {
       blocks = value;
     } else if (strcmp(value->string, "name") == 0) {
@@ -89,8 +89,8 @@ static gs_status read_document(const cJSON *root, const gs_place *place, gs_swee
       return gs_value_unknown_key(&at, keys, 3, error);
     }
   }
-  GS_TRY(check_blocks(blocks, place, error));
-  return gs_sweep_expand(blocks, place, sweep, error);
+  GS_TRY(check_blocks(blocks, location, error));
+  return gs_sweep_expand(blocks, location, sweep, error);
 }
 
 /* The file's name without folder and .json. */
@@ -106,8 +106,8 @@ gs_status gs_sweep_from_json(const cJSON *root, const char *origin, gs_sweep *sw
                              gs_error *error) {
   *sweep = (gs_sweep){.timing = GS_SWEEP_TIMING_NOT_GIVEN};
   default_name(origin, sweep);
-  const gs_place place = gs_place_object(origin, "$");
-  return read_document(root, &place, sweep, error);
+  const gs_location location = gs_location_object(origin, "$");
+  return read_document(root, &location, sweep, error);
 }
 
 gs_status gs_sweep_from_file(const char *path, gs_sweep *sweep, gs_error *error) {

@@ -45,23 +45,25 @@ static void hyphens_to_underscores(char *text) {
 }
 
 /* "key=value" as a member of the object. */
-static gs_status add_member(char *piece, const gs_place *place, cJSON *object, gs_error *error) {
+static gs_status add_member(char *piece, const gs_location *location, cJSON *object,
+                            gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   char *value = strchr(piece, '=');
   if (!value || value == piece || !value[1]) {
-    return GS_FAIL_AT(place, error, "after the name comes :key=value, not %s",
+    return GS_FAIL_AT(location, error, "after the name comes :key=value, not %s",
                       gs_quote(piece, quoted));
   }
   *value++ = '\0';
   hyphens_to_underscores(piece);
   if (cJSON_GetObjectItemCaseSensitive(object, piece)) {
-    return GS_FAIL_AT(place, error, "%s is given twice", gs_quote(piece, quoted));
+    return GS_FAIL_AT(location, error, "%s is given twice", gs_quote(piece, quoted));
   }
   return gs_json_add(object, piece, number_or_text(value)) ? GS_OK : fail_memory(error);
 }
 
 /* "name" or "name:key=value:key=value". */
-static gs_status parse_named(char *text, const gs_place *place, cJSON **value, gs_error *error) {
+static gs_status parse_named(char *text, const gs_location *location, cJSON **value,
+                             gs_error *error) {
   if (!strchr(text, ':')) {
     *value = cJSON_CreateString(text);
     return *value ? GS_OK : fail_memory(error);
@@ -72,7 +74,7 @@ static gs_status parse_named(char *text, const gs_place *place, cJSON **value, g
   gs_status status =
       object && gs_json_add_string(object, "name", name) ? GS_OK : fail_memory(error);
   while (status == GS_OK && rest) {
-    status = add_member(next_piece(&rest, ':'), place, object, error);
+    status = add_member(next_piece(&rest, ':'), location, object, error);
   }
   if (status == GS_OK) {
     *value = object;
@@ -82,18 +84,18 @@ static gs_status parse_named(char *text, const gs_place *place, cJSON **value, g
   return status;
 }
 
-static gs_status parse_list(char *text, gs_param_kind kind, const gs_place *place, cJSON **value,
-                            gs_error *error);
+static gs_status parse_list(char *text, gs_param_kind kind, const gs_location *location,
+                            cJSON **value, gs_error *error);
 
-static gs_status parse_value(char *text, gs_param_kind kind, const gs_place *place, cJSON **value,
-                             gs_error *error) {
-  if (!*text) return GS_FAIL_AT(place, error, "a value is empty");
+static gs_status parse_value(char *text, gs_param_kind kind, const gs_location *location,
+                             cJSON **value, gs_error *error) {
+  if (!*text) return GS_FAIL_AT(location, error, "a value is empty");
   switch (kind) {
   case GS_PARAM_NUMBER: *value = number_or_text(text); break;
   case GS_PARAM_WORD: *value = cJSON_CreateString(text); break;
   case GS_PARAM_FLAG: *value = flag_or_text(text); break;
-  case GS_PARAM_NAMED: return parse_named(text, place, value, error);
-  case GS_PARAM_SIZES: return parse_list(text, GS_PARAM_NUMBER, place, value, error);
+  case GS_PARAM_NAMED: return parse_named(text, location, value, error);
+  case GS_PARAM_SIZES: return parse_list(text, GS_PARAM_NUMBER, location, value, error);
   }
   return *value ? GS_OK : fail_memory(error);
 }
@@ -101,15 +103,15 @@ static gs_status parse_value(char *text, gs_param_kind kind, const gs_place *pla
 /* ---- lists of values ---- */
 
 /* All values of one option: separated by commas, lists of sizes by slashes. */
-static gs_status parse_list(char *text, gs_param_kind kind, const gs_place *place, cJSON **value,
-                            gs_error *error) {
+static gs_status parse_list(char *text, gs_param_kind kind, const gs_location *location,
+                            cJSON **value, gs_error *error) {
   const char separator = kind == GS_PARAM_SIZES ? '/' : ',';
   cJSON *list = cJSON_CreateArray();
   gs_status status = list ? GS_OK : fail_memory(error);
   char *rest = text;
   while (status == GS_OK && rest) {
     cJSON *item = NULL;
-    status = parse_value(next_piece(&rest, separator), kind, place, &item, error);
+    status = parse_value(next_piece(&rest, separator), kind, location, &item, error);
     if (status == GS_OK && !gs_json_append(list, item)) status = fail_memory(error);
   }
   if (status == GS_OK) {
@@ -123,10 +125,11 @@ static gs_status parse_list(char *text, gs_param_kind kind, const gs_place *plac
 /* ---- options ---- */
 
 static gs_status fail_option(const char *key, gs_model model, gs_error *error) {
-  const gs_place place = {.key = key, .index = -1, .inner = -1};
+  const gs_location location = {.key = key, .index = -1, .inner = -1};
   const int param = gs_param_find(key);
-  if (param < 0 || !gs_params[param].type->set) return GS_FAIL_AT(&place, error, "unknown option");
-  return GS_FAIL_AT(&place, error, "is no option of an %s", gs_name(&gs_model_names, model));
+  if (param < 0 || !gs_params[param].type->set)
+    return GS_FAIL_AT(&location, error, "unknown option");
+  return GS_FAIL_AT(&location, error, "is no option of an %s", gs_name(&gs_model_names, model));
 }
 
 /* Adds one parameter to the block. text is scratch. */
@@ -135,12 +138,12 @@ static gs_status add_parameter(const char *key, char *text, gs_model model, cJSO
   const int param = gs_param_find(key);
   const bool known = param >= 0 && gs_params[param].type->set;
   if (!known || !gs_param_of_model(&gs_params[param], model)) return fail_option(key, model, error);
-  const gs_place place = {.key = key, .index = -1, .inner = -1};
+  const gs_location location = {.key = key, .index = -1, .inner = -1};
   if (cJSON_GetObjectItemCaseSensitive(block, key)) {
-    return GS_FAIL_AT(&place, error, "is given twice");
+    return GS_FAIL_AT(&location, error, "is given twice");
   }
   cJSON *list = NULL;
-  GS_TRY(parse_list(text, gs_params[param].type->kind, &place, &list, error));
+  GS_TRY(parse_list(text, gs_params[param].type->kind, &location, &list, error));
   return gs_json_add(block, key, list) ? GS_OK : fail_memory(error);
 }
 
@@ -155,12 +158,12 @@ static gs_status add_setting(const gs_setting *setting, gs_model model, cJSON *b
 
 static gs_status fill_block(const char *model_word, const gs_setting *settings, int count,
                             cJSON *blocks, gs_error *error) {
-  const gs_place place = {.index = -1, .inner = -1};
+  const gs_location location = {.index = -1, .inner = -1};
   cJSON *block = cJSON_CreateObject();
   if (!gs_json_append(blocks, block)) return fail_memory(error);
   if (!gs_json_add_string(block, "model", model_word)) return fail_memory(error);
   gs_model model = GS_MLP;
-  GS_TRY(gs_param_model(block->child, &place, &model, error));
+  GS_TRY(gs_param_model(block->child, &location, &model, error));
   for (int i = 0; i < count; i++) GS_TRY(add_setting(&settings[i], model, block, error));
   return GS_OK;
 }
@@ -172,9 +175,9 @@ gs_status gs_sweep_from_settings(const char *model, const gs_setting *settings, 
   if (!blocks) return fail_memory(error);
   gs_status status = fill_block(model, settings, count, blocks, error);
   if (status == GS_OK) {
-    const gs_place place = {.index = -1, .inner = -1};
+    const gs_location location = {.index = -1, .inner = -1};
     snprintf(sweep->name, sizeof sweep->name, "%s", model);
-    status = gs_sweep_expand(blocks, &place, sweep, error);
+    status = gs_sweep_expand(blocks, &location, sweep, error);
   }
   cJSON_Delete(blocks);
   return status;

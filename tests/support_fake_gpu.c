@@ -1,6 +1,6 @@
-/* A CPU that poses as a GPU. See support_posing.h. Captured operations are
+/* A CPU that plays a GPU. See support_fake_gpu.h. Captured operations are
  * counted and not run; a replay moves the clock and computes nothing. */
-#include "support_posing.h"
+#include "support_fake_gpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@ struct gs_graph {
   int64_t operations;
 };
 
-static gs_posing *posing(gs_device *device) { return (gs_posing *)device; }
-static gs_device *cpu(gs_device *device) { return posing(device)->cpu; }
+static gs_fake_gpu *fake(gs_device *device) { return (gs_fake_gpu *)device; }
+static gs_device *cpu(gs_device *device) { return fake(device)->cpu; }
 
 static gs_status pass_on(gs_device *device, gs_status status) {
   if (status != GS_OK) device->error = cpu(device)->error;
@@ -23,7 +23,7 @@ static gs_status pass_on(gs_device *device, gs_status status) {
 
 /* Notes an operation; *runs is false while capturing. */
 static gs_status enqueue(gs_device *device, bool *runs) {
-  gs_posing *p = posing(device);
+  gs_fake_gpu *p = fake(device);
   *runs = !p->capturing;
   if (p->capturing) {
     p->captured++;
@@ -40,13 +40,13 @@ static gs_status enqueue(gs_device *device, bool *runs) {
 /* ---- memory and time ---- */
 
 static void destroy(gs_device *device) {
-  assert_int_equal(posing(device)->live_graphs, 0);
-  assert_int_equal(posing(device)->live_events, 0);
+  assert_int_equal(fake(device)->live_graphs, 0);
+  assert_int_equal(fake(device)->live_events, 0);
   cpu(device)->ops->destroy(cpu(device));
   free(device);
 }
 
-static void info(gs_device *device, gs_device_info *about) { *about = posing(device)->info; }
+static void info(gs_device *device, gs_device_info *about) { *about = fake(device)->info; }
 
 static gs_status alloc(gs_device *device, size_t bytes, void **memory) {
   return pass_on(device, cpu(device)->ops->alloc(cpu(device), bytes, memory));
@@ -54,7 +54,7 @@ static gs_status alloc(gs_device *device, size_t bytes, void **memory) {
 
 static void release(gs_device *device, void *memory) {
   cpu(device)->ops->free(cpu(device), memory);
-  if (!posing(device)->lose_at_free) return;
+  if (!fake(device)->lose_at_free) return;
   device->lost = true;
   (void)GS_FAIL(&device->error, GS_ERR_DEVICE, "lost at last");
 }
@@ -76,14 +76,14 @@ static gs_status set_workspace(gs_device *device, void *memory, const gs_workspa
 }
 
 /* An idle device waits for the host, ... */
-static double device_ns(gs_posing *p) {
+static double device_ns(gs_fake_gpu *p) {
   if (p->clock_ns < p->host_ns) p->clock_ns = p->host_ns;
   return p->clock_ns;
 }
 
 /* ... and who synchronises for the device. */
 static gs_status sync_all(gs_device *device) {
-  posing(device)->host_ns = device_ns(posing(device));
+  fake(device)->host_ns = device_ns(fake(device));
   if (!device->lost) return GS_OK;
   return GS_FAIL(&device->error, GS_ERR_DEVICE, "the device is lost");
 }
@@ -91,17 +91,17 @@ static gs_status sync_all(gs_device *device) {
 static gs_status event_create(gs_device *device, gs_event **event) {
   *event = calloc(1, sizeof **event);
   assert_non_null(*event);
-  posing(device)->live_events++;
+  fake(device)->live_events++;
   return GS_OK;
 }
 
 static void event_destroy(gs_device *device, gs_event *event) {
-  posing(device)->live_events--;
+  fake(device)->live_events--;
   free(event);
 }
 
 static gs_status record(gs_device *device, gs_event *event) {
-  event->ns = device_ns(posing(device));
+  event->ns = device_ns(fake(device));
   return GS_OK;
 }
 
@@ -112,7 +112,7 @@ static gs_status elapsed(gs_device *device, const gs_event *from, const gs_event
 }
 
 static gs_status capture_begin(gs_device *device) {
-  gs_posing *p = posing(device);
+  gs_fake_gpu *p = fake(device);
   if (!p->info.graphs || p->no_capture) {
     return GS_FAIL(&device->error, GS_ERR_UNSUPPORTED, "this device has no graphs");
   }
@@ -123,7 +123,7 @@ static gs_status capture_begin(gs_device *device) {
 }
 
 static gs_status capture_end(gs_device *device, gs_graph **graph) {
-  gs_posing *p = posing(device);
+  gs_fake_gpu *p = fake(device);
   assert_true(p->capturing);
   p->capturing = false;
   p->captures++;
@@ -138,7 +138,7 @@ static gs_status capture_end(gs_device *device, gs_graph **graph) {
 }
 
 static gs_status replay(gs_device *device, gs_graph *graph) {
-  gs_posing *p = posing(device);
+  gs_fake_gpu *p = fake(device);
   p->replays++;
   p->host_ns += p->launch_ns;
   p->clock_ns = device_ns(p) + p->replayed_ns * (double)graph->operations;
@@ -146,12 +146,12 @@ static gs_status replay(gs_device *device, gs_graph *graph) {
 }
 
 static void graph_destroy(gs_device *device, gs_graph *graph) {
-  posing(device)->live_graphs--;
+  fake(device)->live_graphs--;
   free(graph);
 }
 
 static gs_status measure_floor(gs_device *device, gs_floor *floor) {
-  *floor = posing(device)->floor;
+  *floor = fake(device)->floor;
   return GS_OK;
 }
 
@@ -254,7 +254,7 @@ static gs_status stats(gs_device *device, const gs_stats_job *jobs, int64_t coun
   return runs ? pass_on(device, cpu(device)->ops->stats(cpu(device), jobs, count)) : GS_OK;
 }
 
-static const gs_device_ops posing_ops = {
+static const gs_device_ops fake_ops = {
     .destroy = destroy,
     .info = info,
     .alloc = alloc,
@@ -287,12 +287,12 @@ static const gs_device_ops posing_ops = {
     .stats = stats,
 };
 
-gs_posing *gs_support_posing(void) {
-  gs_posing *made = calloc(1, sizeof *made);
+gs_fake_gpu *gs_support_fake_gpu(void) {
+  gs_fake_gpu *made = calloc(1, sizeof *made);
   gs_error error = {0};
   assert_non_null(made);
   gs_support_ok(gs_cpu_device_create(1, &made->cpu, &error), &error);
-  made->base.ops = &posing_ops;
+  made->base.ops = &fake_ops;
   made->info = (gs_device_info){.backend = "cuda",
                                 .name = "Pretender 100",
                                 .memory_bytes = INT64_C(1) << 30,

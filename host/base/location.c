@@ -1,5 +1,5 @@
 /* Places in a sweep's description, and the words of messages about them. */
-#include "base/place.h"
+#include "base/location.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -10,17 +10,17 @@
 #include "base/line.h"
 #include "base/printable.h"
 
-gs_place gs_place_object(const char *origin, const char *path) {
-  return (gs_place){.origin = origin, .path = path, .index = -1, .inner = -1};
+gs_location gs_location_object(const char *origin, const char *path) {
+  return (gs_location){.origin = origin, .path = path, .index = -1, .inner = -1};
 }
 
-gs_place gs_place_key(const gs_place *object, const char *key) {
-  gs_place place = *object;
-  place.key = key;
-  place.index = -1;
-  place.inner = -1;
-  place.member = NULL;
-  return place;
+gs_location gs_location_key(const gs_location *object, const char *key) {
+  gs_location location = *object;
+  location.key = key;
+  location.index = -1;
+  location.inner = -1;
+  location.member = NULL;
+  return location;
 }
 
 /* A file's name: without quotes, but printable and bounded. */
@@ -39,42 +39,42 @@ static void append_key(gs_line *line, const char *key) {
   gs_line_add(line, "%s", simple ? key : gs_quote(key, quoted));
 }
 
-static void append_option(gs_line *line, const gs_place *place) {
-  if (!place->key) return;
+static void append_option(gs_line *line, const gs_location *location) {
+  if (!location->key) return;
   char option[GS_QUOTE_BYTES];
-  snprintf(option, sizeof option, "%s", place->key);
+  snprintf(option, sizeof option, "%s", location->key);
   for (char *c = option; *c; c++) *c = *c == '_' ? '-' : *c;
   gs_line_add(line, "--");
   append_key(line, option);
   gs_line_add(line, ": ");
 }
 
-static void append_path(gs_line *line, const gs_place *place) {
-  if (place->origin) append_origin(line, place->origin);
-  gs_line_add(line, "%s", place->path);
-  if (place->key) gs_line_add(line, ".");
-  if (place->key) append_key(line, place->key);
-  if (place->index >= 0) gs_line_add(line, "[%" PRId64 "]", place->index);
-  if (place->inner >= 0) gs_line_add(line, "[%" PRId64 "]", place->inner);
-  if (place->member) gs_line_add(line, ".");
-  if (place->member) append_key(line, place->member);
+static void append_path(gs_line *line, const gs_location *location) {
+  if (location->origin) append_origin(line, location->origin);
+  gs_line_add(line, "%s", location->path);
+  if (location->key) gs_line_add(line, ".");
+  if (location->key) append_key(line, location->key);
+  if (location->index >= 0) gs_line_add(line, "[%" PRId64 "]", location->index);
+  if (location->inner >= 0) gs_line_add(line, "[%" PRId64 "]", location->inner);
+  if (location->member) gs_line_add(line, ".");
+  if (location->member) append_key(line, location->member);
   gs_line_add(line, ": ");
 }
 
-gs_status gs_place_fail(const gs_place *place, gs_error *error, const char *file, int line,
-                        const char *format, ...) {
+gs_status gs_location_fail(const gs_location *location, gs_error *error, const char *file, int line,
+                           const char *format, ...) {
   char message[GS_ERROR_MESSAGE_BYTES];
   gs_line words = gs_line_in(message, sizeof message);
-  if (place->path) {
-    append_path(&words, place);
+  if (location->path) {
+    append_path(&words, location);
   } else {
-    append_option(&words, place);
+    append_option(&words, location);
   }
   va_list arguments;
   va_start(arguments, format);
   gs_line_add_list(&words, format, arguments);
   va_end(arguments);
-  const gs_status status = place->path ? GS_ERR_DATA : GS_ERR_USAGE;
+  const gs_status status = location->path ? GS_ERR_DATA : GS_ERR_USAGE;
   return gs_error_set(error, status, 0, file, line, "%s", message);
 }
 

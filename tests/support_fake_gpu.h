@@ -1,4 +1,4 @@
-/* A device that computes as the CPU does and poses as a GPU: it has graphs, a
+/* A device that computes as the CPU does and plays a GPU: it has graphs, a
  * name, a driver, memory that the host must not read in place, and a clock of its
  * own, so that what is above the device interface can be tested for GPUs where
  * there are none. */
@@ -7,8 +7,8 @@
 
 #include "support.h"
 
-typedef struct gs_posing {
-  gs_device base; /* first: a gs_posing * is a gs_device * */
+typedef struct gs_fake_gpu {
+  gs_device base; /* first: a gs_fake_gpu * is a gs_device * */
   gs_device *cpu;
   /* What it says of itself; a test may change it. */
   gs_device_info info;
@@ -28,9 +28,9 @@ typedef struct gs_posing {
   int64_t fail_at;
   bool lose, lose_at_free;
   int64_t fail_captured_at; /* the same for `captured` */
-} gs_posing;
+} gs_fake_gpu;
 
 /* Destroyed by base.ops->destroy. Its persistent loops are claimed only. */
-gs_posing *gs_support_posing(void);
+gs_fake_gpu *gs_support_fake_gpu(void);
 
 #endif
