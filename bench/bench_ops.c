@@ -37,19 +37,31 @@ typedef struct op_kind {
 static gs_status run_gemm(gs_device *device, const layer *l) {
   return device->ops->gemm(device, false, &l->x, true, &l->w, &l->h);
 }
+static const gs_tensor *needed(const layer *l, const gs_tensor *saved) {
+  return gs_activation_needs_saved(l->activation.kind) ? saved : NULL;
+}
 static gs_status run_dense_forward(gs_device *device, const layer *l) {
-  const gs_tensor *saved = gs_activation_needs_saved(l->activation.kind) ? &l->saved : NULL;
-  return device->ops->dense_forward(device, &l->x, &l->w, &l->b, l->activation, saved, &l->h);
+  const gs_layer_forward forward = {&l->x, &l->w, &l->b, l->activation, needed(l, &l->saved),
+                                    &l->h};
+  return device->ops->layer_forward(device, &forward);
 }
 static gs_status run_activation_backward(gs_device *device, const layer *l) {
-  const gs_tensor *saved = gs_activation_needs_saved(l->activation.kind) ? &l->saved : NULL;
-  return device->ops->activation_backward(device, &l->target, l->activation, saved, &l->h,
-                                          &l->delta, &l->db);
+  const gs_layer_backward backward = {.dh = &l->target,
+                                      .activation = l->activation,
+                                      .saved = needed(l, &l->saved),
+                                      .h = &l->h,
+                                      .delta = &l->delta,
+                                      .db = &l->db};
+  return device->ops->layer_backward(device, &backward);
 }
 static gs_status run_dense_backward(gs_device *device, const layer *l) {
-  const gs_tensor *saved = gs_activation_needs_saved(l->activation.kind) ? &l->saved_below : NULL;
-  return device->ops->dense_backward(device, &l->delta, &l->w, l->activation, saved, &l->h_below,
-                                     &l->delta_below, NULL);
+  const gs_layer_backward backward = {.delta_next = &l->delta,
+                                      .w_next = &l->w,
+                                      .activation = l->activation,
+                                      .saved = needed(l, &l->saved_below),
+                                      .h = &l->h_below,
+                                      .delta = &l->delta_below};
+  return device->ops->layer_backward(device, &backward);
 }
 static gs_status run_weight_gradient(gs_device *device, const layer *l) {
   const gs_gradient_job job = {l->delta, l->x, 1, l->dW, l->db, true};

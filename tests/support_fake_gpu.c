@@ -183,33 +183,16 @@ static gs_status gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool 
               : GS_OK;
 }
 
-static gs_status dense_forward(gs_device *device, const gs_tensor *x, const gs_tensor *w,
-                               const gs_tensor *b, gs_activation phi, const gs_tensor *saved,
-                               const gs_tensor *h) {
+static gs_status layer_forward(gs_device *device, const gs_layer_forward *layer) {
   bool runs;
   GS_TRY(enqueue(device, &runs));
-  if (!runs) return GS_OK;
-  return pass_on(device, cpu(device)->ops->dense_forward(cpu(device), x, w, b, phi, saved, h));
+  return runs ? pass_on(device, cpu(device)->ops->layer_forward(cpu(device), layer)) : GS_OK;
 }
 
-static gs_status activation_backward(gs_device *device, const gs_tensor *dh, gs_activation phi,
-                                     const gs_tensor *saved, const gs_tensor *h,
-                                     const gs_tensor *delta, const gs_tensor *db) {
+static gs_status layer_backward(gs_device *device, const gs_layer_backward *layer) {
   bool runs;
   GS_TRY(enqueue(device, &runs));
-  if (!runs) return GS_OK;
-  return pass_on(device,
-                 cpu(device)->ops->activation_backward(cpu(device), dh, phi, saved, h, delta, db));
-}
-
-static gs_status dense_backward(gs_device *device, const gs_tensor *next, const gs_tensor *w,
-                                gs_activation phi, const gs_tensor *saved, const gs_tensor *h,
-                                const gs_tensor *delta, const gs_tensor *db) {
-  bool runs;
-  GS_TRY(enqueue(device, &runs));
-  if (!runs) return GS_OK;
-  return pass_on(device,
-                 cpu(device)->ops->dense_backward(cpu(device), next, w, phi, saved, h, delta, db));
+  return runs ? pass_on(device, cpu(device)->ops->layer_backward(cpu(device), layer)) : GS_OK;
 }
 
 static gs_status weight_gradients(gs_device *device, const gs_gradient_job *jobs, int64_t count) {
@@ -277,9 +260,8 @@ static const gs_device_ops fake_ops = {
     .hash = hash,
     .begin_step = begin_step,
     .gemm = gemm,
-    .dense_forward = dense_forward,
-    .activation_backward = activation_backward,
-    .dense_backward = dense_backward,
+    .layer_forward = layer_forward,
+    .layer_backward = layer_backward,
     .weight_gradients = weight_gradients,
     .loss = loss,
     .recurrent_forward = recurrent_forward,

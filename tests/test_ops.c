@@ -141,7 +141,7 @@ static void settle_kinks(layer *l, const layer_case *c) {
   free(h);
 }
 
-/* Makes the tensors and runs dense_forward. */
+/* Makes the tensors and runs layer_forward. */
 static layer forward(const layer_case *c) {
   const int64_t most = c->in > c->out ? c->in : c->out, R = c->replicas;
   layer l = {.pool = gs_pool_open(c->dtype, c->rows, most, R, 0, 2)};
@@ -153,10 +153,14 @@ static layer forward(const layer_case *c) {
   l.h = gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, 4, .slots = c->tracked});
   l.saved = gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, .pad = 4});
   gs_device *device = l.pool.device;
-  gs_support_ok(device->ops->dense_forward(
-                    device, &l.x, &l.w, c->bias ? &l.b : NULL, c->activation,
-                    gs_activation_needs_saved(c->activation.kind) ? &l.saved : NULL, &l.h),
-                &device->error);
+  const gs_layer_forward pass = {.x = &l.x,
+                                 .w = &l.w,
+                                 .b = c->bias ? &l.b : NULL,
+                                 .activation = c->activation,
+                                 .saved = gs_activation_needs_saved(c->activation.kind) ? &l.saved
+                                                                                        : NULL,
+                                 .h = &l.h};
+  gs_support_ok(device->ops->layer_forward(device, &pass), &device->error);
   l.z = pre_activations(&l, c);
   settle_kinks(&l, c);
   return l;
@@ -196,7 +200,7 @@ static void check_forward(const layer_case *c) {
 
 /* want = phi'(z) eps, and its sums over rows. */
 static void check_delta(const layer *l, const layer_case *c, const double *eps,
-                        const gs_tensor *delta, const gs_tensor *db, gs_scale source,
+                        const gs_tensor *delta, const gs_tensor *db, int32_t expected,
                         const char *what) {
   const int64_t size = c->rows * c->out;
   double *want = zeros(c->replicas * size), *sums = zeros(c->replicas * c->out);
@@ -207,7 +211,6 @@ static void check_delta(const layer *l, const layer_case *c, const double *eps,
   check_values(&l->pool, delta, want, what);
   if (db) check_values(&l->pool, db, sums, "db");
   if (delta->scale) {
-    const int32_t expected = source.exponent + gs_scale_shift(source.peak, c->dtype);
     assert_int_equal(gs_support_slot(l->pool.device, delta, 0).exponent, expected);
     if (db) assert_int_equal(gs_support_slot(l->pool.device, db, 0).exponent, expected);
     gs_support_check_peaks(l->pool.device, delta, 1);
@@ -216,70 +219,79 @@ static void check_delta(const layer *l, const layer_case *c, const double *eps,
   free(want);
 }
 
-static gs_scale slot_or_none(const layer *l, const gs_tensor *tensor) {
-  return tensor->scale ? gs_support_slot(l->pool.device, tensor, 0) : (gs_scale){0, GS_PEAK_NONE};
+/* The exponent that delta has when it comes from this tensor alone. */
+static int32_t exponent_from(const layer *l, const layer_case *c, const gs_tensor *tensor) {
+  if (!tensor->scale) return 0;
+  const gs_scale slot = gs_support_slot(l->pool.device, tensor, 0);
+  return slot.exponent + gs_scale_shift(slot.peak, c->dtype);
 }
 
-/* From a next layer of 35 units; without db when there is no bias. */
-static void check_dense_backward(const layer_case *c) {
+/* Of which addends dLoss/dh consists, and whether delta is dh's memory. */
+typedef enum addends { PRODUCT = 1, GIVEN = 2, BOTH = 3, IN_PLACE = 6 } addends;
+
+/* eps = dLoss/dh. The product's from a next layer of 35 units; without db when there is no
+ * bias. */
+static void check_backward(const layer_case *c, addends which, const char *what) {
   const int64_t next = c->out > 100 ? 140 : c->in == 1 ? 1 : 35, R = c->replicas;
   layer l = forward(c);
   gs_device *device = l.pool.device;
-  const gs_tensor delta_next =
-      gs_pool_random(&l.pool, (gs_shape){c->dtype, R, c->rows, next, 2, .slots = c->scaled ? 1 : 0},
-                     c->digit, &c->exponent);
+  const bool in_place = which == IN_PLACE;
+  const int slots = c->scaled ? 1 : 0;
+  const gs_tensor delta_next = gs_pool_random(
+      &l.pool, (gs_shape){c->dtype, R, c->rows, next, 2, .slots = slots}, c->digit, &c->exponent);
   const gs_tensor w =
       gs_pool_random(&l.pool, (gs_shape){c->dtype, R, next, c->out, .pad = 3}, 0, NULL);
-  const gs_tensor delta =
-      gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, 6, .slots = c->tracked});
-  const gs_tensor db =
-      gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, 1, c->out, 2, .slots = c->tracked});
-  gs_support_ok(device->ops->dense_backward(device, &delta_next, &w, c->activation, &l.saved, &l.h,
-                                            &delta, c->bias ? &db : NULL),
-                &device->error);
-  double *of_next = gs_support_download(device, &delta_next);
-  double *of_w = gs_support_download(device, &w);
-  double *eps = zeros(R * c->rows * c->out);
-  for (int64_t r = 0; r < R; r++)
-    gs_reference_gemm(false, false, c->rows, c->out, next, of_next + r * c->rows * next,
-                      of_w + r * next * c->out, eps + r * c->rows * c->out);
-  check_delta(&l, c, eps, &delta, c->bias ? &db : NULL, slot_or_none(&l, &delta_next),
-              "dense_backward");
-  free(eps);
-  free(of_w);
-  free(of_next);
-  close_layer(&l);
-}
-
-static void check_activation_backward(const layer_case *c, bool in_place) {
-  layer l = forward(c);
-  gs_device *device = l.pool.device;
-  const int64_t R = c->replicas;
-  const gs_shape shape = {c->dtype, R, c->rows, c->out, 2, .slots = c->scaled || in_place ? 1 : 0};
-  const gs_tensor dh = gs_pool_random(&l.pool, shape, c->digit, c->scaled ? &c->exponent : NULL);
+  const gs_tensor dh = gs_pool_random(
+      &l.pool, (gs_shape){c->dtype, R, c->rows, c->out, 2, .slots = in_place ? 1 : slots}, c->digit,
+      c->scaled ? &c->exponent : NULL);
   gs_tensor delta =
       gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, c->rows, c->out, 6, .slots = c->tracked});
   const gs_tensor db =
       gs_pool_tensor(&l.pool, (gs_shape){c->dtype, R, 1, c->out, 2, .slots = c->tracked});
-  const gs_scale source = slot_or_none(&l, &dh);
-  double *eps = gs_support_download(device, &dh);
-  if (in_place) { /* the same memory, with slots of delta's own or none */
-    gs_scale *slots = delta.scale;
-    delta = dh;
-    delta.scale = slots;
+  const int32_t of_next = exponent_from(&l, c, &delta_next), of_dh = exponent_from(&l, c, &dh);
+  double *eps = zeros(R * c->rows * c->out);
+  if (which & PRODUCT) {
+    double *digits = gs_support_download(device, &delta_next);
+    double *of_w = gs_support_download(device, &w);
+    for (int64_t r = 0; r < R; r++)
+      gs_reference_gemm(false, false, c->rows, c->out, next, digits + r * c->rows * next,
+                        of_w + r * next * c->out, eps + r * c->rows * c->out);
+    free(of_w);
+    free(digits);
   }
-  gs_support_ok(device->ops->activation_backward(device, &dh, c->activation, &l.saved, &l.h, &delta,
-                                                 c->bias ? &db : NULL),
-                &device->error);
-  check_delta(&l, c, eps, &delta, c->bias ? &db : NULL, source, "activation_backward");
+  if (which & GIVEN) {
+    double *given = gs_support_download(device, &dh);
+    for (int64_t i = 0; i < R * c->rows * c->out; i++) eps[i] += given[i];
+    free(given);
+  }
+  if (in_place) { /* the same memory, with slots of delta's own or none */
+    gs_scale *own = delta.scale;
+    delta = dh;
+    delta.scale = own;
+  }
+  const gs_layer_backward pass = {.delta_next = which & PRODUCT ? &delta_next : NULL,
+                                  .w_next = which & PRODUCT ? &w : NULL,
+                                  .dh = which & GIVEN ? &dh : NULL,
+                                  .activation = c->activation,
+                                  .saved = &l.saved,
+                                  .h = &l.h,
+                                  .delta = &delta,
+                                  .db = c->bias ? &db : NULL};
+  gs_support_ok(device->ops->layer_backward(device, &pass), &device->error);
+  const int32_t expected = which == PRODUCT ? of_next
+                           : which == BOTH  ? gs_scale_join(of_next, of_dh)
+                                            : of_dh;
+  check_delta(&l, c, eps, &delta, c->bias ? &db : NULL, expected, what);
   free(eps);
   close_layer(&l);
 }
 
-typedef void (*layer_check)(const layer_case *);
+static void check_product(const layer_case *c) { check_backward(c, PRODUCT, "a product"); }
+static void check_in_place(const layer_case *c) { check_backward(c, IN_PLACE, "dh, in place"); }
+static void check_given(const layer_case *c) { check_backward(c, GIVEN, "dh"); }
+static void check_sum(const layer_case *c) { check_backward(c, BOTH, "a product and dh"); }
 
-static void check_in_place(const layer_case *c) { check_activation_backward(c, true); }
-static void check_out_of_place(const layer_case *c) { check_activation_backward(c, false); }
+typedef void (*layer_check)(const layer_case *);
 
 /* Every activation at odd sizes, and sizes of several tiles. */
 static void for_all_layers(layer_check check) {
@@ -355,24 +367,30 @@ static void for_all_exponents(layer_check check) {
         }
 }
 
-static void test_dense_forward(void **state) {
+static void test_forward(void **state) {
   (void)state;
   for_all_layers(check_forward);
   for_all_exponents(check_forward);
 }
 
-static void test_dense_backward(void **state) {
+static void test_backward_of_a_product(void **state) {
   (void)state;
-  for_all_layers(check_dense_backward);
-  for_all_exponents(check_dense_backward);
+  for_all_layers(check_product);
+  for_all_exponents(check_product);
 }
 
-static void test_activation_backward(void **state) {
+static void test_backward_of_dh(void **state) {
   (void)state;
-  for_all_layers(check_out_of_place);
-  for_all_exponents(check_out_of_place);
+  for_all_layers(check_given);
+  for_all_exponents(check_given);
   for_all_layers(check_in_place);
   for_all_exponents(check_in_place);
+}
+
+static void test_backward_of_a_sum(void **state) {
+  (void)state;
+  for_all_layers(check_sum);
+  for_all_exponents(check_sum);
 }
 
 /* ---- begin_step ---- */
@@ -397,8 +415,11 @@ static void test_begin_step(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_gemm),           cmocka_unit_test(test_dense_forward),
-      cmocka_unit_test(test_dense_backward), cmocka_unit_test(test_activation_backward),
+      cmocka_unit_test(test_gemm),
+      cmocka_unit_test(test_forward),
+      cmocka_unit_test(test_backward_of_a_product),
+      cmocka_unit_test(test_backward_of_dh),
+      cmocka_unit_test(test_backward_of_a_sum),
       cmocka_unit_test(test_begin_step),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,8 +14,7 @@ static void open_slot(const gs_tensor *out, int64_t replica, int32_t exponent) {
 /* ---- forward ---- */
 
 typedef struct forward_pass {
-  const gs_tensor *x, *w, *b, *saved, *h;
-  gs_activation activation;
+  gs_layer_forward layer;
   unsigned char *scratch; /* of every thread, for packed strips; NULL: none is used */
   size_t scratch_bytes;   /* of one thread */
 } forward_pass;
@@ -31,24 +30,26 @@ static bool forward_packs(int64_t rows, int64_t n_in, int64_t n_out) {
 }
 
 static gs_activate_scale forward_scale(const forward_pass *pass, int64_t replica) {
-  return gs_activate_scale_of(gs_cpu_scale(pass->x, replica), pass->h->dtype, pass->activation.kind,
-                              pass->h->scale != NULL, pass->b != NULL);
+  return gs_activate_scale_of(gs_cpu_scale(pass->layer.x, replica), pass->layer.h->dtype,
+                              pass->layer.activation.kind, pass->layer.h->scale != NULL,
+                              pass->layer.b != NULL);
 }
 
 static void forward_pointwise(const forward_pass *pass, gs_tile tile) {
-  const gs_tensor *h = pass->h;
+  const gs_tensor *h = pass->layer.h;
   const int64_t r = tile.replica;
   const gs_cpu_rows *rows = gs_cpu_rows_of(h->dtype);
   const gs_activate_scale scale = forward_scale(pass, r);
   const double of_product = gs_scale_factor(scale.factor);
   const double of_bias = gs_scale_factor(scale.addend);
-  const void *bias = pass->b ? gs_cpu_at(pass->b, r, 0, tile.col) : NULL;
+  const void *bias = pass->layer.b ? gs_cpu_at(pass->layer.b, r, 0, tile.col) : NULL;
   int32_t peak = GS_PEAK_NONE;
   for (int64_t i = 0; i < tile.rows; i++) {
     void *row = gs_cpu_at(h, r, tile.row + i, tile.col);
-    void *saved = pass->saved ? gs_cpu_at(pass->saved, r, tile.row + i, tile.col) : NULL;
+    void *saved =
+        pass->layer.saved ? gs_cpu_at(pass->layer.saved, r, tile.row + i, tile.col) : NULL;
     if (bias || of_product != 1) rows->scale_add(row, of_product, bias, of_bias, tile.cols);
-    gs_cpu_activate(rows, pass->activation, scale, row, saved, tile.cols);
+    gs_cpu_activate(rows, pass->layer.activation, scale, row, saved, tile.cols);
     if (h->scale) peak = gs_cpu_larger(peak, rows->peak(row, tile.cols));
   }
   if (h->scale) gs_cpu_raise_peak(&h->scale[r], peak);
@@ -56,11 +57,11 @@ static void forward_pointwise(const forward_pass *pass, gs_tile tile) {
 
 /* One tile; strip: W transposed, of just the tile's columns, or NULL. */
 static bool forward_tile(const forward_pass *pass, gs_tile tile, const void *strip) {
-  const gs_tensor *h = pass->h;
-  const gs_tensor *w = pass->w;
+  const gs_tensor *h = pass->layer.h;
+  const gs_tensor *w = pass->layer.w;
   const int64_t r = tile.replica;
   if (!gs_cpu_gemm_tile(h->dtype, false, !strip, tile.rows, tile.cols, w->cols,
-                        gs_cpu_at(pass->x, r, tile.row, 0), pass->x->ld,
+                        gs_cpu_at(pass->layer.x, r, tile.row, 0), pass->layer.x->ld,
                         strip ? strip : gs_cpu_at(w, r, tile.col, 0), strip ? tile.cols : w->ld, 0,
                         gs_cpu_at(h, r, tile.row, tile.col), h->ld)) {
     return false;
@@ -70,7 +71,7 @@ static bool forward_tile(const forward_pass *pass, gs_tile tile, const void *str
 }
 
 static bool forward_strip(const forward_pass *pass, gs_tile tile, void *strip) {
-  const gs_tensor *w = pass->w;
+  const gs_tensor *w = pass->layer.w;
   gs_cpu_transpose(w->dtype, gs_cpu_at(w, tile.replica, tile.col, 0), w->ld, tile.cols, w->cols,
                    strip, tile.cols);
   bool done = true;
@@ -111,11 +112,11 @@ static bool forward_task(const forward_pass *pass, gs_tile tile) {
                        pass->scratch + (size_t)omp_get_thread_num() * pass->scratch_bytes);
 }
 
-gs_status gs_cpu_dense_forward(gs_device *device, const gs_tensor *x, const gs_tensor *w,
-                               const gs_tensor *b, gs_activation activation, const gs_tensor *saved,
-                               const gs_tensor *h) {
+gs_status gs_cpu_layer_forward(gs_device *device, const gs_layer_forward *layer) {
+  const gs_tensor *w = layer->w;
+  const gs_tensor *h = layer->h;
   const int team = gs_cpu_product_team(device, h, w->cols);
-  forward_pass pass = {x, w, b, saved, h, activation, NULL, strip_bytes(w->cols, w->dtype)};
+  forward_pass pass = {*layer, NULL, strip_bytes(w->cols, w->dtype)};
   gs_tiling tiling = gs_cpu_tiling(GS_GEMM_NT, h->rows, h->cols, h->replicas);
   if (forward_packs(h->rows, w->cols, w->rows)) {
     gs_arena arena = gs_cpu_workspace(device);
@@ -135,39 +136,52 @@ gs_status gs_cpu_dense_forward(gs_device *device, const gs_tensor *x, const gs_t
 /* ---- backward ---- */
 
 typedef struct backward_pass {
-  const gs_tensor *source; /* dh, or delta of the layer above */
-  const gs_tensor *w;      /* the layer above's weights; NULL: source is dh */
-  const gs_tensor *saved, *h, *delta, *db;
-  gs_activation activation;
+  gs_layer_backward layer;
   unsigned char *partial; /* [R][row_tiles][cols] column sums, when row_tiles > 1 */
 } backward_pass;
 
-/* Where a tile's column sums go: straight into db, or among the partial sums. */
-static void *sums_of(const backward_pass *pass, const gs_tiling *tiling, gs_tile tile) {
-  if (!pass->db) return NULL;
-  if (tiling->row_tiles == 1) return gs_cpu_at(pass->db, tile.replica, 0, tile.col);
-  const int64_t element =
-      (tile.replica * tiling->row_tiles + tile.row_tile) * pass->delta->cols + tile.col;
-  return pass->partial + (size_t)element * gs_dtype_bytes(pass->delta->dtype);
+static gs_rescale backward_scale(const backward_pass *pass, int64_t replica) {
+  const gs_layer_backward *layer = &pass->layer;
+  gs_scale product;
+  gs_scale addend;
+  if (layer->delta_next) product = gs_scale_input(gs_cpu_scale(layer->delta_next, replica));
+  if (layer->dh) addend = gs_scale_input(gs_cpu_scale(layer->dh, replica));
+  return gs_rescale_of(layer->delta_next ? &product : NULL, layer->dh ? &addend : NULL,
+                       layer->delta->dtype, layer->delta->scale != NULL);
 }
 
+/* Where a tile's column sums go: straight into db, or among the partial sums. */
+static void *sums_of(const backward_pass *pass, const gs_tiling *tiling, gs_tile tile) {
+  if (!pass->layer.db) return NULL;
+  if (tiling->row_tiles == 1) return gs_cpu_at(pass->layer.db, tile.replica, 0, tile.col);
+  const int64_t element =
+      (tile.replica * tiling->row_tiles + tile.row_tile) * pass->layer.delta->cols + tile.col;
+  return pass->partial + (size_t)element * gs_dtype_bytes(pass->layer.delta->dtype);
+}
+
+/* One addend is scaled after phi', two before, so that they can be added. */
 static void backward_pointwise(const backward_pass *pass, gs_tile tile, void *sums) {
-  const gs_tensor *delta = pass->delta;
-  const gs_tensor *source = pass->source;
+  const gs_layer_backward *layer = &pass->layer;
+  const gs_tensor *delta = layer->delta;
+  const gs_tensor *dh = layer->dh;
   const int64_t r = tile.replica;
   const gs_cpu_rows *rows = gs_cpu_rows_of(delta->dtype);
-  const gs_rescale scale =
-      gs_rescale_of(gs_cpu_scale(source, r), delta->dtype, delta->scale != NULL);
+  const gs_rescale scale = backward_scale(pass, r);
+  const bool both = layer->delta_next && dh;
+  const double alone = scale.product * scale.addend; /* the other is 1 */
   int32_t peak = GS_PEAK_NONE;
   for (int64_t row = tile.row; row < tile.row + tile.rows; row++) {
     void *out = gs_cpu_at(delta, r, row, tile.col);
-    if (!pass->w && source->data != delta->data) {
-      rows->copy(out, gs_cpu_at(source, r, row, tile.col), 1, tile.cols);
+    const void *given = dh ? gs_cpu_at(dh, r, row, tile.col) : NULL;
+    if (both) {
+      rows->scale_add(out, scale.product, given, scale.addend, tile.cols);
+    } else if (given && given != out) {
+      rows->copy(out, given, 1, tile.cols);
     }
-    rows->backward(pass->activation, out,
-                   pass->saved ? gs_cpu_at(pass->saved, r, row, tile.col) : NULL,
-                   gs_cpu_at(pass->h, r, row, tile.col), tile.cols);
-    if (scale.product != 1) rows->scale_add(out, scale.product, NULL, 0, tile.cols);
+    rows->backward(layer->activation, out,
+                   layer->saved ? gs_cpu_at(layer->saved, r, row, tile.col) : NULL,
+                   gs_cpu_at(layer->h, r, row, tile.col), tile.cols);
+    if (!both && alone != 1) rows->scale_add(out, alone, NULL, 0, tile.cols);
     if (delta->scale) peak = gs_cpu_larger(peak, rows->peak(out, tile.cols));
     if (sums) rows->add_to(sums, out, tile.cols);
   }
@@ -175,13 +189,14 @@ static void backward_pointwise(const backward_pass *pass, gs_tile tile, void *su
 }
 
 static bool backward_tile(const backward_pass *pass, const gs_tiling *tiling, gs_tile tile) {
-  const gs_tensor *delta = pass->delta;
-  const gs_tensor *source = pass->source;
+  const gs_tensor *delta = pass->layer.delta;
+  const gs_tensor *source = pass->layer.delta_next;
+  const gs_tensor *w = pass->layer.w_next;
   const int64_t r = tile.replica;
-  if (pass->w && !gs_cpu_gemm_tile(delta->dtype, false, false, tile.rows, tile.cols, pass->w->rows,
-                                   gs_cpu_at(source, r, tile.row, 0), source->ld,
-                                   gs_cpu_at(pass->w, r, 0, tile.col), pass->w->ld, 0,
-                                   gs_cpu_at(delta, r, tile.row, tile.col), delta->ld)) {
+  if (source &&
+      !gs_cpu_gemm_tile(delta->dtype, false, false, tile.rows, tile.cols, w->rows,
+                        gs_cpu_at(source, r, tile.row, 0), source->ld, gs_cpu_at(w, r, 0, tile.col),
+                        w->ld, 0, gs_cpu_at(delta, r, tile.row, tile.col), delta->ld)) {
     return false;
   }
   void *sums = sums_of(pass, tiling, tile);
@@ -192,7 +207,7 @@ static bool backward_tile(const backward_pass *pass, const gs_tiling *tiling, gs
 
 /* db = partial sums added in the order of their row tiles. */
 static void combine_sums(const backward_pass *pass, const gs_tiling *tiling, int64_t replica) {
-  const gs_tensor *db = pass->db;
+  const gs_tensor *db = pass->layer.db;
   const size_t row_bytes = (size_t)db->cols * gs_dtype_bytes(db->dtype);
   const unsigned char *partial = pass->partial + (size_t)(replica * tiling->row_tiles) * row_bytes;
   void *sum = gs_cpu_at(db, replica, 0, 0);
@@ -202,52 +217,36 @@ static void combine_sums(const backward_pass *pass, const gs_tiling *tiling, int
   }
 }
 
-static gs_status backward_run(gs_device *device, backward_pass *pass) {
-  const gs_tensor *delta = pass->delta;
+gs_status gs_cpu_layer_backward(gs_device *device, const gs_layer_backward *layer) {
+  backward_pass pass = {*layer, NULL};
+  const gs_tensor *delta = layer->delta;
+  const gs_tensor *db = layer->db;
   const gs_tiling tiling = gs_cpu_tiling(GS_GEMM_NN, delta->rows, delta->cols, delta->replicas);
   bool failed = false;
   for (int64_t r = 0; r < delta->replicas; r++) {
-    const gs_scale source = gs_cpu_scale(pass->source, r);
-    const int32_t exponent = gs_rescale_of(source, delta->dtype, delta->scale != NULL).exponent;
+    const int32_t exponent = backward_scale(&pass, r).exponent;
     open_slot(delta, r, exponent);
-    open_slot(pass->db, r, exponent);
+    open_slot(db, r, exponent);
   }
-  if (pass->db && tiling.row_tiles > 1) {
+  if (db && tiling.row_tiles > 1) {
     gs_arena arena = gs_cpu_workspace(device);
-    pass->partial =
-        gs_arena_take(&arena, (size_t)(delta->replicas * tiling.row_tiles * delta->cols),
-                      gs_dtype_bytes(delta->dtype));
-    if (!pass->partial) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
+    pass.partial = gs_arena_take(&arena, (size_t)(delta->replicas * tiling.row_tiles * delta->cols),
+                                 gs_dtype_bytes(delta->dtype));
+    if (!pass.partial) return GS_FAIL(&device->error, GS_ERR_INTERNAL, "workspace too small");
   }
-  const int team = pass->w ? gs_cpu_product_team(device, delta, pass->w->rows)
-                           : gs_cpu_elements_team(device, delta);
+  const int team = layer->w_next ? gs_cpu_product_team(device, delta, layer->w_next->rows)
+                                 : gs_cpu_elements_team(device, delta);
 #pragma omp parallel num_threads(team) reduction(|| : failed)
   {
 #pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < tiling.tasks; task++) {
       const gs_tile tile = gs_cpu_tile(&tiling, task, delta->rows, delta->cols);
-      failed = !backward_tile(pass, &tiling, tile) || failed;
+      failed = !backward_tile(&pass, &tiling, tile) || failed;
     }
-    if (pass->partial) {
+    if (pass.partial) {
 #pragma omp for schedule(static)
-      for (int64_t r = 0; r < delta->replicas; r++) combine_sums(pass, &tiling, r);
+      for (int64_t r = 0; r < delta->replicas; r++) combine_sums(&pass, &tiling, r);
     }
   }
   return gs_cpu_products(device, failed);
-}
-
-gs_status gs_cpu_activation_backward(gs_device *device, const gs_tensor *dh,
-                                     gs_activation activation, const gs_tensor *saved,
-                                     const gs_tensor *h, const gs_tensor *delta,
-                                     const gs_tensor *db) {
-  backward_pass pass = {dh, NULL, saved, h, delta, db, activation, NULL};
-  return backward_run(device, &pass);
-}
-
-gs_status gs_cpu_dense_backward(gs_device *device, const gs_tensor *delta_next,
-                                const gs_tensor *w_next, gs_activation activation,
-                                const gs_tensor *saved, const gs_tensor *h, const gs_tensor *delta,
-                                const gs_tensor *db) {
-  backward_pass pass = {delta_next, w_next, saved, h, delta, db, activation, NULL};
-  return backward_run(device, &pass);
 }

@@ -86,26 +86,15 @@ static int64_t dh_block(const loop *pass, int64_t t) {
   return t == pass->recurrence->steps ? 0 : -1;
 }
 
-/* Exponent of delta_t and the factors of its two addends. */
-typedef struct backward_scale {
-  int32_t exponent;
-  double of_product, of_dh;
-} backward_scale;
-
-static backward_scale backward_scale_of(const loop *pass, int64_t replica, int64_t t) {
-  const gs_dtype dtype = pass->delta->dtype;
+static gs_rescale backward_scale_of(const loop *pass, int64_t replica, int64_t t) {
   const int64_t block = dh_block(pass, t);
-  const gs_scale dh = block < 0 ? (gs_scale){0, GS_PEAK_NONE} : scale_at(pass->dh, block, replica);
   const bool last = t == pass->recurrence->steps;
-  const gs_scale next = last ? (gs_scale){0, GS_PEAK_NONE} : scale_at(pass->delta, t, replica);
-  int32_t exponent = 0;
-  if (pass->delta->scale) {
-    const int32_t of_dh = dh.exponent + gs_scale_shift(dh.peak, dtype);
-    const int32_t of_next = next.exponent + gs_scale_shift(next.peak, dtype);
-    exponent = last ? of_dh : block < 0 ? of_next : gs_scale_join(of_next, of_dh);
-  }
-  return (backward_scale){exponent, gs_scale_factor((int64_t)next.exponent - exponent),
-                          gs_scale_factor((int64_t)dh.exponent - exponent)};
+  gs_scale next;
+  gs_scale dh;
+  if (!last) next = scale_at(pass->delta, t, replica);
+  if (block >= 0) dh = scale_at(pass->dh, block, replica);
+  return gs_rescale_of(last ? NULL : &next, block < 0 ? NULL : &dh, pass->delta->dtype,
+                       pass->delta->scale != NULL);
 }
 
 /* W_{t+1}^T delta_{t+1} into delta_t's place. */
@@ -125,7 +114,7 @@ static void backward_step(loop *pass, gs_tile tile, int64_t t) {
   const int64_t n = delta->cols;
   const bool last = t == pass->recurrence->steps;
   const int64_t block = dh_block(pass, t);
-  const backward_scale scale = backward_scale_of(pass, r, t);
+  const gs_rescale scale = backward_scale_of(pass, r, t);
   const gs_cpu_rows *rows = gs_cpu_rows_of(delta->dtype);
   gs_scale *slot = slot_at(delta, t - 1, r);
   int32_t peak = GS_PEAK_NONE;
@@ -137,9 +126,9 @@ static void backward_step(loop *pass, gs_tile tile, int64_t t) {
     const void *dh =
         block < 0 ? NULL : gs_cpu_at(pass->dh, r, block * pass->batch + tile.row + i, 0);
     if (last) {
-      rows->copy(out, dh, scale.of_dh, n);
-    } else if (dh || scale.of_product != 1) {
-      rows->scale_add(out, scale.of_product, dh, scale.of_dh, n);
+      rows->copy(out, dh, scale.addend, n);
+    } else if (dh || scale.product != 1) {
+      rows->scale_add(out, scale.product, dh, scale.addend, n);
     }
     rows->backward(pass->recurrence->activation, out,
                    pass->saved ? gs_cpu_at(pass->saved, r, row, 0) : NULL,

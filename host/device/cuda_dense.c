@@ -26,54 +26,43 @@ gs_status gs_cuda_gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool
                        "launching a product's shift");
 }
 
-gs_status gs_cuda_dense_forward(gs_device *device, const gs_tensor *x, const gs_tensor *w,
-                                const gs_tensor *b, gs_activation activation,
-                                const gs_tensor *saved, const gs_tensor *h) {
-  const gs_tensor *reads[] = {x, w, b};
-  const gs_tensor *writes[] = {saved, h};
+gs_status gs_cuda_layer_forward(gs_device *device, const gs_layer_forward *layer) {
+  const gs_tensor *x = layer->x;
+  const gs_tensor *h = layer->h;
+  const gs_tensor *reads[] = {x, layer->w, layer->b};
+  const gs_tensor *writes[] = {layer->saved, h};
   GS_TRY(gs_cuda_main_touches(device, reads, 3, writes, 2));
   gs_tensor shifted = *h; /* the product of digits is, if either tensor's are */
   if (!h->scale) shifted.scale = x->scale;
   const gs_cuda_product product = {
-      false, true, *x, *w,
+      false, true, *x, *layer->w,
       gs_cuda_product_place(&shifted, gs_cuda(device)->workspace.product_main)};
   GS_TRY(gs_cuda_multiply(device, &product, false));
-  const bool done = activation.kind == GS_IDENTITY && !b && !x->scale && !h->scale;
+  const bool done = layer->activation.kind == GS_IDENTITY && !layer->b && !x->scale && !h->scale;
   if (done) return GS_OK;
+  return gs_cuda_check(device,
+                       gs_launch_activate(gs_cuda_main(device), &product.c, x->scale, layer->b,
+                                          layer->activation, layer->saved, h),
+                       "launching a layer's activation");
+}
+
+gs_status gs_cuda_layer_backward(gs_device *device, const gs_layer_backward *layer) {
+  const gs_tensor *delta_next = layer->delta_next;
+  const gs_tensor *reads[] = {delta_next, layer->w_next, layer->dh, layer->saved, layer->h};
+  const gs_tensor *writes[] = {layer->delta, layer->db};
+  gs_cuda_product product = {0};
+  GS_TRY(gs_cuda_main_touches(device, reads, 5, writes, 2));
+  if (delta_next) {
+    product = (gs_cuda_product){
+        false, false, *delta_next, *layer->w_next,
+        gs_cuda_product_place(layer->delta, gs_cuda(device)->workspace.product_main)};
+    GS_TRY(gs_cuda_multiply(device, &product, false));
+  }
   return gs_cuda_check(
       device,
-      gs_launch_activate(gs_cuda_main(device), &product.c, x->scale, b, activation, saved, h),
-      "launching a layer's activation");
-}
-
-gs_status gs_cuda_activation_backward(gs_device *device, const gs_tensor *dh,
-                                      gs_activation activation, const gs_tensor *saved,
-                                      const gs_tensor *h, const gs_tensor *delta,
-                                      const gs_tensor *db) {
-  const gs_tensor *reads[] = {dh, saved, h};
-  const gs_tensor *writes[] = {delta, db};
-  GS_TRY(gs_cuda_main_touches(device, reads, 3, writes, 2));
-  return gs_cuda_check(device,
-                       gs_launch_activate_backward(gs_cuda_main(device), NULL, NULL, dh, activation,
-                                                   saved, h, delta, db,
-                                                   gs_cuda(device)->workspace.main),
-                       "launching an activation's backward pass");
-}
-
-gs_status gs_cuda_dense_backward(gs_device *device, const gs_tensor *delta_next,
-                                 const gs_tensor *w_next, gs_activation activation,
-                                 const gs_tensor *saved, const gs_tensor *h, const gs_tensor *delta,
-                                 const gs_tensor *db) {
-  const gs_tensor *reads[] = {delta_next, w_next, saved, h};
-  const gs_tensor *writes[] = {delta, db};
-  GS_TRY(gs_cuda_main_touches(device, reads, 4, writes, 2));
-  const gs_cuda_product product = {
-      false, false, *delta_next, *w_next,
-      gs_cuda_product_place(delta, gs_cuda(device)->workspace.product_main)};
-  GS_TRY(gs_cuda_multiply(device, &product, false));
-  return gs_cuda_check(device,
-                       gs_launch_activate_backward(gs_cuda_main(device), &product.c,
-                                                   delta_next->scale, NULL, activation, saved, h,
-                                                   delta, db, gs_cuda(device)->workspace.main),
-                       "launching a layer's backward pass");
+      gs_launch_activate_backward(gs_cuda_main(device), delta_next ? &product.c : NULL,
+                                  delta_next ? delta_next->scale : NULL, layer->dh,
+                                  layer->activation, layer->saved, layer->h, layer->delta,
+                                  layer->db, gs_cuda(device)->workspace.main),
+      "launching a layer's backward pass");
 }

@@ -153,15 +153,8 @@ gs_status gs_cuda_hash(gs_device *, const gs_tensor *, uint32_t, uint64_t *);
 gs_status gs_cuda_begin_step(gs_device *, gs_scale *, int64_t);
 gs_status gs_cuda_gemm(gs_device *, bool, const gs_tensor *, bool, const gs_tensor *,
                        const gs_tensor *);
-gs_status gs_cuda_dense_forward(gs_device *, const gs_tensor *, const gs_tensor *,
-                                const gs_tensor *, gs_activation, const gs_tensor *,
-                                const gs_tensor *);
-gs_status gs_cuda_activation_backward(gs_device *, const gs_tensor *, gs_activation,
-                                      const gs_tensor *, const gs_tensor *, const gs_tensor *,
-                                      const gs_tensor *);
-gs_status gs_cuda_dense_backward(gs_device *, const gs_tensor *, const gs_tensor *, gs_activation,
-                                 const gs_tensor *, const gs_tensor *, const gs_tensor *,
-                                 const gs_tensor *);
+gs_status gs_cuda_layer_forward(gs_device *, const gs_layer_forward *);
+gs_status gs_cuda_layer_backward(gs_device *, const gs_layer_backward *);
 gs_status gs_cuda_weight_gradients(gs_device *, const gs_gradient_job *, int64_t);
 gs_status gs_cuda_loss(gs_device *, gs_device_loss, const gs_tensor *, const gs_tensor *, int64_t,
                        const gs_tensor *, gs_scaled *);

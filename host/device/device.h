@@ -78,6 +78,26 @@ typedef struct gs_recurrence {
   int64_t w_step;           /* elements from one step's W to the next; 0: tied */
 } gs_recurrence;
 
+/* A dense layer, forward: h = phi(x W^T + b). x: B x n_in; w: n_out x n_in; b: 1 x n_out or
+ * NULL; saved: B x n_out, or NULL where gs_activation_needs_saved says none. */
+typedef struct gs_layer_forward {
+  const gs_tensor *x, *w, *b;
+  gs_activation activation;
+  const gs_tensor *saved, *h;
+} gs_layer_forward;
+
+/* A layer, backward: delta = phi'(z) (delta_next W_next + dh), either addend or both; the
+ * absent one's tensors are NULL. delta_next: B x n_out; w_next: n_out x n; dh: B x n. h and
+ * saved as written by the forward pass. delta may be dh itself, where that is alone. db:
+ * 1 x n, the sum of delta over its rows, or NULL. */
+typedef struct gs_layer_backward {
+  const gs_tensor *delta_next, *w_next;
+  const gs_tensor *dh;
+  gs_activation activation;
+  const gs_tensor *saved, *h;
+  const gs_tensor *delta, *db;
+} gs_layer_backward;
+
 typedef struct gs_device_info {
   char backend[16];
   char name[128];         /* the processor's own name */
@@ -181,22 +201,8 @@ typedef struct gs_device_ops {
    * of a's and b's; without a slot the product is shifted to exponent 0. No peak. */
   gs_status (*gemm)(gs_device *, bool trans_a, const gs_tensor *a, bool trans_b, const gs_tensor *b,
                     const gs_tensor *c);
-  /* h = phi(x W^T + b). x: B x n_in, w: n_out x n_in, b: 1 x n_out or NULL.
-   * saved: B x n_out, required iff gs_activation_needs_saved. */
-  gs_status (*dense_forward)(gs_device *, const gs_tensor *x, const gs_tensor *w,
-                             const gs_tensor *b, gs_activation, const gs_tensor *saved,
-                             const gs_tensor *h);
-  /* delta = phi'(z) * dh. h and saved as written by the forward pass; delta may
-   * be dh itself. db: 1 x n, the sum of delta over its rows, or NULL. */
-  gs_status (*activation_backward)(gs_device *, const gs_tensor *dh, gs_activation,
-                                   const gs_tensor *saved, const gs_tensor *h,
-                                   const gs_tensor *delta, const gs_tensor *db);
-  /* delta^l = phi'(z^l) * (delta^{l+1} W^{l+1}): delta_next: B x n_out,
-   * w_next: n_out x n, and saved, h, delta, db of the layer below, as in
-   * activation_backward. */
-  gs_status (*dense_backward)(gs_device *, const gs_tensor *delta_next, const gs_tensor *w_next,
-                              gs_activation, const gs_tensor *saved, const gs_tensor *h,
-                              const gs_tensor *delta, const gs_tensor *db);
+  gs_status (*layer_forward)(gs_device *, const gs_layer_forward *);
+  gs_status (*layer_backward)(gs_device *, const gs_layer_backward *);
   /* Weight and bias gradients of several layers or steps at once; their tensors
    * do not overlap. `jobs` is host memory, read before the call returns. */
   gs_status (*weight_gradients)(gs_device *, const gs_gradient_job *jobs, int64_t count);

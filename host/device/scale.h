@@ -45,6 +45,18 @@ GS_PORTABLE_FN int32_t gs_scale_join(int32_t product, int32_t addend) {
   return product > addend ? product : addend;
 }
 
+/* The exponent of a sum of a product and an addend with these slots, or of the one of them
+ * that is there (the other NULL). */
+GS_PORTABLE_FN int32_t gs_scale_of_sum(const gs_scale *product, const gs_scale *addend,
+                                       gs_dtype dtype) {
+  int32_t of_product = 0;
+  int32_t of_addend = 0;
+  if (product) of_product = product->exponent + gs_scale_shift(product->peak, dtype);
+  if (addend) of_addend = addend->exponent + gs_scale_shift(addend->peak, dtype);
+  if (!product || !addend) return product ? of_product : of_addend;
+  return gs_scale_join(of_product, of_addend);
+}
+
 /* 2^exponent, cut to float64's normal range: a product with a factor that far
  * out has left every dtype's range either way. */
 GS_PORTABLE_FN double gs_scale_factor(int64_t exponent) {
@@ -52,21 +64,22 @@ GS_PORTABLE_FN double gs_scale_factor(int64_t exponent) {
   return gs_double_from_bits((uint64_t)(cut + 1023) << 52);
 }
 
-/* How a replica's product becomes its output: digits are multiplied by `product`, a
- * power of two, and the output has `exponent`. What an activation makes of exponents is
- * in activation_scale.h. */
+/* How a replica's product and another addend become an output: their digits are multiplied by
+ * powers of two, and the output has `exponent`. What an activation makes of exponents is in
+ * activation_scale.h. */
 typedef struct gs_rescale {
   int32_t exponent;
-  double product;
+  double product, addend;
 } gs_rescale;
 
-/* in: the scale of the tensor that went into the product; tracked: the output has
- * a slot. */
-GS_PORTABLE_FN gs_rescale gs_rescale_of(gs_scale in, gs_dtype dtype, bool tracked) {
+/* From the slots, as read (gs_scale_input), of the tensor that went into the product and of the
+ * addend; NULL: there is none. tracked: the output has a slot. */
+GS_PORTABLE_FN gs_rescale gs_rescale_of(const gs_scale *product, const gs_scale *addend,
+                                        gs_dtype dtype, bool tracked) {
   gs_rescale scale;
-  in = gs_scale_input(in);
-  scale.exponent = tracked ? in.exponent + gs_scale_shift(in.peak, dtype) : 0;
-  scale.product = gs_scale_factor((int64_t)in.exponent - scale.exponent);
+  scale.exponent = tracked ? gs_scale_of_sum(product, addend, dtype) : 0;
+  scale.product = product ? gs_scale_factor((int64_t)product->exponent - scale.exponent) : 1;
+  scale.addend = addend ? gs_scale_factor((int64_t)addend->exponent - scale.exponent) : 1;
   return scale;
 }
 

@@ -37,32 +37,29 @@ static void declare(gs_tape *tape, gs_op *op) {
 }
 
 static gs_status forward(const gs_tape *tape, const gs_op *op) {
-  return tape->device->ops->dense_forward(
-      tape->device, gs_tape_at(tape, op->x.tensor), gs_tape_of(tape, op, GS_ROLE_WEIGHT),
-      gs_tape_of(tape, op, GS_ROLE_BIAS), op->phi, gs_tape_of(tape, op, GS_ROLE_SAVED),
-      gs_tape_of(tape, op, GS_ROLE_OUTPUT));
-}
-
-/* From dLoss/dh as it is, or as a product. */
-static gs_status make_delta(const gs_tape *tape, const gs_op *op) {
-  const gs_device_ops *ops = tape->device->ops;
-  const gs_tensor *dh = gs_tape_at(tape, op->gradient.dh);
-  const gs_tensor *delta_next = gs_tape_at(tape, op->gradient.delta);
-  const gs_tensor *w_next = gs_tape_at(tape, op->gradient.w);
-  const gs_tensor *saved = gs_tape_of(tape, op, GS_ROLE_SAVED);
-  const gs_tensor *h = gs_tape_of(tape, op, GS_ROLE_OUTPUT);
-  const gs_tensor *delta = gs_tape_of(tape, op, GS_ROLE_DELTA);
-  const gs_tensor *db = gs_tape_of(tape, op, GS_ROLE_GRAD_BIAS);
-  if (dh) return ops->activation_backward(tape->device, dh, op->phi, saved, h, delta, db);
-  return ops->dense_backward(tape->device, delta_next, w_next, op->phi, saved, h, delta, db);
+  const gs_layer_forward layer = {.x = gs_tape_at(tape, op->x.tensor),
+                                  .w = gs_tape_of(tape, op, GS_ROLE_WEIGHT),
+                                  .b = gs_tape_of(tape, op, GS_ROLE_BIAS),
+                                  .activation = op->phi,
+                                  .saved = gs_tape_of(tape, op, GS_ROLE_SAVED),
+                                  .h = gs_tape_of(tape, op, GS_ROLE_OUTPUT)};
+  return tape->device->ops->layer_forward(tape->device, &layer);
 }
 
 static gs_status backward(const gs_tape *tape, const gs_op *op) {
-  const gs_gradient_job job = {.delta = *gs_tape_of(tape, op, GS_ROLE_DELTA),
+  const gs_layer_backward layer = {.delta_next = gs_tape_at(tape, op->gradient.delta),
+                                   .w_next = gs_tape_at(tape, op->gradient.w),
+                                   .dh = gs_tape_at(tape, op->gradient.dh),
+                                   .activation = op->phi,
+                                   .saved = gs_tape_of(tape, op, GS_ROLE_SAVED),
+                                   .h = gs_tape_of(tape, op, GS_ROLE_OUTPUT),
+                                   .delta = gs_tape_of(tape, op, GS_ROLE_DELTA),
+                                   .db = gs_tape_of(tape, op, GS_ROLE_GRAD_BIAS)};
+  const gs_gradient_job job = {.delta = *layer.delta,
                                .x = *gs_tape_at(tape, op->x.tensor),
                                .steps = 1,
                                .dW = *gs_tape_of(tape, op, GS_ROLE_GRAD_WEIGHT)};
-  GS_TRY(make_delta(tape, op));
+  GS_TRY(tape->device->ops->layer_backward(tape->device, &layer));
   return gs_tape_join(tape, op, &job);
 }
 
@@ -86,6 +83,5 @@ static void add_cost(const gs_config *config, const gs_op *op, gs_cost *cost) {
 static const gs_op_kind dense = {declare, forward, backward, add_cost};
 
 gs_value gs_op_dense(gs_tape *tape, gs_value x, int64_t l, int64_t units, gs_activation phi) {
-  return gs_tape_push(tape,
-                      (gs_op){.kind = &dense, .index = l, .x = x, .units = units, .phi = phi});
+  return gs_tape_push(tape, &dense, l, x, units, phi);
 }

@@ -75,11 +75,13 @@ static const gs_tensor *saved_of(const gs_tape *tape, const gs_op *op) {
 static gs_status forward(const gs_tape *tape, const gs_op *op) {
   const gs_device_ops *ops = tape->device->ops;
   const gs_recurrence recurrence = recurrence_of(tape, op);
-  const gs_activation identity = {.kind = GS_IDENTITY};
   const gs_tensor *projection = gs_tape_of(tape, op, GS_ROLE_PROJECTION);
-  GS_TRY(ops->dense_forward(tape->device, gs_tape_at(tape, op->x.tensor),
-                            gs_tape_of(tape, op, GS_ROLE_INPUT_WEIGHT),
-                            gs_tape_of(tape, op, GS_ROLE_BIAS), identity, NULL, projection));
+  const gs_layer_forward input = {.x = gs_tape_at(tape, op->x.tensor),
+                                  .w = gs_tape_of(tape, op, GS_ROLE_INPUT_WEIGHT),
+                                  .b = gs_tape_of(tape, op, GS_ROLE_BIAS),
+                                  .activation = {.kind = GS_IDENTITY},
+                                  .h = projection};
+  GS_TRY(ops->layer_forward(tape->device, &input));
   return ops->recurrent_forward(tape->device, &recurrence, projection, saved_of(tape, op),
                                 gs_tape_of(tape, op, GS_ROLE_OUTPUT));
 }
@@ -146,9 +148,5 @@ static const gs_op_kind recurrent = {declare, forward, backward, add_cost};
 
 gs_value gs_op_recurrent(gs_tape *tape, gs_value x) {
   const gs_config *config = tape->config;
-  return gs_tape_push(tape, (gs_op){.kind = &recurrent,
-                                    .index = 1,
-                                    .x = x,
-                                    .units = config->hidden,
-                                    .phi = config->activation});
+  return gs_tape_push(tape, &recurrent, 1, x, config->hidden, config->activation);
 }

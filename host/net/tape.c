@@ -72,12 +72,14 @@ gs_value gs_tape_input(gs_tape *tape, int64_t rows, int64_t units) {
   return (gs_value){gs_tape_declare(tape, NULL, GS_ROLE_INPUT, x, GS_KEPT, &fill), 0, units};
 }
 
-gs_value gs_tape_push(gs_tape *tape, gs_op op) {
+gs_value gs_tape_push(gs_tape *tape, const gs_op_kind *kind, int64_t index, gs_value x,
+                      int64_t units, gs_activation phi) {
   const int32_t number = ++tape->op_count;
-  if (!tape->cost) op.kind->declare(tape, &op);
-  if (tape->cost && op.kind->cost) op.kind->cost(tape->config, &op, tape->cost);
+  gs_op op = {.kind = kind, .index = index, .x = x, .units = units, .phi = phi};
+  if (!tape->cost) kind->declare(tape, &op);
+  if (tape->cost && kind->cost) kind->cost(tape->config, &op, tape->cost);
   if (tape->ops) tape->ops[number - 1] = op;
-  return (gs_value){op.tensor[GS_ROLE_OUTPUT], number, op.units};
+  return (gs_value){op.tensor[GS_ROLE_OUTPUT], number, units};
 }
 
 /* Once to count, once to keep. */

@@ -133,8 +133,9 @@ gs_tensor gs_tape_find(const gs_tape *tape, gs_role role, int64_t index);
 /* ---- for models ---- */
 
 gs_value gs_tape_input(gs_tape *tape, int64_t rows, int64_t units);
-/* op: kind, index, x, units and phi. Returns what it makes. */
-gs_value gs_tape_push(gs_tape *tape, gs_op op);
+/* The next operation, see gs_op; returns what it makes. */
+gs_value gs_tape_push(gs_tape *tape, const gs_op_kind *kind, int64_t index, gs_value x,
+                      int64_t units, gs_activation phi);
 
 /* ---- for operations ---- */
 
