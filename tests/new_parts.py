@@ -112,7 +112,7 @@ class NewParts(unittest.TestCase):
         edit(self.host / "net/param.h", r"GS_PARAM_COUNT = \d+", f"GS_PARAM_COUNT = {int(count) + 1}")
         self.assert_refused("net/param.c", "heads")  # there is no such field
         edit(self.host / "net/config.h", r"(typedef struct gs_config \{\n)", r"\1" + FIELD)
-        edit(self.host / "net/config.c", r"(\.seed = 1,\n)", r"\1" + DEFAULT)
+        edit(self.host / "net/config_check.c", r"(\.seed = 1,\n)", r"\1" + DEFAULT)
         self.assertIsNotNone(self.copy.compile("net/param.c")[0])
 
     def add_model(self):

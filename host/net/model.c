@@ -2,7 +2,6 @@
 #include "net/model.h"
 
 #include "net/check.h"
-#include "net/ops.h"
 
 /* ---- mlp: h^0 = x, h^l = phi(W^l h^{l-1} + b^l) ---- */
 

@@ -32,6 +32,9 @@ typedef struct gs_model_row {
   void (*build)(struct gs_tape *tape);
 } gs_model_row;
 
+void gs_mlp_build(struct gs_tape *tape);
+void gs_rnn_build(struct gs_tape *tape);
+
 /* The row of a model; NULL for no model. */
 const gs_model_row *gs_model_row_of(gs_model model);
 

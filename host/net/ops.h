@@ -11,8 +11,4 @@ gs_value gs_op_recurrent(gs_tape *tape, gs_value x);
 /* The loss of the network's output: the last operation. */
 void gs_op_loss(gs_tape *tape, gs_value output);
 
-/* The models. */
-void gs_mlp_build(gs_tape *tape);
-void gs_rnn_build(gs_tape *tape);
-
 #endif

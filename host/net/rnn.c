@@ -1,4 +1,5 @@
 /* The simple (Elman) recurrent network: one recurrent operation (op_recurrent.c). */
+#include "net/model.h"
 #include "net/ops.h"
 
 void gs_rnn_build(gs_tape *tape) {
