@@ -1,4 +1,4 @@
-"""Adds a parameter and a model to a copy of the sources, as CONTRIBUTING.md says, and shows
+"""Adds a parameter, a model, a subcommand and an activation to a copy of the sources, as CONTRIBUTING.md says, and shows
 that what is left out is caught: by the compiler, or by a test that walks the tables.
 
 The copy is compiled without optimisation, and takes from the build what knows nothing of
@@ -30,6 +30,22 @@ ROW = """    {.key = "heads",
      .max = 64},
 """
 WORDS = "a twin has what no theory here has"
+COMMAND = """#include "cli/commands.h"
+static gs_status run(int argc, char **argv, int *code, gs_error *error) {
+  gs_given given;
+  const gs_status status = gs_options_parse(&gs_hello_command, argc, argv, NULL, &given, error);
+  *code = 0;
+  if (status == GS_OK) puts("hello");
+  gs_given_clear(&given);
+  return status;
+}
+const gs_command gs_hello_command = {.name = "hello",
+                                     .summary = "says so",
+                                     .usages = (const char *const[]){"[options]", NULL},
+                                     .description = "Says hello.\\n",
+                                     .options = (const gs_option[]){{.name = NULL}},
+                                     .run = run};
+"""
 
 
 def edit(path, pattern, replacement):
@@ -59,10 +75,10 @@ class Copy:
         return [word.replace(f"-I{SOURCE}", f"-I{self.root}", 1)
                 if word in (f"-I{SOURCE}", f"-I{SOURCE}/host") else word for word in options]
 
-    def compile(self, name):
+    def compile(self, name, warnings="-w"):
         """A file of host/: (object, what the compiler says)."""
         output = self.root / (name.replace("/", "_") + ".o")
-        done = subprocess.run([CC, "-O0", "-w", *self.options, "-c", str(self.root / "host" / name),
+        done = subprocess.run([CC, "-O0", warnings, *self.options, "-c", str(self.root / "host" / name),
                                "-o", str(output)], capture_output=True, text=True, check=False)
         return output if done.returncode == 0 else None, done.stderr
 
@@ -99,8 +115,8 @@ class NewParts(unittest.TestCase):
         return subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, timeout=100,
                               check=False, env={**os.environ, "GRADSWEEP": str(self.program)})
 
-    def assert_refused(self, name, *fragments):
-        output, words = self.copy.compile(name)
+    def assert_refused(self, name, *fragments, warnings="-w"):
+        output, words = self.copy.compile(name, warnings)
         self.assertIsNone(output, f"{name} compiles")
         for fragment in fragments:
             self.assertIn(fragment, words)
@@ -126,10 +142,35 @@ class NewParts(unittest.TestCase):
         edit(self.host / "net/param.c", r"(#define RNN) (GS_OF_MODEL\(GS_RNN\))",
              r"\1 (\2 | GS_OF_MODEL(GS_TWIN))")
 
-    def test_a_parameter_and_a_model(self):
+    def add_command(self):
+        (self.host / "cli/hello.c").write_text(COMMAND)
+        self.assert_refused("cli/hello.c", "gs_hello_command")  # it is not declared
+        edit(self.host / "cli/commands.h", r"(extern const gs_command gs_worker_command;)",
+             r"extern const gs_command gs_hello_command;\n\1")
+        self.assertIsNotNone(self.copy.compile("cli/hello.c")[0])
+        edit(self.host / "cli/commands.c", r"(&gs_worker_command,)", r"&gs_hello_command, \1")
+
+    def check_command(self):
+        self.assertEqual(self.run_program("hello"), "hello\n")
+        self.assertIn("says so", self.run_program("--help"))
+        self.assertTrue(self.run_program("hello", "--help").startswith("hello"))  # its run's to heed
+        self.assertIn(".SS gradsweep hello", self.run_program("man"))
+        self.assertIn("\nhello --help\n", self.run_program("completion", "bash"))
+        self.assertIn("did you mean hello", subprocess.run([str(self.program), "helo"], capture_output=True,
+                                                           text=True, check=False, timeout=60).stderr)
+
+    def test_an_activation_is_asked_for_everywhere(self):
+        edit(self.host / "device/types.h", r'(  X\(GS_SOFTPLUS, "softplus"\))', r'\1 X(GS_CUBE, "cube")')
+        for name, where in (("theory/moments.c", "activation_f64.h"), ("device/cpu_rows_f32.c", "cpu_rows_f32.c"),
+                            ("theory/atoms.c", "atoms.c")):
+            self.assert_refused(name, where, "GS_CUBE", warnings="-Werror=switch")
+
+    def test_a_parameter_a_model_and_a_command(self):
         self.add_parameter()
         self.add_model()
+        self.add_command()
         self.program = self.copy.link()
+        self.check_command()
         self.check_stale()
         self.check_parameter()
         self.check_model()

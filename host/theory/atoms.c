@@ -40,8 +40,13 @@ static death death_of(gs_activation phi) {
   case GS_GELU:
   case GS_SILU:
   case GS_SOFTPLUS: return FLAT;
-  default: return LIVES;
+  case GS_IDENTITY:
+  case GS_SIGMOID:
+  case GS_TANH:
+  case GS_SOFTSIGN:
+  case GS_ACTIVATION_COUNT: break;
   }
+  return LIVES;
 }
 
 /* ln of the share of networks in which layer i passes something on. */
