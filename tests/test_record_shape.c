@@ -208,6 +208,7 @@ static void every_field_has_its_place(void **state) {
   assert_string_equal(fields[GS_RECORD_ERROR].name, "error");
   assert_string_equal(fields[GS_RECORD_WEIGHTS_HASH].name, "weights_hash");
   assert_string_equal(fields[GS_RECORD_AGREEMENT].name, "agreement");
+  assert_string_equal(fields[GS_RECORD_DIGEST].name, "digest");
   assert_string_equal(fields[GS_RECORD_TIMING].name, "timing");
   assert_null(fields[GS_RECORD_FIELDS].name);
 }

@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -157,6 +158,29 @@ def benchmark_problems(document):
         yield f"$.benchmarks: not {rounds} repetitions"
 
 
+def canonical(x):
+    """What the digest is over, of one value."""
+    if isinstance(x, dict):
+        return b"{" + b"".join(k.encode() + b"\0" + canonical(v) for k, v in x.items()) + b"}"
+    if isinstance(x, list):
+        return b"[" + b"".join(map(canonical, x)) + b"]"
+    if isinstance(x, str):
+        return b"s" + x.encode() + b"\0"
+    return b"z" if x is None else b"n" + struct.pack("<d", x + 0.0)  # -0 as 0
+
+
+def digest_of(cell):
+    """As results/README.md defines it."""
+    digest = hashlib.sha256()
+    for path in ("weights_hash", "layers", "summary.decades", "summary.loss", "jacobian"):
+        x = cell
+        for key in path.split("."):
+            x = None if x is None else x.get(key)
+        if x is not None:
+            digest.update(path.encode() + b"\0" + canonical(x))
+    return digest.hexdigest()
+
+
 def cell_problems(cell, path, max_points):
     params = cell["params"]
     replicas = params["replicas"]
@@ -187,6 +211,8 @@ def cell_problems(cell, path, max_points):
             yield f"{path}.summary.first_layer_lost_by_run: there, or missing"
     if "timing" in cell:
         yield from timing_problems(cell["timing"], f"{path}.timing")
+    if cell["status"] == "ok" and cell["digest"] != digest_of(cell):
+        yield f"{path}.digest: not that of its numbers"
 
 
 def problems_of(document):
@@ -324,6 +350,9 @@ def damaged_copies(document):
         noise=None if len(d["cells"][ok]["timing"]["samples_ns"]) > 1 else 0))
     yield copy_with("a share that cannot be", lambda d: d["cells"][ok]["timing"].update(fraction_of_floor=2))
     yield copy_with("a floor without its measurements", lambda d: d["context"].pop("floors"))
+    yield copy_with("a norm that is one ulp off", lambda d: d["cells"][ok]["layers"]["delta"]["log10_norm"]["mean"]
+                    .__setitem__(0, math.nextafter(d["cells"][ok]["layers"]["delta"]["log10_norm"]["mean"][0], 9)))
+    yield copy_with("no digest", lambda d: d["cells"][ok].pop("digest"))
     yield copy_with("no benchmark", lambda d: d["benchmarks"].pop())
     yield copy_with("another time", lambda d: d["benchmarks"][0].update(real_time=1.0, cpu_time=1.0))
 

@@ -8,6 +8,7 @@
 
 #include "measure/agreement.h"
 #include "measure/cost.h"
+#include "measure/digest.h"
 #include "measure/jacobian_json.h"
 #include "measure/layers.h"
 #include "measure/summary.h"
@@ -175,6 +176,13 @@ static gs_status add_timing(cJSON *record, gs_network *network, const gs_measure
   return status;
 }
 
+/* Of the numbers that the record has by now. */
+static gs_status add_digest(cJSON *record, gs_error *error) {
+  char text[GS_SHA256_TEXT_BYTES];
+  return gs_json_add_string(record, "digest", gs_digest_of(record, text)) ? GS_OK
+                                                                          : out_of_memory(error);
+}
+
 static gs_status measure_gradients(cJSON *record, gs_network *network,
                                    const gs_measure_options *options,
                                    gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
@@ -186,7 +194,7 @@ static gs_status measure_gradients(cJSON *record, gs_network *network,
   if (gs_network_config(network)->jacobian) {
     GS_TRY(add_jacobian(record, network, options, error));
   }
-  return GS_OK;
+  return add_digest(record, error);
 }
 
 /* Later rounds time alone: everything else is the same in all of them. */

@@ -113,7 +113,8 @@ static gs_status check_members(const gs_shape_span spans[GS_RECORD_FIELDS], cons
                {GS_RECORD_SUMMARY, "summary", stats},
                {GS_RECORD_THEORY, "theory", stats},
                {GS_RECORD_AGREEMENT, "agreement", stats},
-               {GS_RECORD_JACOBIAN, "jacobian", config->jacobian}};
+               {GS_RECORD_JACOBIAN, "jacobian", config->jacobian},
+               {GS_RECORD_DIGEST, "digest", true}};
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     const bool there = spans[rules[i].field].end > 0;
     if (there && !rules[i].wanted) {

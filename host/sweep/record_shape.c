@@ -65,6 +65,7 @@ static const gs_json_shape text = {.kind = GS_SHAPE_TEXT};
 static const gs_json_shape words = {.kind = GS_SHAPE_TEXT, .not_empty = true};
 static const gs_json_shape words_or_null = {.kind = GS_SHAPE_TEXT, .null = true, .not_empty = true};
 static const gs_json_shape digits = {.kind = GS_SHAPE_TEXT, .hex_digits = 16};
+static const gs_json_shape sha256 = {.kind = GS_SHAPE_TEXT, .hex_digits = 64};
 static const gs_json_shape class = {.kind = GS_SHAPE_TEXT, .names = &classes};
 static const gs_json_shape verdict = {.kind = GS_SHAPE_TEXT, .names = &verdicts};
 static const gs_json_shape verdict_or_null = {
@@ -384,7 +385,8 @@ static const gs_json_shape timing = OBJECT(timing_fields);
   READ("status", status), READ("error", words_or_null), HAS("backend", backend),                   \
       MAY("memory", memory), MAY("cost", cost), MAY("bias", bias), MAY("weights_hash", digits),    \
       MAY(layers, layers_shape), MAY_READ("summary", summary), MAY("theory", theory),              \
-      MAY_READ("agreement", agreement), MAY_READ("jacobian", jacobian), TIMING, END
+      MAY_READ("agreement", agreement), MAY_READ("jacobian", jacobian),                        \
+      MAY("digest", sha256), TIMING, END
 static const gs_shape_field record_norms_fields[] = {RECORD_FIELDS("layers", layers_norms)};
 static const gs_shape_field record_full_fields[] = {RECORD_FIELDS("layers", layers_full)};
 static const gs_json_shape record_norms = OBJECT(record_norms_fields);

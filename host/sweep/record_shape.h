@@ -23,6 +23,7 @@ typedef enum gs_record_field {
   GS_RECORD_THEORY,
   GS_RECORD_AGREEMENT,
   GS_RECORD_JACOBIAN,
+  GS_RECORD_DIGEST,
   GS_RECORD_TIMING,
   GS_RECORD_FIELDS
 } gs_record_field;
