@@ -1,6 +1,6 @@
 """Includes point downward only, and CUDA's headers stay in their place.
 
-The layers (README, "The house"): cli -> sweep, claims -> measure, theory, net
+The layers (README, "The house"): cli -> compare -> sweep, claims -> measure, theory, net
 -> device -> base. A folder of host/ may include its own headers and those of the folders
 listed for it here. CUDA's headers belong to kernels/ and to the files
 host/device/cuda_*.c and cuda_*.h, and the latter to the former. And no two files of
@@ -25,7 +25,8 @@ MAY_INCLUDE = {
     "measure": {"base", "device", "net", "theory"},
     "claims": {"base", "device", "net", "theory", "measure"},
     "sweep": {"base", "device", "net", "theory", "measure"},
-    "cli": {"base", "device", "net", "theory", "measure", "claims", "sweep"},
+    "compare": {"base", "device", "net", "theory", "measure", "claims", "sweep"},
+    "cli": {"base", "device", "net", "theory", "measure", "claims", "sweep", "compare"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 CUDA = re.compile(
@@ -120,6 +121,7 @@ PLANTED = {  # file: (content, is it a fault?)
     "host/claims/sweeps.c": ('#include "sweep/text.h"\n', True),
     "host/sweep/claims.c": ('#include "claims/claims.h"\n', True),
     "host/sweep/cli.c": ('#include "cli/run.h"\n', True),
+    "host/sweep/compares.c": ('#include "compare/compare.h"\n', True),
     "host/new/layer.c": ("int x;\n", True),
     "bench/cuda.c": ("#include <cublasLt.h>\n", True),
     "host/net/backend.c": ('#include "device/cuda_internal.h"\n', True),

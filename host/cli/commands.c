@@ -3,16 +3,21 @@
 
 #include <string.h>
 
-const gs_command *const gs_commands[] = {
-    &gs_run_command,  &gs_theory_command,     &gs_reproduce_command,
-    &gs_info_command, &gs_parameters_command, &gs_completion_command,
-    &gs_man_command,  &gs_worker_command,     NULL};
+const gs_command *const gs_commands[] = {&gs_run_command,        &gs_theory_command,
+                                         &gs_reproduce_command,  &gs_compare_command,
+                                         &gs_info_command,       &gs_parameters_command,
+                                         &gs_completion_command, &gs_man_command,
+                                         &gs_worker_command,     NULL};
 
 const gs_exit_code gs_exit_codes[] = {
-    {"0", "all cells ok or some skipped, all claims reproduced"},
-    {"1", "a claim was not reproduced"},
-    {"2", "cells failed, timed out or crashed, or all were skipped"},
-    {"3", "what --require asks for is not met"},
+    {"0", "all cells ok or some skipped; all claims reproduced; same or faster"},
+    {"1", "reproduce: a claim was not reproduced"},
+    {"2", "run: cells failed, timed out or crashed, or all were skipped"},
+    {"3", "run: what --require asks for is not met; compare: slower"},
+    {"4", "compare: different numbers"},
+    {"5", "compare: undecided"},
+    {"6", "compare: not comparable"},
+    {"7", "kept for slower by the clock; nothing ends so yet"},
     {"64", "wrong usage"},
     {"65", "bad input data"},
     {"69", "the asked-for device is not there"},

@@ -99,6 +99,6 @@ int main(int argc, char **argv) {
     code = gs_status_exit_code(status);
   }
   const int output = finish_output();
-  const bool ended = code >= 0 && code <= GS_EXIT_REQUIRE;
+  const bool ended = code >= 0 && code <= GS_EXIT_MOST;
   return ended && output ? output : code;
 }

@@ -385,8 +385,8 @@ static const gs_json_shape timing = OBJECT(timing_fields);
   READ("status", status), READ("error", words_or_null), HAS("backend", backend),                   \
       MAY("memory", memory), MAY("cost", cost), MAY("bias", bias), MAY("weights_hash", digits),    \
       MAY(layers, layers_shape), MAY_READ("summary", summary), MAY("theory", theory),              \
-      MAY_READ("agreement", agreement), MAY_READ("jacobian", jacobian),                        \
-      MAY("digest", sha256), TIMING, END
+      MAY_READ("agreement", agreement), MAY_READ("jacobian", jacobian), MAY("digest", sha256),     \
+      TIMING, END
 static const gs_shape_field record_norms_fields[] = {RECORD_FIELDS("layers", layers_norms)};
 static const gs_shape_field record_full_fields[] = {RECORD_FIELDS("layers", layers_full)};
 static const gs_json_shape record_norms = OBJECT(record_norms_fields);

@@ -1,0 +1,403 @@
+/* Comparisons, printed. See compare_print.h. */
+#include "cli/compare_print.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/printable.h"
+#include "sweep/text.h"
+
+enum { NAME_WIDTH = 52, NAME_BYTES = 256 };
+
+/* ---- texts ---- */
+
+/* "12.3 ms" of nanoseconds; "-" where there is no time. */
+static const char *time_text(double ns, char text[GS_NUMBER_BYTES]) {
+  static const char *const units[] = {"ns", "us", "ms", "s"};
+  int unit = 0;
+  while (unit < 3 && ns >= 999.5) {
+    ns /= 1000;
+    unit++;
+  }
+  if (!isfinite(ns)) return strcpy(text, "-");
+  const int digits = ns < 9.995 ? 2 : ns < 99.95 ? 1 : 0;
+  snprintf(text, GS_NUMBER_BYTES, "%.*f %s", digits, ns, units[unit]);
+  return text;
+}
+
+static const char *ratio_text(double ratio, char text[GS_NUMBER_BYTES]) {
+  if (!isfinite(ratio)) return strcpy(text, "-");
+  snprintf(text, GS_NUMBER_BYTES, ratio < 100 ? "%.3f" : "%.3g", ratio);
+  return text;
+}
+
+static const char *interval_text(const gs_cell_speed *speed, char text[2 * GS_NUMBER_BYTES]) {
+  char ends[2][GS_NUMBER_BYTES];
+  if (!isfinite(speed->low)) return strcpy(text, "-");
+  snprintf(text, 2 * GS_NUMBER_BYTES, "%s..%s", ratio_text(speed->low, ends[0]),
+           ratio_text(speed->high, ends[1]));
+  return text;
+}
+
+/* What stands for a cell's speed, with ! where all cells' error rate allows to end in red. */
+static const char *speed_text(const gs_cell_speed *speed, char text[GS_NUMBER_BYTES]) {
+  snprintf(text, GS_NUMBER_BYTES, "%s%s", gs_name(&gs_speed_names, speed->word),
+           speed->red ? "!" : "");
+  return text;
+}
+
+static double ratio_of(const gs_cell_speed *speed) { return exp(speed->ratio.log_ratio); }
+
+/* "delta.log10_norm.mean of layer 7: 1.25 and 1.5, allowed 1e-06" */
+static void print_pair(FILE *stream, const gs_number_pair *first) {
+  (void)fprintf(stream, "%s", first->quantity);
+  if (first->index > 0) (void)fprintf(stream, " of %s %lld", first->axis, (long long)first->index);
+  (void)fprintf(stream, ": %.17g and %.17g, rounding may do %.2g", first->base, first->other,
+                first->allowance);
+}
+
+/* ---- what all formats for people have ---- */
+
+static void print_numbers(const gs_compare_page *page, const char *lead) {
+  const gs_compare_result *r = page->result;
+  for (int64_t i = 0; i < r->count && !ferror(page->stream); i++) {
+    char name[NAME_BYTES];
+    if (!r->cells[i].start) continue;
+    (void)fprintf(page->stream, "%s%s: %s: first ", lead,
+                  gs_printable(r->cells[i].name, name, sizeof name),
+                  gs_name(&gs_numbers_names, r->cells[i].numbers.verdict));
+    print_pair(page->stream, &r->cells[i].numbers.first);
+    (void)fprintf(page->stream, " (%lld numbers differ)\n", (long long)r->cells[i].numbers.unequal);
+  }
+}
+
+static void print_counts(const gs_compare_page *page) {
+  const gs_compare_result *r = page->result;
+  const char *before = "";
+  (void)fprintf(page->stream, "%lld cells: numbers ", (long long)r->count);
+  for (int v = 0; v < GS_NUMBERS_COUNT; v++) {
+    if (r->numbers_of[v] == 0) continue;
+    (void)fprintf(page->stream, "%s%lld %s", before, (long long)r->numbers_of[v],
+                  gs_name(&gs_numbers_names, v));
+    before = ", ";
+  }
+  before = "; speed ";
+  for (int v = 0; v < GS_SPEED_COUNT; v++) {
+    if (r->speed_of[v] == 0) continue;
+    (void)fprintf(page->stream, "%s%lld %s", before, (long long)r->speed_of[v],
+                  gs_name(&gs_speed_names, v));
+    before = ", ";
+  }
+  if (r->left_out > 0) {
+    (void)fprintf(page->stream, "; %lld left out, not measured on both sides",
+                  (long long)r->left_out);
+  }
+  (void)fputs("\n", page->stream);
+}
+
+static void print_global(const gs_compare_page *page) {
+  const gs_global_speed *g = &page->result->global;
+  if (g->slower + g->faster == 0) return;
+  (void)fprintf(page->stream,
+                "all cells together: %lld of %lld have a longer time (p = %.2g), %lld a shorter"
+                " one (p = %.2g)",
+                (long long)g->slower, (long long)g->cells, g->p_slower, (long long)g->faster,
+                g->p_faster);
+  if (isfinite(g->shift.log_ratio)) {
+    double low = NAN;
+    double high = NAN;
+    gs_ratio_interval(&g->shift, 0.95, &low, &high);
+    (void)fprintf(page->stream, "; on average x %.4f (%.4f..%.4f)", exp(g->shift.log_ratio), low,
+                  high);
+  }
+  (void)fprintf(page->stream, "\nevidence: %lld and %lld %ss\n",
+                (long long)page->result->base_units, (long long)page->result->other_units,
+                gs_name(&gs_unit_names, page->result->unit));
+}
+
+static void print_differences(const gs_compare_page *page, const char *lead) {
+  char text[512];
+  for (int i = 0; i < page->result->differences.count; i++) {
+    (void)fprintf(page->stream, "%snot comparable: %s\n", lead,
+                  gs_printable(page->result->differences.lines[i], text, sizeof text));
+  }
+}
+
+static const char *words_of(const gs_compare_page *page, char words[512]) {
+  return gs_printable(page->result->words, words, 512);
+}
+
+/* ---- a table ---- */
+
+static int name_width(const gs_compare_result *result) {
+  size_t width = 4;
+  for (int64_t i = 0; i < result->count; i++) {
+    const size_t length = strlen(result->cells[i].name);
+    if (length > width) width = length;
+  }
+  return width < NAME_WIDTH ? (int)width : NAME_WIDTH;
+}
+
+static void print_rows(const gs_compare_page *page) {
+  const gs_compare_result *r = page->result;
+  const int width = name_width(r);
+  (void)fprintf(page->stream, "%-*s  %-9s  %8s  %8s  %6s  %-13s  %s\n", width, "cell", "numbers",
+                "base", "new", "ratio", "95 %", "speed");
+  for (int64_t i = 0; i < r->count && !ferror(page->stream); i++) {
+    char texts[4][GS_NUMBER_BYTES];
+    char interval[2 * GS_NUMBER_BYTES];
+    char name[NAME_BYTES];
+    const gs_cell_speed *s = &r->cells[i].speed;
+    const size_t length = strlen(gs_printable(r->cells[i].name, name, sizeof name));
+    const bool cut = length > (size_t)width; /* what tells cells apart is at the end, too */
+    (void)fprintf(page->stream, "%s%-*s  %-9s  %8s  %8s  %6s  %-13s  %s\n", cut ? "..." : "",
+                  cut ? width - 3 : width, cut ? name + length - (size_t)(width - 3) : name,
+                  gs_name(&gs_numbers_names, r->cells[i].numbers.verdict),
+                  time_text(s->base_ns, texts[0]), time_text(s->other_ns, texts[1]),
+                  ratio_text(ratio_of(s), texts[2]), interval_text(s, interval),
+                  speed_text(s, texts[3]));
+  }
+}
+
+void gs_compare_print_table(const gs_compare_page *page) {
+  char words[512];
+  (void)fprintf(page->stream, "base %s (%d start%s), new %s (%d start%s)\n", page->base,
+                page->base_starts, page->base_starts == 1 ? "" : "s", page->other,
+                page->other_starts, page->other_starts == 1 ? "" : "s");
+  print_differences(page, "");
+  if (page->result->differences.count == 0) {
+    print_rows(page);
+    print_numbers(page, "");
+    print_counts(page);
+    print_global(page);
+  }
+  (void)fprintf(page->stream, "%s: %s\n", gs_compare_name(page->result->verdict),
+                words_of(page, words));
+}
+
+/* ---- Markdown ---- */
+
+/* Text for a table's cell. */
+static void print_escaped(FILE *stream, const char *text) {
+  for (; *text; text++) {
+    if (strchr("\\`*_|<>[]", *text)) (void)fputc('\\', stream);
+    (void)fputc(*text, stream);
+  }
+}
+
+void gs_compare_print_markdown(const gs_compare_page *page) {
+  const gs_compare_result *r = page->result;
+  char words[512];
+  (void)fprintf(page->stream, "**%s**: ", gs_compare_name(r->verdict));
+  print_escaped(page->stream, words_of(page, words));
+  (void)fputs("\n\n", page->stream);
+  print_differences(page, "- ");
+  if (r->differences.count > 0) return;
+  (void)fputs("| cell | numbers | base | new | ratio | 95 % | speed |\n"
+              "|---|---|---:|---:|---:|---|---|\n",
+              page->stream);
+  for (int64_t i = 0; i < r->count && !ferror(page->stream); i++) {
+    char texts[4][GS_NUMBER_BYTES];
+    char interval[2 * GS_NUMBER_BYTES];
+    char name[NAME_BYTES];
+    const gs_cell_speed *s = &r->cells[i].speed;
+    (void)fputs("| ", page->stream);
+    print_escaped(page->stream, gs_printable(r->cells[i].name, name, sizeof name));
+    (void)fprintf(page->stream, " | %s | %s | %s | %s | %s | %s |\n",
+                  gs_name(&gs_numbers_names, r->cells[i].numbers.verdict),
+                  time_text(s->base_ns, texts[0]), time_text(s->other_ns, texts[1]),
+                  ratio_text(ratio_of(s), texts[2]), interval_text(s, interval),
+                  speed_text(s, texts[3]));
+  }
+  (void)fputs("\n", page->stream);
+  print_numbers(page, "- ");
+  print_counts(page);
+  (void)fputs("\n", page->stream);
+}
+
+/* ---- CSV (RFC 4180) ---- */
+
+static void print_quoted(FILE *stream, const char *text) {
+  (void)fputc('"', stream);
+  for (; *text; text++) {
+    if (*text == '"') (void)fputc('"', stream);
+    (void)fputc(*text, stream);
+  }
+  (void)fputc('"', stream);
+}
+
+/* Empty where there is no number. */
+static void print_field(FILE *stream, double value) {
+  if (isfinite(value)) (void)fprintf(stream, ",%.17g", value);
+  if (!isfinite(value)) (void)fputc(',', stream);
+}
+
+void gs_compare_print_csv_heading(FILE *stream) {
+  (void)fputs("base,new,verdict,id,name,numbers,quantity,axis,index,base_value,new_value,allowance,"
+              "base_ns,new_ns,ratio,ratio_low,ratio_high,p_slower,p_faster,speed\n",
+              stream);
+}
+
+static void print_csv_numbers(FILE *stream, const gs_numbers *numbers) {
+  const gs_number_pair *first = &numbers->first;
+  const bool equal = numbers->verdict == GS_NUMBERS_IDENTICAL;
+  (void)fprintf(stream, ",%s,%s,%s", gs_name(&gs_numbers_names, numbers->verdict),
+                equal ? "" : first->quantity, equal ? "" : first->axis);
+  print_field(stream, equal || first->index == 0 ? (double)NAN : (double)first->index);
+  print_field(stream, equal ? (double)NAN : first->base);
+  print_field(stream, equal ? (double)NAN : first->other);
+  print_field(stream, equal ? (double)NAN : first->allowance);
+}
+
+static void print_csv_speed(FILE *stream, const gs_cell_speed *s) {
+  const bool timed = isfinite(s->ratio.log_ratio);
+  print_field(stream, s->base_ns);
+  print_field(stream, s->other_ns);
+  print_field(stream, ratio_of(s));
+  print_field(stream, s->low);
+  print_field(stream, s->high);
+  print_field(stream, timed ? s->p_slower : (double)NAN);
+  print_field(stream, timed ? s->p_faster : (double)NAN);
+  (void)fprintf(stream, ",%s\n", gs_name(&gs_speed_names, s->word));
+}
+
+void gs_compare_print_csv(const gs_compare_page *page) {
+  const gs_compare_result *r = page->result;
+  for (int64_t i = 0; i < r->count && r->differences.count == 0 && !ferror(page->stream); i++) {
+    print_quoted(page->stream, page->base);
+    (void)fputc(',', page->stream);
+    print_quoted(page->stream, page->other);
+    (void)fprintf(page->stream, ",%s,%s,", gs_compare_name(r->verdict), r->cells[i].id);
+    print_quoted(page->stream, r->cells[i].name);
+    print_csv_numbers(page->stream, &r->cells[i].numbers);
+    print_csv_speed(page->stream, &r->cells[i].speed);
+  }
+}
+
+/* ---- JSON ---- */
+
+static cJSON *numbers_json(const gs_compared_cell *cell) {
+  const gs_number_pair *first = &cell->numbers.first;
+  cJSON *json = cJSON_CreateObject();
+  bool added =
+      gs_json_add_string(json, "verdict", gs_name(&gs_numbers_names, cell->numbers.verdict)) &&
+      gs_json_add_int(json, "unequal", cell->numbers.unequal);
+  if (added && cell->start) {
+    added = gs_json_add_string(json, "file", cell->start) &&
+            gs_json_add_number(json, "worst", cell->numbers.worst) &&
+            gs_json_add_string(json, "quantity", first->quantity) &&
+            gs_json_add_string(json, "axis", first->axis) &&
+            gs_json_add_int(json, "index", first->index) &&
+            gs_json_add_number(json, "base", first->base) &&
+            gs_json_add_number(json, "new", first->other) &&
+            gs_json_add_number(json, "allowance", first->allowance);
+  }
+  if (added) return json;
+  cJSON_Delete(json);
+  return NULL;
+}
+
+static cJSON *speed_json(const gs_cell_speed *s) {
+  cJSON *json = cJSON_CreateObject();
+  if (gs_json_add_string(json, "verdict", gs_name(&gs_speed_names, s->word)) &&
+      gs_json_add_bool(json, "red", s->red) && gs_json_add_number(json, "base_ns", s->base_ns) &&
+      gs_json_add_number(json, "new_ns", s->other_ns) &&
+      gs_json_add_number(json, "ratio", ratio_of(s)) && gs_json_add_number(json, "low", s->low) &&
+      gs_json_add_number(json, "high", s->high) &&
+      gs_json_add_number(json, "p_slower", s->p_slower) &&
+      gs_json_add_number(json, "p_faster", s->p_faster) &&
+      gs_json_add_number(json, "p_different", s->p_different) &&
+      gs_json_add_number(json, "p_margin", s->p_margin)) {
+    return json;
+  }
+  cJSON_Delete(json);
+  return NULL;
+}
+
+static cJSON *cell_json(const gs_compared_cell *cell, bool speed) {
+  cJSON *json = cJSON_CreateObject();
+  if (gs_json_add_string(json, "id", cell->id) && gs_json_add_string(json, "name", cell->name) &&
+      gs_json_add(json, "numbers", numbers_json(cell)) &&
+      (!speed || gs_json_add(json, "speed", speed_json(&cell->speed)))) {
+    return json;
+  }
+  cJSON_Delete(json);
+  return NULL;
+}
+
+static cJSON *global_json(const gs_compare_result *r) {
+  double low = NAN;
+  double high = NAN;
+  cJSON *json = cJSON_CreateObject();
+  gs_ratio_interval(&r->global.shift, 0.95, &low, &high);
+  if (gs_json_add_string(json, "verdict", gs_name(&gs_speed_names, r->global.word)) &&
+      gs_json_add_int(json, "cells", r->global.cells) &&
+      gs_json_add_int(json, "slower", r->global.slower) &&
+      gs_json_add_int(json, "faster", r->global.faster) &&
+      gs_json_add_number(json, "p_slower", r->global.p_slower) &&
+      gs_json_add_number(json, "p_faster", r->global.p_faster) &&
+      gs_json_add_number(json, "ratio", exp(r->global.shift.log_ratio)) &&
+      gs_json_add_number(json, "low", low) && gs_json_add_number(json, "high", high)) {
+    return json;
+  }
+  cJSON_Delete(json);
+  return NULL;
+}
+
+static cJSON *all_speed_json(const gs_compare_page *page) {
+  const gs_compare_result *r = page->result;
+  cJSON *json = cJSON_CreateObject();
+  if (gs_json_add_string(json, "verdict", gs_name(&gs_speed_names, r->speed)) &&
+      gs_json_add_number(json, "threshold", page->policy->speed.threshold) &&
+      gs_json_add_number(json, "margin", page->policy->speed.margin) &&
+      gs_json_add_number(json, "alpha", page->policy->speed.alpha) &&
+      gs_json_add_string(json, "unit", gs_name(&gs_unit_names, r->unit)) &&
+      gs_json_add_int(json, "base_units", r->base_units) &&
+      gs_json_add_int(json, "new_units", r->other_units) &&
+      gs_json_add(json, "together", global_json(r))) {
+    return json;
+  }
+  cJSON_Delete(json);
+  return NULL;
+}
+
+static bool add_cells(cJSON *json, const gs_compare_page *page) {
+  const gs_compare_result *r = page->result;
+  cJSON *list = cJSON_AddArrayToObject(json, "cells");
+  bool added = list != NULL;
+  for (int64_t i = 0; added && i < r->count; i++) {
+    added = gs_json_append(list, cell_json(&r->cells[i], !page->policy->no_speed));
+  }
+  return added;
+}
+
+static bool add_differences(cJSON *json, const gs_differences *differences) {
+  cJSON *list = cJSON_AddArrayToObject(json, "differences");
+  bool added = list != NULL;
+  for (int i = 0; added && i < differences->count; i++) {
+    added = gs_json_append(list, cJSON_CreateString(differences->lines[i]));
+  }
+  return added;
+}
+
+cJSON *gs_compare_json(const gs_compare_page *page) {
+  const gs_compare_result *r = page->result;
+  cJSON *json = cJSON_CreateObject();
+  if (gs_json_add_string(json, "base", page->base) &&
+      gs_json_add_int(json, "base_starts", page->base_starts) &&
+      gs_json_add_string(json, "new", page->other) &&
+      gs_json_add_int(json, "new_starts", page->other_starts) &&
+      gs_json_add_string(json, "verdict", gs_compare_name(r->verdict)) &&
+      gs_json_add_int(json, "exit_code", gs_compare_exit_code(r->verdict)) &&
+      gs_json_add_string(json, "words", r->words) && add_differences(json, &r->differences) &&
+      (r->differences.count > 0 ||
+       (gs_json_add_string(json, "numbers", gs_name(&gs_numbers_names, r->numbers)) &&
+        gs_json_add_string(json, "numbers_required", gs_name(&gs_numbers_names, r->required)) &&
+        gs_json_add_int(json, "left_out", r->left_out) &&
+        (page->policy->no_speed || gs_json_add(json, "speed", all_speed_json(page))) &&
+        add_cells(json, page)))) {
+    return json;
+  }
+  cJSON_Delete(json);
+  return NULL;
+}

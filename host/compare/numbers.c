@@ -1,0 +1,416 @@
+/* Numbers of two records. See numbers.h. */
+#include "compare/numbers.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "measure/digest.h"
+
+const gs_names gs_numbers_names = {"numbers",
+                                   (const char *const[]){GS_NUMBERS_LIST(GS_ROW_NAME) NULL}, NULL};
+
+static const cJSON *get(const cJSON *object, const char *key) {
+  return object && key ? cJSON_GetObjectItemCaseSensitive(object, key) : object;
+}
+
+static double number(const cJSON *item) {
+  return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+}
+
+/* ---- allowances ---- */
+
+static double roundoff(const char *dtype) {
+  static const struct {
+    const char *name;
+    double unit;
+  } rows[] = {
+      {"f64", 0x1p-53}, {"f32", 0x1p-24}, {"tf32", 0x1p-11}, {"bf16", 0x1p-8}, {"f16", 0x1p-11}};
+  for (size_t i = 0; dtype && i < sizeof rows / sizeof *rows; i++) {
+    if (strcmp(rows[i].name, dtype) == 0) return rows[i].unit;
+  }
+  return 0; /* an unknown dtype: nothing is allowed */
+}
+
+double gs_numbers_allowance(const char *dtype, int64_t products, double growth) {
+  const double factor = 8;
+  const double most = 0.05; /* decades; beyond it nothing of a norm is left to compare */
+  const double relative = factor * roundoff(dtype) * sqrt((double)products) * pow(10, growth);
+  return fmin(relative / log(10), most);
+}
+
+/* What is the same for all numbers of a cell. */
+typedef struct pairing {
+  gs_numbers *numbers;
+  const char *dtype;
+  const char *step; /* "layer" or "step" */
+  int64_t points;   /* layers or steps */
+  double elements;  /* at least, of a layer: batch x replicas x units */
+  const cJSON *theory;
+} pairing;
+
+/* log10 of how much a small disturbance of h grows against h itself from the inputs to a
+ * layer, by the theory's chi and q (docs/COMPARE.md): the root of the product of
+ * chi_l q_{l-1} / q_l, where that is above 1. */
+static double growth_to(const pairing *p, int64_t layer) {
+  const cJSON *index = get(p->theory, "index") ? get(p->theory, "index")->child : NULL;
+  const cJSON *q = get(p->theory, "log10_q") ? get(p->theory, "log10_q")->child : NULL;
+  const cJSON *chi = get(p->theory, "log10_chi") ? get(p->theory, "log10_chi")->child : NULL;
+  double growth = 0;
+  for (; index && q && chi && index->next && q->next; chi = chi->next) {
+    const double step =
+        number(chi) * (number(index->next) - number(index)) + number(q) - number(q->next);
+    if (number(index->next) > (double)layer) break;
+    if (step > 0) growth += step / 2;
+    index = index->next;
+    q = q->next;
+  }
+  return growth;
+}
+
+/* ---- pairs ---- */
+
+static void note(pairing *p, const gs_number_pair *pair) {
+  gs_numbers *n = p->numbers;
+  const bool null = isnan(pair->base) || isnan(pair->other);
+  if (pair->base == pair->other || (isnan(pair->base) && isnan(pair->other))) return;
+  const double apart = null ? (double)INFINITY : fabs(pair->other - pair->base);
+  const bool within = apart <= pair->allowance;
+  const gs_numbers_verdict verdict = within ? GS_NUMBERS_ROUNDING : GS_NUMBERS_DIFFERENT;
+  n->unequal++;
+  n->worst = fmax(n->worst, pair->allowance > 0 ? apart / pair->allowance : (double)INFINITY);
+  if (verdict <= n->verdict) return;
+  n->verdict = verdict;
+  n->first = *pair;
+}
+
+/* Something that is there in one record alone, or is longer there. */
+static void note_shape(pairing *p, const char *quantity) {
+  gs_number_pair pair = {.axis = "", .base = NAN, .other = 0};
+  snprintf(pair.quantity, sizeof pair.quantity, "%s", quantity);
+  note(p, &pair);
+}
+
+static bool same_length(pairing *p, const char *quantity, const cJSON *a, const cJSON *b) {
+  const bool both = a && b;
+  if (!both && !a && !b) return false;
+  if (both && cJSON_GetArraySize(a) == cJSON_GetArraySize(b)) return true;
+  note_shape(p, quantity);
+  return false;
+}
+
+/* ---- layers ---- */
+
+/* What may round to another value in another order of summation. */
+typedef enum kind {
+  LOGARITHM, /* of a norm or a largest element */
+  SHARE,     /* of a layer's elements: those near a limit may cross it */
+  COUNT,     /* never */
+  SMALLEST   /* what cancels leaves no digit that is not rounding: only whether it is there */
+} kind;
+
+static double allowance_of(const pairing *p, kind of, double logarithm) {
+  switch (of) {
+  case LOGARITHM: return logarithm;
+  case SHARE: return 4 * logarithm + 4 / p->elements;
+  case COUNT: return 0;
+  case SMALLEST: return DBL_MAX;
+  }
+  return 0;
+}
+
+/* Columns, in the order of the record. A layer's histogram has its own rule. */
+static const struct {
+  const char *group; /* NULL: none */
+  const char *key;
+  kind kind;
+} columns[] = {{"log10_norm", "finite", COUNT},
+               {"log10_norm", "zero", COUNT},
+               {"log10_norm", "not_finite", COUNT},
+               {"log10_norm", "mean", LOGARITHM},
+               {"log10_norm", "sd", LOGARITHM},
+               {"log10_norm", "p05", LOGARITHM},
+               {"log10_norm", "p50", LOGARITHM},
+               {"log10_norm", "p95", LOGARITHM},
+               {NULL, "nan", COUNT},
+               {NULL, "inf", COUNT},
+               {NULL, "log10_max", LOGARITHM},
+               {NULL, "log10_min", SMALLEST},
+               {NULL, "zero_share", SHARE},
+               {NULL, "subnormal_share", SHARE},
+               {NULL, "saturated_share", SHARE},
+               {NULL, "dead_share", SHARE}};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+typedef struct axis {
+  const char *quantity;
+  const cJSON *a, *b; /* of both records */
+} axis;
+
+static gs_number_pair pair_at(const pairing *p, const axis *x, const char *group, const char *key,
+                              int64_t index) {
+  gs_number_pair pair = {.axis = p->step, .index = index};
+  snprintf(pair.quantity, sizeof pair.quantity, "%s.%s%s%s", x->quantity, group ? group : "",
+           group ? "." : "", key);
+  return pair;
+}
+
+/* Bins one after the other; a run of empty ones is one negative number in the record. */
+typedef struct bins {
+  const cJSON *at;
+  double exponent; /* of the next bin */
+} bins;
+
+static bool next_bin(bins *of, double *exponent, double *count) {
+  while (of->at) {
+    const double value = number(of->at);
+    of->at = of->at->next;
+    if (value < 0) {
+      of->exponent -= value;
+      continue;
+    }
+    *exponent = of->exponent++;
+    *count = value;
+    return true;
+  }
+  return false;
+}
+
+/* Half the sum of |differences|, in elements: how many would have to change their bin. */
+static double histogram_distance(const cJSON *first_a, const cJSON *a, const cJSON *first_b,
+                                 const cJSON *b, double *total) {
+  bins left = {a ? a->child : NULL, number(first_a)};
+  bins right = {b ? b->child : NULL, number(first_b)};
+  double e[2] = {0, 0};
+  double n[2] = {0, 0};
+  bool have_a = next_bin(&left, &e[0], &n[0]);
+  bool have_b = next_bin(&right, &e[1], &n[1]);
+  double distance = 0;
+  *total = 0;
+  while (have_a || have_b) {
+    const bool take_a = have_a && (!have_b || e[0] <= e[1]);
+    const bool take_b = have_b && (!have_a || e[1] <= e[0]);
+    distance += fabs((take_a ? n[0] : 0) - (take_b ? n[1] : 0));
+    if (take_a) *total += n[0];
+    if (take_a) have_a = next_bin(&left, &e[0], &n[0]);
+    if (take_b) have_b = next_bin(&right, &e[1], &n[1]);
+  }
+  return distance / 2;
+}
+
+/* Elements are counted by binade: some near the edges of theirs may be in the next. */
+static void compare_histogram(pairing *p, const axis *x, int64_t i, int64_t index,
+                              double logarithm) {
+  const cJSON *a = get(x->a, "histogram");
+  const cJSON *b = get(x->b, "histogram");
+  double total = 0;
+  if (!a || !b) return;
+  gs_number_pair pair = pair_at(p, x, "histogram", "counts", index);
+  pair.other = histogram_distance(cJSON_GetArrayItem(get(a, "first_exponent"), (int)i),
+                                  cJSON_GetArrayItem(get(a, "counts"), (int)i),
+                                  cJSON_GetArrayItem(get(b, "first_exponent"), (int)i),
+                                  cJSON_GetArrayItem(get(b, "counts"), (int)i), &total);
+  pair.allowance = 4 * logarithm * total + 4;
+  note(p, &pair);
+}
+
+static void compare_kept(pairing *p, const axis *x, int64_t i, int64_t index, double logarithm) {
+  const cJSON *format = NULL;
+  const cJSON *share = NULL;
+  cJSON_ArrayForEach(format, get(x->a, "kept")) {
+    cJSON_ArrayForEach(share, format) {
+      const cJSON *same = get(get(get(x->b, "kept"), format->string), share->string);
+      char key[24];
+      snprintf(key, sizeof key, "%s.%s", format->string, share->string);
+      gs_number_pair pair = pair_at(p, x, "kept", key, index);
+      pair.base = number(cJSON_GetArrayItem(share, (int)i));
+      pair.other = number(cJSON_GetArrayItem(same, (int)i));
+      pair.allowance = allowance_of(p, SHARE, logarithm);
+      note(p, &pair);
+    }
+  }
+}
+
+static void compare_layer(pairing *p, const axis *x, int64_t i, int64_t products, double growth) {
+  const double index = number(cJSON_GetArrayItem(get(x->a, "index"), (int)i));
+  const double logarithm = gs_numbers_allowance(p->dtype, products, growth);
+  for (int c = 0; c < COLUMNS; c++) {
+    gs_number_pair pair = pair_at(p, x, columns[c].group, columns[c].key, (int64_t)index);
+    const cJSON *a = get(get(x->a, columns[c].group), columns[c].key);
+    const cJSON *b = get(get(x->b, columns[c].group), columns[c].key);
+    if (!a && !b) continue;
+    pair.base = number(cJSON_GetArrayItem(a, (int)i));
+    pair.other = number(cJSON_GetArrayItem(b, (int)i));
+    pair.allowance = allowance_of(p, columns[c].kind, logarithm);
+    note(p, &pair);
+  }
+  compare_kept(p, x, i, (int64_t)index, logarithm);
+  compare_histogram(p, x, i, (int64_t)index, logarithm);
+}
+
+/* Forward from the first layer on, backward from the last. */
+static void compare_quantity(pairing *p, const cJSON *a, const cJSON *b, const char *quantity,
+                             bool forward) {
+  const axis x = {quantity, get(get(a, "layers"), quantity), get(get(b, "layers"), quantity)};
+  if (!same_length(p, quantity, get(x.a, "index"), get(x.b, "index"))) return;
+  const int64_t count = cJSON_GetArraySize(get(x.a, "index"));
+  for (int64_t k = 0; k < count; k++) {
+    const int64_t i = forward ? k : count - 1 - k;
+    const int64_t index = (int64_t)number(cJSON_GetArrayItem(get(x.a, "index"), (int)i));
+    const int64_t products = forward ? index : 2 * p->points - index + 1;
+    if (number(cJSON_GetArrayItem(get(x.b, "index"), (int)i)) != (double)index) {
+      note_shape(p, quantity);
+      return;
+    }
+    compare_layer(p, &x, i, products > 0 ? products : 1, growth_to(p, forward ? index : p->points));
+  }
+}
+
+/* ---- what is of replicas ---- */
+
+static void compare_list(pairing *p, const char *quantity, const cJSON *a, const cJSON *b,
+                         double allowance) {
+  if (!same_length(p, quantity, a, b)) return;
+  const cJSON *other = b->child;
+  int64_t index = 0;
+  for (const cJSON *base = a->child; base && other; base = base->next, other = other->next) {
+    gs_number_pair pair = {.axis = "replica", .index = ++index, .allowance = allowance};
+    snprintf(pair.quantity, sizeof pair.quantity, "%s", quantity);
+    pair.base = number(base);
+    pair.other = number(other);
+    if (cJSON_IsString(base) && cJSON_IsString(other)) {
+      pair.base = 0;
+      pair.other = strcmp(base->valuestring, other->valuestring) != 0;
+    }
+    note(p, &pair);
+  }
+}
+
+/* Signed sums cancel: the loss is held to what is left of it by the order of summation. */
+static void compare_loss(pairing *p, const cJSON *a, const cJSON *b) {
+  const cJSON *x = get(get(a, "summary"), "loss");
+  const cJSON *y = get(get(b, "summary"), "loss");
+  const double logarithm = gs_numbers_allowance(p->dtype, p->points, growth_to(p, p->points));
+  compare_list(p, "loss.sign", get(x, "sign"), get(y, "sign"), 0);
+  compare_list(p, "loss.log10_abs", get(x, "log10_abs"), get(y, "log10_abs"), 1e3 * logarithm);
+}
+
+static void compare_decades(pairing *p, const cJSON *a, const cJSON *b) {
+  static const char *const counts[] = {"finite", "dead", "not_finite"};
+  static const char *const logarithms[] = {"mean", "sd", "p05", "p50", "p95"};
+  const cJSON *x = get(get(a, "summary"), "decades");
+  const cJSON *y = get(get(b, "summary"), "decades");
+  const double allowance =
+      2 * gs_numbers_allowance(p->dtype, 2 * p->points, growth_to(p, p->points));
+  for (size_t i = 0; x && y && i < 3 + 5; i++) {
+    const char *key = i < 3 ? counts[i] : logarithms[i - 3];
+    gs_number_pair pair = {.axis = "", .allowance = i < 3 ? 0 : allowance};
+    snprintf(pair.quantity, sizeof pair.quantity, "decades.%s", key);
+    pair.base = number(get(x, key));
+    pair.other = number(get(y, key));
+    note(p, &pair);
+  }
+  compare_list(p, "decades.values", get(x, "values"), get(y, "values"), allowance);
+  compare_list(p, "decades.class", get(get(x, "class"), "values"), get(get(y, "class"), "values"),
+               0);
+}
+
+/* ---- Jacobians ---- */
+
+/* Computed in float64 from the weights and inputs as stored, which are the same bits
+ * everywhere: what differs is rounding of float64, magnified by cancellation. Smallest
+ * singular values and late exponents may be all rounding. */
+static void compare_jacobian_value(pairing *p, const char *path, const cJSON *a, const cJSON *b,
+                                   int64_t index) {
+  const bool small =
+      strstr(path, "smallest") != NULL || strncmp(path, "jacobian.lyapunov", 17) == 0;
+  const bool count = strstr(path, ".finite") || strstr(path, ".not_finite") ||
+                     strstr(path, ".zero") || strstr(path, ".index");
+  gs_number_pair pair = {.axis = index > 0 ? "place" : "", .index = index};
+  snprintf(pair.quantity, sizeof pair.quantity, "%s", path);
+  pair.base = number(a);
+  pair.other = number(b);
+  pair.allowance = count ? 0 : small ? DBL_MAX : 1e-6 * fmax(1, fabs(pair.base));
+  note(p, &pair);
+}
+
+/* Down two levels of objects and one list: jacobian.layers.rms.mean[i]. */
+static void compare_jacobian_part(pairing *p, const char *path, const cJSON *a, const cJSON *b) {
+  const cJSON *x = NULL;
+  if (!cJSON_IsArray(a)) {
+    compare_jacobian_value(p, path, a, b, 0);
+    return;
+  }
+  const cJSON *y = cJSON_IsArray(b) ? b->child : NULL;
+  int64_t index = 0;
+  cJSON_ArrayForEach(x, a) {
+    compare_jacobian_value(p, path, x, y, ++index);
+    y = y ? y->next : NULL;
+  }
+}
+
+static void compare_jacobian(pairing *p, const cJSON *a, const cJSON *b) {
+  const cJSON *part = NULL;
+  const cJSON *sample = NULL;
+  const cJSON *value = NULL;
+  if (!get(a, "jacobian")) return;
+  cJSON_ArrayForEach(part, get(a, "jacobian")) {
+    const cJSON *other = get(get(b, "jacobian"), part->string);
+    cJSON_ArrayForEach(sample, part) {
+      char path[GS_QUANTITY_TEXT_BYTES];
+      const cJSON *same = other ? get(other, sample->string) : NULL;
+      if (!cJSON_IsObject(sample)) {
+        snprintf(path, sizeof path, "jacobian.%s.%s", part->string, sample->string);
+        compare_jacobian_part(p, path, sample, same);
+        continue;
+      }
+      cJSON_ArrayForEach(value, sample) {
+        snprintf(path, sizeof path, "jacobian.%s.%s.%s", part->string, sample->string,
+                 value->string);
+        compare_jacobian_part(p, path, value, same ? get(same, value->string) : NULL);
+      }
+    }
+  }
+}
+
+/* ---- all of it ---- */
+
+static const char *text_of(const cJSON *item) { return cJSON_GetStringValue(item); }
+
+static pairing pairing_of(const cJSON *record, gs_numbers *numbers) {
+  const cJSON *params = get(record, "params");
+  const char *model = text_of(get(params, "model"));
+  const bool rnn = model && strcmp(model, "rnn") == 0;
+  const cJSON *delta = get(get(get(record, "layers"), "delta"), "index");
+  const int last = delta ? cJSON_GetArraySize(delta) - 1 : -1;
+  const double points = last >= 0 ? number(cJSON_GetArrayItem(delta, last)) : 1;
+  const double units = number(get(params, rnn ? "hidden" : "width"));
+  return (pairing){.numbers = numbers,
+                   .dtype = text_of(get(params, "dtype")),
+                   .step = rnn ? "step" : "layer",
+                   .points = (int64_t)points,
+                   .elements = fmax(1, number(get(params, "batch")) *
+                                           number(get(params, "replicas")) * fmax(1, units)),
+                   .theory = get(record, "theory")};
+}
+
+void gs_numbers_compare(const cJSON *base, const cJSON *other, gs_numbers *numbers) {
+  static const char *const backward[] = {"delta", "grad_weight", "grad_bias", "grad_input_weight"};
+  *numbers = (gs_numbers){.verdict = GS_NUMBERS_IDENTICAL};
+  pairing p = pairing_of(base, numbers);
+  const char *said[2] = {text_of(get(base, "digest")), text_of(get(other, "digest"))};
+  char found[2][GS_SHA256_TEXT_BYTES];
+  gs_digest_of(base, found[0]);
+  gs_digest_of(other, found[1]);
+  const bool same = said[0] && said[1] && strcmp(said[0], said[1]) == 0;
+  if (same && strcmp(found[0], found[1]) == 0) return;
+  compare_quantity(&p, base, other, "activation", true);
+  compare_loss(&p, base, other);
+  for (size_t i = 0; i < sizeof backward / sizeof *backward; i++) {
+    compare_quantity(&p, base, other, backward[i], false);
+  }
+  compare_decades(&p, base, other);
+  compare_jacobian(&p, base, other);
+  if (numbers->unequal == 0) note_shape(&p, "digest");
+}
