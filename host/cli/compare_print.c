@@ -52,8 +52,10 @@ static double ratio_of(const gs_cell_speed *speed) { return exp(speed->ratio.log
 static void print_pair(FILE *stream, const gs_number_pair *first) {
   (void)fprintf(stream, "%s", first->quantity);
   if (first->index > 0) (void)fprintf(stream, " of %s %lld", first->axis, (long long)first->index);
-  (void)fprintf(stream, ": %.17g and %.17g, rounding may do %.2g", first->base, first->other,
-                first->allowance);
+  (void)fprintf(stream, ": %.17g and %.17g", first->base, first->other);
+  if (first->allowance < 1e300) {
+    (void)fprintf(stream, ", rounding may do %.2g", first->allowance);
+  }
 }
 
 /* ---- what all formats for people have ---- */
@@ -164,13 +166,14 @@ void gs_compare_print_table(const gs_compare_page *page) {
   (void)fprintf(page->stream, "base %s (%d start%s), new %s (%d start%s)\n", page->base,
                 page->base_starts, page->base_starts == 1 ? "" : "s", page->other,
                 page->other_starts, page->other_starts == 1 ? "" : "s");
-  print_differences(page, "");
-  if (page->result->differences.count == 0) {
-    print_rows(page);
-    print_numbers(page, "");
-    print_counts(page);
-    print_global(page);
+  if (page->result->differences.count > 0) {
+    print_differences(page, "");
+    return;
   }
+  print_rows(page);
+  print_numbers(page, "");
+  print_counts(page);
+  print_global(page);
   (void)fprintf(page->stream, "%s: %s\n", gs_compare_name(page->result->verdict),
                 words_of(page, words));
 }
@@ -264,11 +267,12 @@ static void print_csv_speed(FILE *stream, const gs_cell_speed *s) {
 void gs_compare_print_csv(const gs_compare_page *page) {
   const gs_compare_result *r = page->result;
   for (int64_t i = 0; i < r->count && r->differences.count == 0 && !ferror(page->stream); i++) {
+    char name[NAME_BYTES];
     print_quoted(page->stream, page->base);
     (void)fputc(',', page->stream);
     print_quoted(page->stream, page->other);
     (void)fprintf(page->stream, ",%s,%s,", gs_compare_name(r->verdict), r->cells[i].id);
-    print_quoted(page->stream, r->cells[i].name);
+    print_quoted(page->stream, gs_printable(r->cells[i].name, name, sizeof name));
     print_csv_numbers(page->stream, &r->cells[i].numbers);
     print_csv_speed(page->stream, &r->cells[i].speed);
   }

@@ -33,11 +33,19 @@ static double roundoff(const char *dtype) {
   return 0; /* an unknown dtype: nothing is allowed */
 }
 
-double gs_numbers_allowance(const char *dtype, int64_t products, double growth) {
+double gs_numbers_allowance(const gs_rounding *rounding) {
   const double factor = 8;
-  const double most = 0.05; /* decades; beyond it nothing of a norm is left to compare */
-  const double relative = factor * roundoff(dtype) * sqrt((double)products) * pow(10, growth);
-  return fmin(relative / log(10), most);
+  const double most_luck = 30;
+  const double horizon = 0.01;
+  const double few = 0.01;
+  const double k = (double)rounding->products;
+  const double luck = fmin(exp(sqrt(2 * k / rounding->units)), most_luck);
+  const double relative =
+      factor * roundoff(rounding->dtype) * sqrt(k) * pow(10, rounding->growth) * luck;
+  const double crossings = rounding->elements * k * roundoff(rounding->dtype) * sqrt(k);
+  const double jumps = rounding->kinked && crossings > few ? 16 / rounding->units : 0;
+  if (!(relative < horizon)) return DBL_MAX;
+  return (relative + jumps) / log(10);
 }
 
 /* What is the same for all numbers of a cell. */
@@ -46,7 +54,10 @@ typedef struct pairing {
   const char *dtype;
   const char *step; /* "layer" or "step" */
   int64_t points;   /* layers or steps */
+  double units;     /* of a layer */
+  bool kinked;      /* phi' jumps, or does in large strides */
   double elements;  /* at least, of a layer: batch x replicas x units */
+  double all_units; /* the same without the batch */
   const cJSON *theory;
 } pairing;
 
@@ -67,6 +78,19 @@ static double growth_to(const pairing *p, int64_t layer) {
     q = q->next;
   }
   return growth;
+}
+
+/* Of the activations, up to a layer. */
+static double forward_allowance(const pairing *p, int64_t layer) {
+  const gs_rounding rounding = {p->dtype, layer, p->units, p->elements, growth_to(p, layer), false};
+  return gs_numbers_allowance(&rounding);
+}
+
+/* Of what is so many products from the inputs, the last layer's among them. */
+static double backward_allowance(const pairing *p, int64_t products) {
+  const gs_rounding rounding = {p->dtype, products, p->units, p->elements, growth_to(p, p->points),
+                                p->kinked};
+  return gs_numbers_allowance(&rounding);
 }
 
 /* ---- pairs ---- */
@@ -113,7 +137,7 @@ typedef enum kind {
 static double allowance_of(const pairing *p, kind of, double logarithm) {
   switch (of) {
   case LOGARITHM: return logarithm;
-  case SHARE: return 4 * logarithm + 4 / p->elements;
+  case SHARE: return fmin(4 * logarithm, 1) + 4 / p->elements + (p->kinked ? 4 / p->all_units : 0);
   case COUNT: return 0;
   case SMALLEST: return DBL_MAX;
   }
@@ -211,7 +235,7 @@ static void compare_histogram(pairing *p, const axis *x, int64_t i, int64_t inde
                                   cJSON_GetArrayItem(get(a, "counts"), (int)i),
                                   cJSON_GetArrayItem(get(b, "first_exponent"), (int)i),
                                   cJSON_GetArrayItem(get(b, "counts"), (int)i), &total);
-  pair.allowance = 4 * logarithm * total + 4;
+  pair.allowance = fmin(32 * logarithm, 1) * total + 32;
   note(p, &pair);
 }
 
@@ -232,9 +256,15 @@ static void compare_kept(pairing *p, const axis *x, int64_t i, int64_t index, do
   }
 }
 
-static void compare_layer(pairing *p, const axis *x, int64_t i, int64_t products, double growth) {
+/* The number itself is rounded to float64. */
+static double with_last_digits(double allowance, double value) {
+  const double digits = 8 * 0x1p-53;
+  return allowance > 0 && isfinite(value) ? fmin(allowance + digits * fabs(value), DBL_MAX)
+                                          : allowance;
+}
+
+static void compare_layer(pairing *p, const axis *x, int64_t i, double logarithm) {
   const double index = number(cJSON_GetArrayItem(get(x->a, "index"), (int)i));
-  const double logarithm = gs_numbers_allowance(p->dtype, products, growth);
   for (int c = 0; c < COLUMNS; c++) {
     gs_number_pair pair = pair_at(p, x, columns[c].group, columns[c].key, (int64_t)index);
     const cJSON *a = get(get(x->a, columns[c].group), columns[c].key);
@@ -242,7 +272,7 @@ static void compare_layer(pairing *p, const axis *x, int64_t i, int64_t products
     if (!a && !b) continue;
     pair.base = number(cJSON_GetArrayItem(a, (int)i));
     pair.other = number(cJSON_GetArrayItem(b, (int)i));
-    pair.allowance = allowance_of(p, columns[c].kind, logarithm);
+    pair.allowance = with_last_digits(allowance_of(p, columns[c].kind, logarithm), pair.base);
     note(p, &pair);
   }
   compare_kept(p, x, i, (int64_t)index, logarithm);
@@ -258,12 +288,13 @@ static void compare_quantity(pairing *p, const cJSON *a, const cJSON *b, const c
   for (int64_t k = 0; k < count; k++) {
     const int64_t i = forward ? k : count - 1 - k;
     const int64_t index = (int64_t)number(cJSON_GetArrayItem(get(x.a, "index"), (int)i));
-    const int64_t products = forward ? index : 2 * p->points - index + 1;
+    const int64_t products = 2 * p->points - index + 1; /* a layer's delta is behind one */
     if (number(cJSON_GetArrayItem(get(x.b, "index"), (int)i)) != (double)index) {
       note_shape(p, quantity);
       return;
     }
-    compare_layer(p, &x, i, products > 0 ? products : 1, growth_to(p, forward ? index : p->points));
+    compare_layer(p, &x, i,
+                  forward ? forward_allowance(p, index) : backward_allowance(p, products));
   }
 }
 
@@ -291,9 +322,10 @@ static void compare_list(pairing *p, const char *quantity, const cJSON *a, const
 static void compare_loss(pairing *p, const cJSON *a, const cJSON *b) {
   const cJSON *x = get(get(a, "summary"), "loss");
   const cJSON *y = get(get(b, "summary"), "loss");
-  const double logarithm = gs_numbers_allowance(p->dtype, p->points, growth_to(p, p->points));
-  compare_list(p, "loss.sign", get(x, "sign"), get(y, "sign"), 0);
-  compare_list(p, "loss.log10_abs", get(x, "log10_abs"), get(y, "log10_abs"), 1e3 * logarithm);
+  const double logarithm = forward_allowance(p, p->points);
+  const double cancelling = fmin(1e3 * logarithm, DBL_MAX);
+  compare_list(p, "loss.sign", get(x, "sign"), get(y, "sign"), cancelling > 0.5 ? 2 : 0);
+  compare_list(p, "loss.log10_abs", get(x, "log10_abs"), get(y, "log10_abs"), cancelling);
 }
 
 static void compare_decades(pairing *p, const cJSON *a, const cJSON *b) {
@@ -301,8 +333,7 @@ static void compare_decades(pairing *p, const cJSON *a, const cJSON *b) {
   static const char *const logarithms[] = {"mean", "sd", "p05", "p50", "p95"};
   const cJSON *x = get(get(a, "summary"), "decades");
   const cJSON *y = get(get(b, "summary"), "decades");
-  const double allowance =
-      2 * gs_numbers_allowance(p->dtype, 2 * p->points, growth_to(p, p->points));
+  const double allowance = fmin(2 * backward_allowance(p, 2 * p->points), DBL_MAX);
   for (size_t i = 0; x && y && i < 3 + 5; i++) {
     const char *key = i < 3 ? counts[i] : logarithms[i - 3];
     gs_number_pair pair = {.axis = "", .allowance = i < 3 ? 0 : allowance};
@@ -378,6 +409,23 @@ static void compare_jacobian(pairing *p, const cJSON *a, const cJSON *b) {
 
 static const char *text_of(const cJSON *item) { return cJSON_GetStringValue(item); }
 
+/* Of a list of widths; 1 where there is none. */
+static double narrowest(const cJSON *widths) {
+  const cJSON *width = NULL;
+  double least = INFINITY;
+  cJSON_ArrayForEach(width, widths) least = fmin(least, number(width));
+  return isfinite(least) && least >= 1 ? least : 1;
+}
+
+/* The others have two slopes, which a large z steps between at once. */
+static bool is_smooth(const char *activation) {
+  static const char *const names[] = {"identity", "sigmoid", "tanh", "softsign"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strcmp(activation, names[i]) == 0) return true;
+  }
+  return false;
+}
+
 static pairing pairing_of(const cJSON *record, gs_numbers *numbers) {
   const cJSON *params = get(record, "params");
   const char *model = text_of(get(params, "model"));
@@ -385,13 +433,19 @@ static pairing pairing_of(const cJSON *record, gs_numbers *numbers) {
   const cJSON *delta = get(get(get(record, "layers"), "delta"), "index");
   const int last = delta ? cJSON_GetArraySize(delta) - 1 : -1;
   const double points = last >= 0 ? number(cJSON_GetArrayItem(delta, last)) : 1;
-  const double units = number(get(params, rnn ? "hidden" : "width"));
+  const double width = number(get(params, rnn ? "hidden" : "width"));
+  const double units = width >= 1 ? width : narrowest(get(params, "widths"));
+  const double all_units = fmax(1, units * number(get(params, "replicas")));
+  const cJSON *activation = get(params, "activation");
+  const char *phi = text_of(cJSON_IsObject(activation) ? get(activation, "name") : activation);
   return (pairing){.numbers = numbers,
                    .dtype = text_of(get(params, "dtype")),
                    .step = rnn ? "step" : "layer",
                    .points = (int64_t)points,
-                   .elements = fmax(1, number(get(params, "batch")) *
-                                           number(get(params, "replicas")) * fmax(1, units)),
+                   .units = units,
+                   .kinked = !phi || !is_smooth(phi),
+                   .elements = fmax(1, all_units * number(get(params, "batch"))),
+                   .all_units = all_units,
                    .theory = get(record, "theory")};
 }
 

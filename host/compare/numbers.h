@@ -44,9 +44,23 @@ typedef struct gs_numbers {
  * of unequal counts of norms that are zero or not finite, none is rounding. */
 void gs_numbers_compare(const cJSON *base, const cJSON *other, gs_numbers *numbers);
 
-/* What rounding may change log10 of a norm by, `products` products away from the weights:
- * factor 8 of u sqrt(products) / ln 10, with u the dtype's unit roundoff. growth: log10 of
- * how much the network magnifies a disturbance of its activations (0: not at all). */
-double gs_numbers_allowance(const char *dtype, int64_t products, double growth);
+/* What a number's allowance follows from. */
+typedef struct gs_rounding {
+  const char *dtype;
+  int64_t products; /* on the way from the weights and inputs to it */
+  double units;     /* of a layer */
+  double elements;  /* of a layer, of all replicas: batch x replicas x units */
+  double growth;    /* log10 of how much the activations' disturbances grow on the way */
+  bool kinked;      /* phi' may jump: an element of delta that is there or is not */
+} gs_rounding;
+
+/* What rounding in another order may change log10 of a norm by (docs/COMPARE.md), with u the
+ * dtype's unit roundoff, k products and n units:
+ *   8 u sqrt(k) 10^growth min(e^sqrt(2 k / n), 30) / ln 10, and, where phi' jumps and
+ * more than a hundredth of an element is expected to have crossed to the other slope, by its
+ * elements k u sqrt(k), another 16 / (n ln 10).
+ * DBL_MAX where the first term is a hundredth or more: rounding has grown to the size of the
+ * numbers, which are another draw of the same law then. */
+double gs_numbers_allowance(const gs_rounding *rounding);
 
 #endif
