@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/place.h"
+#include "base/location.h"
 #include "cli/commands.h"
 #include "cli/compare_print.h"
 #include "cli/options.h"

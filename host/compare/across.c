@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/place.h"
+#include "base/location.h"
 
 const gs_names gs_across_names = {"difference",
                                   (const char *const[]){GS_ACROSS_LIST(GS_ROW_NAME) NULL}, NULL};

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/json_scan.h"
-#include "base/place.h"
+#include "base/location.h"
 #include "measure/sample.h"
 #include "sweep/record_read.h"
 #include "sweep/record_shape.h"
