@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/line.h"
+#include "base/sort.h"
 #include "measure/sample.h"
 
 const gs_names gs_required_names = {
@@ -134,12 +135,6 @@ static gs_unit unit_of(const gs_side *base, const gs_side *other) {
   return base->count >= 3 && other->count >= 3 ? GS_UNIT_START : GS_UNIT_ROUND;
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* The units of a cell on one side; *units is the caller's, NULL where there are none. */
 static gs_status take_units(const gs_side *side, const char *id, gs_unit unit, double **units,
                             int64_t *count, gs_error *error) {
@@ -156,7 +151,7 @@ static gs_status take_units(const gs_side *side, const char *id, gs_unit unit, d
     if (cell->rounds == 0) continue;
     memcpy(at, cell->round_log_ns, (size_t)cell->rounds * sizeof *at);
     if (unit == GS_UNIT_START) {
-      qsort(at, (size_t)cell->rounds, sizeof *at, ascending);
+      gs_sort(at, (size_t)cell->rounds);
       at[0] = gs_quantile(at, (size_t)cell->rounds, 0.5);
     }
     *count += unit == GS_UNIT_START ? 1 : cell->rounds;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "claims/statistics.h"
 #include "measure/sample.h"
 
@@ -22,12 +23,6 @@ static const double GLOBAL_SHARE = 0.01;
 /* A shift of all cells matters from a quarter of what matters in one. */
 static const double GLOBAL_THRESHOLD = 0.25;
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* ---- one ratio ---- */
 
 /* A trimmed mean and what its variance is made of. */
@@ -43,7 +38,7 @@ static trimmed trim(double *values, int64_t count) {
   double sum = 0;
   double all = 0; /* winsorised: what is cut counts as its nearest neighbour */
   double squares = 0;
-  qsort(values, (size_t)count, sizeof *values, ascending);
+  gs_sort(values, (size_t)count);
   for (int64_t i = 0; i < count; i++) {
     const int64_t at = i < cut ? cut : i >= count - cut ? count - cut - 1 : i;
     if (at == i) sum += values[i];
@@ -159,8 +154,8 @@ static double middle_ns(const double *sorted, int64_t count) {
 static gs_cell_speed measure(gs_speed_times *times, const gs_speed_policy *policy) {
   const double slow = log1p(policy->threshold);
   gs_cell_speed s = {.word = GS_SPEED_NOT_TIMED};
-  qsort(times->base, (size_t)times->base_count, sizeof *times->base, ascending);
-  qsort(times->other, (size_t)times->other_count, sizeof *times->other, ascending);
+  gs_sort(times->base, (size_t)times->base_count);
+  gs_sort(times->other, (size_t)times->other_count);
   s.base_ns = middle_ns(times->base, times->base_count);
   s.other_ns = middle_ns(times->other, times->other_count);
   s.ratio = gs_ratio_of(times->base, times->base_count, times->other, times->other_count);

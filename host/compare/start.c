@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/json_scan.h"
-#include "base/location.h"
+#include "base/sort.h"
 #include "measure/sample.h"
 #include "sweep/record_read.h"
 #include "sweep/record_shape.h"
@@ -215,12 +215,6 @@ static bool is_list(const cJSON *list, int wanted, double least) {
   return true;
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* The low quantile of each run of samples of one round, which come in order. */
 static gs_status take_rounds(const cJSON *timing, gs_start_cell *cell, gs_error *error) {
   const cJSON *samples = get(timing, "samples_ns");
@@ -241,7 +235,7 @@ static gs_status take_rounds(const cJSON *timing, gs_start_cell *cell, gs_error 
     for (; sample && round->valuedouble == number; sample = sample->next, round = round->next) {
       of_round[taken++] = sample->valuedouble;
     }
-    qsort(of_round, taken, sizeof *of_round, ascending);
+    gs_sort(of_round, taken);
     cell->round_log_ns[cell->rounds++] = log(gs_quantile(of_round, taken, GS_COMPARE_QUANTILE));
     if (sample && !(round->valuedouble > number)) {
       status = GS_FAIL(error, GS_ERR_DATA, "timing.sample_round: not in order");
