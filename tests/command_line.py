@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import PROGRAM, ProgramTest, main  # noqa: E402
 
-COMMANDS = ("run", "theory", "reproduce", "info", "parameters", "completion", "man")
+COMMANDS = ("run", "theory", "reproduce", "compare", "info", "parameters", "completion", "man")
 
 
 class CommandLine(ProgramTest):
