@@ -153,7 +153,7 @@ cudaError_t gs_launch_persistent_backward(gs_queue queue, const gs_recurrence *r
                                           const gs_tensor *dh, int64_t dh_steps,
                                           const gs_tensor *saved, const gs_tensor *h,
                                           const gs_tensor *delta, gs_scratch scratch);
-/* The same for any number of replicas: groups of blocks are bounded. */
+/* The same for any number of replicas: barrier groups are bounded. */
 size_t gs_persistent_counters(int64_t replicas);
 /* Whether GS_LOOP_AUTO should take it, from shapes and dtype alone (persistent_choice.cu).
  * An estimate until measured, of microseconds a step on an H100 with one replica:

@@ -244,7 +244,7 @@ template <typename T, int INPUTS> bool whole_packs(const gs_tensor &tensor) {
 } // namespace gs::persistent
 
 size_t gs_persistent_counters(int64_t) {
-  return static_cast<size_t>(gs::persistent::MAX_GROUPS) * gs::persistent::COUNTER_WORDS;
+  return static_cast<size_t>(gs::persistent::MAX_BARRIER_GROUPS) * gs::persistent::COUNTER_WORDS;
 }
 
 int gs_persistent_blocks(gs_queue queue, const gs_recurrence *recurrence, int64_t batch,

@@ -4,7 +4,7 @@
  *
  * Order between blocks: outputs and peaks of a step are written, then every thread of the
  * block meets (__syncthreads), then one counts the block as arrived (release); it waits
- * until the whole group has been counted (acquire) and lets the block go on, whose loads
+ * until the whole barrier group has been counted (acquire) and lets the block go on, whose loads
  * bypass L1 (load_fresh). Inside a block without others the meeting is enough. */
 #ifndef GS_KERNELS_PERSISTENT_LOOP_CUH
 #define GS_KERNELS_PERSISTENT_LOOP_CUH
@@ -19,8 +19,8 @@ constexpr int MOST_PARTS = MOST_WARPS * MOST_WARPS * 32;
 /* What a thread is there for. */
 struct Place {
   int team;
-  int group;  /* index of its counter */
-  bool leads; /* the team */
+  int barrier_group; /* index of its counter */
+  bool leads;        /* the team */
   int slice, group, lane;
   int first_row, rows; /* of the tile */
   int unit;            /* the warp's first */
@@ -32,7 +32,7 @@ __device__ __forceinline__ Place place_of(const Plan &plan) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int tile = block / plan.blocks % plan.tiles;
   place.team = block / plan.blocks / plan.tiles;
-  place.group = plan.coupled ? place.team : block / plan.blocks;
+  place.barrier_group = plan.coupled ? place.team : block / plan.blocks;
   place.leads = block % (plan.blocks * plan.tiles) == 0 && threadIdx.x == 0;
   place.lane = static_cast<int>(threadIdx.x) % 32;
   place.slice = warp % plan.slices;
@@ -46,9 +46,9 @@ __device__ __forceinline__ Place place_of(const Plan &plan) {
 
 /* ---- waiting for other blocks ---- */
 
-/* A group has a counter of its own (waiting.cuh). */
+/* A barrier group has a counter of its own (waiting.cuh). */
 template <typename U> __device__ __forceinline__ U *counter_of(U *counters, const Place &place) {
-  return counters + place.group * COUNTER_WORDS;
+  return counters + place.barrier_group * COUNTER_WORDS;
 }
 
 /* ---- one round of a step: as many pairs of rows as there are slices ---- */
@@ -99,14 +99,14 @@ __device__ __forceinline__ void end_step(const Plan &plan, const Place &place, u
   if (threadIdx.x == 0) {
     if (slot) most = largest(peaks);
     if (slot && most > 0) atomicMax(&slot->peak, peak_of(most));
-    if (more && plan.group > 1) arrive(counter_of(counters, place));
+    if (more && plan.barrier_group > 1) arrive(counter_of(counters, place));
   }
 }
 
 /* Waits until the step before has ended everywhere. */
 __device__ __forceinline__ void await_step(const Plan &plan, const Place &place,
                                            const uint32_t *counters, uint32_t due) {
-  if (plan.group == 1) return;
+  if (plan.barrier_group == 1) return;
   if (threadIdx.x == 0) await(counter_of(counters, place), due);
   __syncthreads();
 }
@@ -115,7 +115,7 @@ __device__ __forceinline__ void await_step(const Plan &plan, const Place &place,
 __device__ __forceinline__ int32_t step_peak(const Plan &plan, const gs_scale *slot,
                                              const float *peaks) {
   if (!slot) return GS_PEAK_NONE;
-  return plan.group == 1 ? peak_of(largest(peaks)) : __ldcg(&slot->peak);
+  return plan.barrier_group == 1 ? peak_of(largest(peaks)) : __ldcg(&slot->peak);
 }
 
 /* ---- the loop ---- */
@@ -233,11 +233,11 @@ __device__ __forceinline__ void run_loop(const Pass &pass, const Plan &plan, uin
       if (slot && place.leads) slot->exponent = scale.exponent;
       before.exponent = scale.exponent;
       steps_done++;
-      if (more) due += static_cast<uint32_t>(plan.group);
+      if (more) due += static_cast<uint32_t>(plan.barrier_group);
     }
   }
-  if (threadIdx.x == 0 && plan.group > 1) {
-    leave(counter_of(counters, place), due + static_cast<uint32_t>(plan.group));
+  if (threadIdx.x == 0 && plan.barrier_group > 1) {
+    leave(counter_of(counters, place), due + static_cast<uint32_t>(plan.barrier_group));
   }
 }
 

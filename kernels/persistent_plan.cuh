@@ -9,7 +9,7 @@
  * `tiles`, each with a copy of W. And replicas are taken by `teams` of tiles * blocks
  * blocks, in turn where not all fit on the device at once. Neither changes any bit.
  *
- * Blocks wait for each other after every step in a group: a tile's blocks, which read
+ * Blocks wait for each other after every step in a barrier group: a tile's blocks, which read
  * each other's outputs; all of a team's where the tiles must agree on a peak. */
 #ifndef GS_KERNELS_PERSISTENT_PLAN_CUH
 #define GS_KERNELS_PERSISTENT_PLAN_CUH
@@ -18,11 +18,11 @@
 
 namespace gs::persistent {
 
-constexpr int UNITS = 16;        /* outputs of a warp */
-constexpr int MOST_WARPS = 8;    /* of a block: 128 weights and 127 other registers each */
-constexpr int MOST_UNITS = 2048; /* n: MOST_WARPS slices of 32 * 8 inputs */
-constexpr int MAX_GROUPS = 1024; /* that have a counter */
-constexpr int COUNTER_WORDS = 8; /* between counters: 32 bytes, a sector of L2 */
+constexpr int UNITS = 16;                /* outputs of a warp */
+constexpr int MOST_WARPS = 8;            /* of a block: 128 weights and 127 other registers each */
+constexpr int MOST_UNITS = 2048;         /* n: MOST_WARPS slices of 32 * 8 inputs */
+constexpr int MAX_BARRIER_GROUPS = 1024; /* that have a counter */
+constexpr int COUNTER_WORDS = 8;         /* between counters: 32 bytes, a sector of L2 */
 
 /* What is to be cut. */
 struct Loop {
@@ -35,10 +35,10 @@ struct Plan {
   int n, batch, steps, replicas;
   int inputs; /* of a lane: 4 or 8 */
   int slices, groups, blocks;
-  int tiles, rows; /* rows: of a tile, even; the last may have less */
-  int teams;       /* 0: does not fit */
-  bool coupled;    /* a group is a team, not a tile */
-  int group;       /* blocks of a group */
+  int tiles, rows;   /* rows: of a tile, even; the last may have less */
+  int teams;         /* 0: does not fit */
+  bool coupled;      /* a barrier group is a team, not a tile */
+  int barrier_group; /* blocks of a barrier group */
 };
 
 inline bool supported(const gs_recurrence &recurrence, gs_dtype dtype) {
@@ -61,7 +61,7 @@ inline Loop loop_of(const gs_recurrence &recurrence, int64_t batch, int64_t repl
 inline int divide_up(int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); }
 
 inline int warps_of(const Plan &plan) { return plan.slices * plan.groups; }
-inline int groups_of(const Plan &plan) {
+inline int barrier_groups_of(const Plan &plan) {
   return plan.coupled ? plan.teams : plan.teams * plan.tiles;
 }
 
@@ -88,7 +88,7 @@ inline Plan cut_of(const Loop &loop) {
  *   L2       every group of UNITS outputs reads all of h; 24 bytes a cycle and
  *            multiprocessor (5.5 TB/s on an H100)
  *   latency  of the first loads, the pointwise part, the stores: 700 cycles
- *   group    1900 cycles (1.1 us on an H100) where blocks wait for blocks */
+ *   barrier  1900 cycles (1.1 us on an H100) where blocks wait for blocks */
 inline double step_cycles(const Loop &loop, const Plan &plan, int multiprocessors) {
   const double rounds = divide_up(loop.replicas, plan.teams);
   const int blocks = plan.teams * plan.tiles * plan.blocks;
@@ -97,7 +97,7 @@ inline double step_cycles(const Loop &loop, const Plan &plan, int multiprocessor
   const double bytes = static_cast<double>(plan.teams) * divide_up(loop.n, UNITS) * loop.batch *
                        loop.n * static_cast<double>(loop.element_bytes);
   const double level2 = bytes / (24.0 * multiprocessors);
-  const double wait = plan.group > 1 ? 1900 : 0;
+  const double wait = plan.barrier_group > 1 ? 1900 : 0;
   return rounds * ((issue > level2 ? issue : level2) + 700 + wait);
 }
 
@@ -107,7 +107,7 @@ inline Plan plan_of(const Loop &loop, int multiprocessors, int per_multiprocesso
   Plan best = cut_of(loop);
   const int copies = multiprocessors * per_multiprocessor / best.blocks; /* of W, at once */
   if (copies == 0 || loop.replicas < 1 || loop.batch < 1) return best;
-  const int most = copies < MAX_GROUPS ? copies : MAX_GROUPS;
+  const int most = copies < MAX_BARRIER_GROUPS ? copies : MAX_BARRIER_GROUPS;
   const int turns = divide_up(loop.replicas, most);
   const int teams = divide_up(loop.replicas, turns);
   const int pairs = divide_up(loop.batch, 2);
@@ -118,9 +118,9 @@ inline Plan plan_of(const Loop &loop, int multiprocessors, int per_multiprocesso
     plan.rows = 2 * divide_up(pairs, tiles);
     plan.tiles = divide_up(loop.batch, plan.rows);
     plan.coupled = loop.tracked && plan.tiles > 1;
-    plan.group = plan.coupled ? plan.blocks * plan.tiles : plan.blocks;
+    plan.barrier_group = plan.coupled ? plan.blocks * plan.tiles : plan.blocks;
     const double cycles = step_cycles(loop, plan, multiprocessors);
-    const bool counted = plan.group == 1 || groups_of(plan) <= MAX_GROUPS;
+    const bool counted = plan.barrier_group == 1 || barrier_groups_of(plan) <= MAX_BARRIER_GROUPS;
     if (counted && (tiles == 1 || cycles < least)) {
       best = plan;
       least = cycles;
