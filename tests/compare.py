@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import LIMIT_S, PROGRAM, environment  # noqa: E402
-from validate_results import digest_of  # noqa: E402
+from validate_results import checksum_problems, digest_of, problems_of  # noqa: E402
 
 SWEEP = {"name": "compared", "blocks": [
     {"model": "mlp", "depth": [3, 9], "width": 7, "batch": 3, "replicas": 3, "activation": ["tanh", "relu"]},
@@ -258,6 +258,36 @@ class Compare(unittest.TestCase):
         code, (found,) = self.compare(self.base, self.changed(change), "--numbers", "rounding")
         numbers = found["cells"][k]["numbers"]
         self.assertEqual((code, numbers["quantity"], numbers["index"]), (4, "jacobian.layers.rms.mean", 3))
+
+    # ---- what a worker does wrong ----
+
+    def faulty(self, fault, *arguments):
+        """The exit code and the comparison of a run without a fault and one with it."""
+        for name, wrong in (("right", None), ("wrong", fault)):
+            subprocess.run([PROGRAM, "run", "mlp", "--depth", "5,9", "--width", "8", "--batch", "4", "--activation",
+                            "tanh,relu", "--out", self.folder / name, "--overwrite", "--quiet", *arguments],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           env=environment(wrong), timeout=LIMIT_S)
+        return self.compare(self.folder / "right", self.folder / "wrong", "--no-speed")
+
+    def test_a_faulty_worker_is_found(self):
+        for fault, cell in (("ulp:2", 2), ("off:3", 3), ("weights:1", 1)):
+            code, (found,) = self.faulty(fault, "--time-limit", "0")
+            self.assertEqual([c["numbers"]["verdict"] != "identical" for c in found["cells"]],
+                             [k == cell for k in range(4)], fault)
+            numbers = found["cells"][cell]["numbers"]
+            self.assertEqual((code, numbers["axis"]), (4, "layer"), fault)
+            if fault.startswith("weights"):
+                self.assertEqual((numbers["quantity"], numbers["index"]), ("activation.log10_norm.mean", 1))
+            else:
+                index = {0: 3, 1: 3, 2: 5, 3: 5}[cell]
+                self.assertEqual((numbers["quantity"], numbers["index"]), ("delta.log10_norm.mean", index))
+
+    def test_a_late_worker_has_valid_results(self):
+        """Its times are 5 % longer; whether that shows on a busy machine is not for a test."""
+        self.assertEqual(self.faulty("late:*", "--time-limit", "0.002", "--interleave", "2")[0], 0)
+        data = (self.folder / "wrong" / "results.json").read_bytes()
+        self.assertEqual(checksum_problems(data) + problems_of(json.loads(data)), [])
 
     # ---- not comparable ----
 

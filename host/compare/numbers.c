@@ -16,7 +16,7 @@ static const cJSON *get(const cJSON *object, const char *key) {
 }
 
 static double number(const cJSON *item) {
-  return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+  return item && cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
 }
 
 /* ---- allowances ---- */
@@ -302,11 +302,12 @@ static void compare_quantity(pairing *p, const cJSON *a, const cJSON *b, const c
 
 static void compare_list(pairing *p, const char *quantity, const cJSON *a, const cJSON *b,
                          double allowance) {
-  if (!same_length(p, quantity, a, b)) return;
+  if (!same_length(p, quantity, a, b) || !a || !b) return;
   const cJSON *other = b->child;
   int64_t index = 0;
   for (const cJSON *base = a->child; base && other; base = base->next, other = other->next) {
-    gs_number_pair pair = {.axis = "replica", .index = ++index, .allowance = allowance};
+    index++;
+    gs_number_pair pair = {.axis = "replica", .index = index, .allowance = allowance};
     snprintf(pair.quantity, sizeof pair.quantity, "%s", quantity);
     pair.base = number(base);
     pair.other = number(other);
@@ -373,7 +374,7 @@ static void compare_jacobian_part(pairing *p, const char *path, const cJSON *a, 
     compare_jacobian_value(p, path, a, b, 0);
     return;
   }
-  const cJSON *y = cJSON_IsArray(b) ? b->child : NULL;
+  const cJSON *y = b && cJSON_IsArray(b) ? b->child : NULL;
   int64_t index = 0;
   cJSON_ArrayForEach(x, a) {
     compare_jacobian_value(p, path, x, y, ++index);

@@ -223,8 +223,8 @@ static gs_status take_rounds(const cJSON *timing, gs_start_cell *cell, gs_error 
   if (!is_list(samples, -1, 1e-9) || !is_list(rounds, count, 0)) {
     return GS_FAIL(error, GS_ERR_DATA, "timing: no samples and their rounds");
   }
-  double *of_round = malloc((size_t)count * sizeof *of_round);
-  cell->round_log_ns = malloc((size_t)count * sizeof *cell->round_log_ns);
+  double *of_round = malloc(((size_t)count + 1) * sizeof *of_round);
+  cell->round_log_ns = malloc(((size_t)count + 1) * sizeof *cell->round_log_ns);
   gs_status status =
       of_round && cell->round_log_ns ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for times");
   const cJSON *sample = samples->child;

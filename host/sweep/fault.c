@@ -1,12 +1,14 @@
 /* Faults on demand. See fault.h. */
 #include "sweep/fault.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "measure/digest.h"
 #include "sweep/pipe.h"
 
 /* A cell in a round. */
@@ -79,6 +81,60 @@ void gs_fault_at_device(int64_t cell, int64_t round, gs_device *device) {
   if (!asked("lost", (moment){cell, round})) return;
   device->lost = true;
   (void)GS_FAIL(&device->error, GS_ERR_DEVICE, "the device is lost: a fault that was asked for");
+}
+
+void gs_fault_at_config(int64_t cell, int64_t round, gs_config *config) {
+  if (asked("weights", (moment){cell, round})) config->seed ^= 1;
+}
+
+static void scale(const cJSON *object, const char *key, double factor) {
+  cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+  cJSON *entry = NULL;
+  if (!item) return;
+  if (cJSON_IsNumber(item)) cJSON_SetNumberValue(item, item->valuedouble * factor);
+  if (!cJSON_IsArray(item)) return;
+  cJSON_ArrayForEach(entry, item) {
+    if (cJSON_IsNumber(entry)) cJSON_SetNumberValue(entry, entry->valuedouble * factor);
+  }
+}
+
+static void make_late(const cJSON *record) {
+  static const char *const times[] = {"samples_ns", "median_ns", "p5_ns", "p95_ns"};
+  static const char *const rates[] = {"samples_per_s", "flops_per_s", "bytes_per_s"};
+  const double factor = 1.05;
+  const cJSON *timing = cJSON_GetObjectItemCaseSensitive(record, "timing");
+  const cJSON *round = NULL;
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++) scale(timing, times[i], factor);
+  for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) scale(timing, rates[i], 1 / factor);
+  cJSON_ArrayForEach(round, cJSON_GetObjectItemCaseSensitive(timing, "rounds")) {
+    scale(round, "median_ns", factor);
+    scale(round, "wall_ns", factor);
+  }
+}
+
+/* The logarithm of delta's norm in the middle, over replicas. */
+static cJSON *middle_norm(const cJSON *record) {
+  static const char *const path[] = {"layers", "delta", "log10_norm", "mean"};
+  const cJSON *at = record;
+  for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
+    at = cJSON_GetObjectItemCaseSensitive(at, path[i]);
+  }
+  return cJSON_GetArrayItem(at, cJSON_GetArraySize(at) / 2);
+}
+
+void gs_fault_at_record(int64_t cell, int64_t round, cJSON *record) {
+  const moment now = {cell, round};
+  char text[GS_SHA256_TEXT_BYTES];
+  if (asked("late", now)) make_late(record);
+  const bool ulp = asked("ulp", now);
+  cJSON *norm = ulp || asked("off", now) ? middle_norm(record) : NULL;
+  if (!norm || !cJSON_IsNumber(norm)) return;
+  const double value = norm->valuedouble;
+  cJSON_SetNumberValue(norm, ulp ? nextafter(value, INFINITY) : value + log10(1.001));
+  cJSON *digest = cJSON_CreateString(gs_digest_of(record, text));
+  if (!digest || !cJSON_ReplaceItemInObjectCaseSensitive(record, "digest", digest)) {
+    cJSON_Delete(digest);
+  }
 }
 
 bool gs_fault_at_floor(gs_floor *floor) {

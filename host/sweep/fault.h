@@ -10,6 +10,10 @@
  *   print:3    write to the standard output, as a careless library does
  *   slow:3     take 0.2 s longer
  *   lost:3     lose the device for good while measuring cell 3
+ *   late:3     all times are 5 % longer than they were
+ *   weights:3  the weights of another seed
+ *   ulp:3      delta's norm in the middle layer is one unit in the last place off
+ *   off:3      ... is off by 1e-3 of itself
  *   *          in place of a number: every cell
  *   crash:3@2  in round 2 of an interleaved run alone
  *
@@ -27,7 +31,9 @@
 #ifndef GS_SWEEP_FAULT_H
 #define GS_SWEEP_FAULT_H
 
+#include "base/json.h"
 #include "device/device.h"
+#include "net/config.h"
 
 #define GS_FAULT_VARIABLE "GRADSWEEP_FAULT"
 #define GS_FAULT_WORKER_VARIABLE "GRADSWEEP_FAULT_WORKER"
@@ -38,6 +44,13 @@ bool gs_fault_at_cell(int64_t cell, int64_t round, int output);
 
 /* Marks the device lost, with words, if the variable asks for it at this cell. */
 void gs_fault_at_device(int64_t cell, int64_t round, gs_device *device);
+
+/* Changes what is about to be measured: another seed. */
+void gs_fault_at_config(int64_t cell, int64_t round, gs_config *config);
+
+/* Changes what was measured: times, or a norm, in a record whose digest is then again that of
+ * its numbers. */
+void gs_fault_at_record(int64_t cell, int64_t round, cJSON *record);
 
 /* Makes a floor up, if the variable asks for it; whether it did. */
 bool gs_fault_at_floor(gs_floor *floor);

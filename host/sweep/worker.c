@@ -140,6 +140,7 @@ static gs_status measure(const worker_state *server, cell_request *cell, cJSON *
   memset(&config, 0, sizeof config);
   GS_TRY(gs_config_from_json(cell->params, "params", &config, failure));
   cell->read = gs_config_to_json(&config);
+  gs_fault_at_config(cell->cell, cell->options.round, &config);
   gs_network_memory memory;
   gs_status status = GS_OK;
   if (cell->memory_limit_bytes > 0) { /* what cannot be predicted, the measurement explains */
@@ -198,6 +199,7 @@ static gs_status answer_cell(const worker_state *server, const cJSON *request, g
   cJSON *measured = NULL;
   bool skip = false;
   const gs_status status = measure(server, &cell, &measured, &skip, &failure);
+  if (measured) gs_fault_at_record(cell.cell, cell.options.round, measured);
   cJSON *line =
       status == GS_OK && !skip
           ? complete(&cell, measured)
