@@ -48,8 +48,8 @@ def with_rounds(document, time_of):
             continue
         timing = cell["timing"]
         samples = [time_of(k, r) * (1 + 0.001 * s) for r in range(9) for s in range(10)]
-        entry = dict(timing["rounds"][0], samples=10)
-        timing.update(samples_ns=samples, sample_round=[r for r in range(9) for _ in range(10)],
+        entry = dict(timing["rounds"][0], samples=10, disturbed=0, involuntary_switches=0)
+        timing.update(disturbed=0, disturbed_samples=[], samples_ns=samples, sample_round=[r for r in range(9) for _ in range(10)],
                       rounds=[dict(entry, round=r) for r in range(9)])
     document["context"]["options"]["interleave"] = 9
     return document
@@ -168,6 +168,28 @@ class Compare(unittest.TestCase):
         new = self.changed(untimed)
         self.assertEqual(self.compare(self.base, new)[0], 5)
         self.assertEqual(self.compare(self.base, new, "--no-speed")[0], 0)
+
+    def test_a_busy_machine_is_no_evidence(self):
+        """Threads that lose their processors: three times as slow, and yet no alarm."""
+        def busy(document, rounds=9):
+            timing = document["cells"][2]["timing"]
+            for r in timing["rounds"][:rounds]:
+                r.update(involuntary_switches=30, wall_ns=1e7)
+            timing["samples_ns"][:10 * rounds] = [3 * t for t in timing["samples_ns"][:10 * rounds]]
+        code, (found,) = self.compare(self.base, self.changed(busy))
+        self.assertEqual((code, found["cells"][2]["speed"]["red"]), (5, False))
+        self.assertIn("others had the machine", found["words"])
+
+        def partly(document):
+            busy(document, 2)
+        self.assertEqual(self.compare(self.base, self.changed(partly))[0], 0)
+
+        def marked(document):  # samples, and a round of more than half such samples
+            timing = document["cells"][2]["timing"]
+            timing["disturbed_samples"] = [*range(0, 4), *range(10, 16)]
+            for i in timing["disturbed_samples"]:
+                timing["samples_ns"][i] *= 9
+        self.assertEqual(self.compare(self.base, self.changed(marked))[0], 0)
 
     # ---- numbers ----
 

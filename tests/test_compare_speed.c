@@ -155,7 +155,7 @@ static rates simulate(int comparisons, double (*slowed)(int cell, int comparison
         base[k][r] = round_log_ns(&seed, ns);
         other[k][r] = round_log_ns(&seed, ns + log1p(slowed(k, c)));
       }
-      times[k] = (gs_speed_times){base[k], ROUNDS, other[k], ROUNDS};
+      times[k] = (gs_speed_times){base[k], ROUNDS, other[k], ROUNDS, false};
     }
     assert_int_equal(gs_speed_judge(times, CELLS, &policy, cells, &together, &overall, NULL),
                      GS_OK);

@@ -135,6 +135,15 @@ static gs_unit unit_of(const gs_side *base, const gs_side *other) {
   return base->count >= 3 && other->count >= 3 ? GS_UNIT_START : GS_UNIT_ROUND;
 }
 
+/* Rounds of a cell, of all starts of a side, that are no evidence. */
+static int64_t busy_rounds(const gs_side *side, const char *id) {
+  int64_t busy = 0;
+  for (int i = 0; i < side->count; i++) {
+    busy += side->starts[i].cells[gs_start_find(&side->starts[i], id)].busy;
+  }
+  return busy;
+}
+
 /* The units of a cell on one side; *units is the caller's, NULL where there are none. */
 static gs_status take_units(const gs_side *side, const char *id, gs_unit unit, double **units,
                             int64_t *count, gs_error *error) {
@@ -161,20 +170,24 @@ static gs_status take_units(const gs_side *side, const char *id, gs_unit unit, d
 
 static gs_status take_times(const gs_side *base, const gs_side *other, gs_compare_result *result,
                             gs_speed_times *times, gs_error *error) {
-  result->base_units = result->other_units = 0;
+  result->base_units = result->other_units = -1;
   for (int64_t i = 0; i < result->count; i++) {
     const char *id = result->cells[i].id;
     gs_speed_times *t = &times[i];
     GS_TRY(take_units(base, id, result->unit, &t->base, &t->base_count, error));
     GS_TRY(take_units(other, id, result->unit, &t->other, &t->other_count, error));
-    if (t->base_count == 0 || t->other_count == 0) continue;
-    if (result->base_units == 0 || t->base_count < result->base_units) {
+    const int64_t busy[2] = {busy_rounds(base, id), busy_rounds(other, id)};
+    result->busy += busy[0] + busy[1] > 0;
+    t->busy = t->base_count + busy[0] > 0 && t->other_count + busy[1] > 0;
+    if (t->base_count + busy[0] == 0 || t->other_count + busy[1] == 0) continue; /* not timed */
+    if (result->base_units < 0 || t->base_count < result->base_units) {
       result->base_units = t->base_count;
     }
-    if (result->other_units == 0 || t->other_count < result->other_units) {
+    if (result->other_units < 0 || t->other_count < result->other_units) {
       result->other_units = t->other_count;
     }
   }
+  if (result->base_units < 0) result->base_units = result->other_units = 0;
   return GS_OK;
 }
 
@@ -254,6 +267,11 @@ static void say_undecided(const gs_compare_result *result, const gs_compare_poli
                           gs_line *line) {
   if (result->speed == GS_SPEED_NOT_TIMED) {
     gs_line_add(line, "no cell is timed on both sides (--no-speed compares numbers alone)");
+  } else if (result->busy > 0 && (result->base_units < 2 || result->other_units < 2)) {
+    gs_line_add(line,
+                "others had the machine in rounds of %lld cells, which are no evidence: run on a "
+                "quiet machine, or with more rounds",
+                (long long)result->busy);
   } else if (result->base_units < 2 || result->other_units < 2) {
     gs_line_add(line, "one round of one start on a side is no evidence: run with --interleave 9, "
                       "or compare folders of several starts");

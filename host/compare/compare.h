@@ -74,6 +74,7 @@ typedef struct gs_compare_result {
   int64_t speed_of[GS_SPEED_COUNT];
   gs_unit unit;
   int64_t base_units, other_units; /* of the cell that has the fewest */
+  int64_t busy;                    /* cells with a round that is no evidence */
   gs_global_speed global;
   gs_speed_word speed;
 } gs_compare_result;

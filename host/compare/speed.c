@@ -164,36 +164,38 @@ static gs_cell_speed measure(gs_speed_times *times, const gs_speed_policy *polic
   s.p_faster = gs_ratio_below(&s.ratio, -slow);
   s.p_different = fmax(gs_ratio_below(&s.ratio, slow), gs_ratio_above(&s.ratio, -slow));
   s.p_margin = gs_ratio_below(&s.ratio, log1p(policy->margin));
-  if (times->base_count > 0 && times->other_count > 0) s.word = GS_SPEED_UNDECIDED;
+  const bool timed = times->busy || (times->base_count > 0 && times->other_count > 0);
+  if (timed) s.word = GS_SPEED_UNDECIDED;
   return s;
 }
 
-/* The mean over cells of each unit, where every timed cell has as many units. */
+/* Whether a cell has all units that any cell has: busy rounds are left out cell by cell. */
+static bool is_full(const gs_speed_times *times, int64_t base_most, int64_t other_most) {
+  return times->base_count == base_most && times->other_count == other_most;
+}
+
+/* The mean over cells of each unit, of the cells that have all units, if half of them do. */
 static gs_status shift_of(const gs_speed_times *times, int64_t count, gs_ratio *shift,
                           gs_error *error) {
-  const gs_speed_times *first = NULL;
-  bool even = true;
+  int64_t base_most = 0;
+  int64_t other_most = 0;
+  int64_t full = 0;
   *shift = (gs_ratio){NAN, NAN, NAN};
   for (int64_t i = 0; i < count; i++) {
-    if (times[i].base_count == 0 || times[i].other_count == 0) continue;
-    if (!first) first = &times[i];
-    even = even && times[i].base_count == first->base_count &&
-           times[i].other_count == first->other_count;
+    if (times[i].base_count > base_most) base_most = times[i].base_count;
+    if (times[i].other_count > other_most) other_most = times[i].other_count;
   }
-  if (!first || !even) return GS_OK;
-  double *base = calloc((size_t)first->base_count, sizeof *base);
-  double *other = calloc((size_t)first->other_count, sizeof *other);
-  int64_t cells = 0;
+  for (int64_t i = 0; i < count; i++) full += is_full(&times[i], base_most, other_most);
+  if (base_most == 0 || other_most == 0 || 2 * full < count) return GS_OK;
+  double *base = calloc((size_t)base_most, sizeof *base);
+  double *other = calloc((size_t)other_most, sizeof *other);
   for (int64_t i = 0; base && other && i < count; i++) {
-    if (times[i].base_count == 0 || times[i].other_count == 0) continue;
-    cells++;
-    for (int64_t k = 0; k < first->base_count; k++) base[k] += times[i].base[k];
-    for (int64_t k = 0; k < first->other_count; k++) other[k] += times[i].other[k];
+    if (!is_full(&times[i], base_most, other_most)) continue;
+    for (int64_t k = 0; k < base_most; k++) base[k] += times[i].base[k] / (double)full;
+    for (int64_t k = 0; k < other_most; k++) other[k] += times[i].other[k] / (double)full;
   }
-  for (int64_t k = 0; base && other && k < first->base_count; k++) base[k] /= (double)cells;
-  for (int64_t k = 0; base && other && k < first->other_count; k++) other[k] /= (double)cells;
   const bool made = base && other;
-  if (made) *shift = gs_ratio_of(base, first->base_count, other, first->other_count);
+  if (made) *shift = gs_ratio_of(base, base_most, other, other_most);
   free(base);
   free(other);
   return made ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the shift of all cells");

@@ -68,6 +68,7 @@ typedef struct gs_speed_times {
   int64_t base_count;
   double *other;
   int64_t other_count;
+  bool busy; /* timed on both sides, though units may be missing that were no evidence */
 } gs_speed_times;
 
 typedef struct gs_cell_speed {

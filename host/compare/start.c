@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
 #include "base/json_scan.h"
 #include "base/sort.h"
 #include "measure/sample.h"
@@ -215,34 +216,72 @@ static bool is_list(const cJSON *list, int wanted, double least) {
   return true;
 }
 
-/* The low quantile of each run of samples of one round, which come in order. */
+/* Whether a round says anything of the program: half of its samples at least were its own,
+ * and its threads did not lose their processors all the time, which the waits that the kernel
+ * counts need not show (more than once a sample, and once in 2 ms). */
+static bool is_evidence(const cJSON *round, int64_t samples, int64_t undisturbed) {
+  const double switches = cJSON_GetNumberValue(get(round, "involuntary_switches"));
+  const double wall_ns = cJSON_GetNumberValue(get(round, "wall_ns"));
+  const double often_ns = 2e6;
+  const bool lost = switches > (double)samples && switches * often_ns > wall_ns;
+  return 2 * undisturbed >= samples && !lost;
+}
+
+/* Samples one after the other, and which of them were disturbed. */
+typedef struct sample_walk {
+  const cJSON *sample, *disturbed;
+  int64_t at;
+} sample_walk;
+
+/* The next round's samples that were not disturbed; how many. */
+static int64_t take_samples(sample_walk *walk, int64_t samples, double *into) {
+  int64_t taken = 0;
+  for (int64_t i = 0; i < samples && walk->sample; i++) {
+    const bool hit = walk->disturbed && walk->disturbed->valuedouble == (double)walk->at;
+    if (hit) walk->disturbed = walk->disturbed->next;
+    if (!hit) into[taken++] = walk->sample->valuedouble;
+    walk->sample = walk->sample->next;
+    walk->at++;
+  }
+  return taken;
+}
+
 static gs_status take_rounds(const cJSON *timing, gs_start_cell *cell, gs_error *error) {
   const cJSON *samples = get(timing, "samples_ns");
-  const cJSON *rounds = get(timing, "sample_round");
+  const cJSON *disturbed = get(timing, "disturbed_samples");
+  const cJSON *round = NULL;
   const int count = cJSON_IsArray(samples) ? cJSON_GetArraySize(samples) : 0;
-  if (!is_list(samples, -1, 1e-9) || !is_list(rounds, count, 0)) {
+  const int marked = cJSON_IsArray(disturbed) ? cJSON_GetArraySize(disturbed) : -1;
+  if (!is_list(samples, -1, 1e-9) || !cJSON_IsArray(get(timing, "rounds")) || marked < 0 ||
+      (marked > 0 && !is_list(disturbed, -1, 0))) {
     return GS_FAIL(error, GS_ERR_DATA, "timing: no samples and their rounds");
   }
-  double *of_round = malloc(((size_t)count + 1) * sizeof *of_round);
+  double *undisturbed = malloc(((size_t)count + 1) * sizeof *undisturbed);
   cell->round_log_ns = malloc(((size_t)count + 1) * sizeof *cell->round_log_ns);
-  gs_status status =
-      of_round && cell->round_log_ns ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for times");
-  const cJSON *sample = samples->child;
-  const cJSON *round = rounds->child;
-  while (status == GS_OK && sample) {
-    const double number = round->valuedouble;
-    size_t taken = 0;
-    for (; sample && round->valuedouble == number; sample = sample->next, round = round->next) {
-      of_round[taken++] = sample->valuedouble;
+  gs_status status = undisturbed && cell->round_log_ns
+                         ? GS_OK
+                         : GS_FAIL(error, GS_ERR_MEMORY, "no memory for times");
+  sample_walk walk = {samples->child, disturbed ? disturbed->child : NULL, 0};
+  cJSON_ArrayForEach(round, get(timing, "rounds")) {
+    int64_t of_round = 0;
+    if (status != GS_OK) break;
+    if (!gs_integer_of(cJSON_GetNumberValue(get(round, "samples")), 1, count - walk.at,
+                       &of_round)) {
+      status = GS_FAIL(error, GS_ERR_DATA, "timing.rounds: not the rounds of its samples");
+      break;
     }
-    gs_sort(of_round, taken);
-    cell->round_log_ns[cell->rounds++] = log(gs_quantile(of_round, taken, GS_COMPARE_QUANTILE));
-    if (sample && !(round->valuedouble > number)) {
-      status = GS_FAIL(error, GS_ERR_DATA, "timing.sample_round: not in order");
+    const int64_t taken = take_samples(&walk, of_round, undisturbed);
+    if (!is_evidence(round, of_round, taken)) {
+      cell->busy++;
+      continue;
     }
+    gs_sort(undisturbed, (size_t)taken);
+    cell->round_log_ns[cell->rounds++] =
+        log(gs_quantile(undisturbed, (size_t)taken, GS_COMPARE_QUANTILE));
   }
-  free(of_round);
-  return status;
+  free(undisturbed);
+  if (status != GS_OK || walk.at == count) return status;
+  return GS_FAIL(error, GS_ERR_DATA, "timing.rounds: not the rounds of its samples");
 }
 
 static gs_status copy_digits(const cJSON *record, const char *key, char *into, size_t length,

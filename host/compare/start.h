@@ -17,8 +17,9 @@ typedef struct gs_start_cell {
   gs_cell_status status;
   char weights_hash[GS_CELL_ID_BYTES]; /* this and the digest: empty where it is not ok */
   char digest[GS_SHA256_TEXT_BYTES];
-  double *round_log_ns; /* [rounds] ln of the low quantile of each round's samples, ns */
-  int64_t rounds;       /* 0: not timed */
+  double *round_log_ns; /* [rounds] ln of the low quantile of a round's samples, ns */
+  int64_t rounds;       /* that are evidence */
+  int64_t busy;         /* that are none: others had the machine */
 } gs_start_cell;
 
 typedef struct gs_start {
