@@ -269,8 +269,8 @@ static void say_undecided(const gs_compare_result *result, const gs_compare_poli
     gs_line_add(line, "no cell is timed on both sides (--no-speed compares numbers alone)");
   } else if (result->busy > 0 && (result->base_units < 2 || result->other_units < 2)) {
     gs_line_add(line,
-                "others had the machine in rounds of %lld cells, which are no evidence: run on a "
-                "quiet machine, or with more rounds",
+                "others had the machine in rounds of %lld cells, which are no evidence: "
+                "--interleave 9 or more, on a quieter machine, may give some",
                 (long long)result->busy);
   } else if (result->base_units < 2 || result->other_units < 2) {
     gs_line_add(line, "one round of one start on a side is no evidence: run with --interleave 9, "
