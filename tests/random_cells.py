@@ -24,13 +24,16 @@ MOST_OFF = 0.01
 def init(draw):
     name = draw.choice(["normal", "scaled", "he_normal", "he_uniform", "he_truncated",
                         "he_truncated_uncorrected", "xavier_normal", "xavier_uniform",
-                        "lecun_normal", "torch_default", "orthogonal"])
+                        "lecun_normal", "torch_default", "orthogonal", "uniform", "truncated_normal",
+                        "lecun_uniform"])
     chosen = {"name": name}
-    if name == "normal":
+    if name in ("normal", "truncated_normal"):
         chosen["std"] = draw.choice([1, 0.1, 0.02, 0.3])
     elif name == "scaled":
         chosen["sigma_w2"] = round(draw.uniform(0.2, 6), 3)
-    elif name == "orthogonal":
+    elif name == "uniform":
+        chosen["a"] = draw.choice([1, 0.2, 0.05])
+    elif name == "orthogonal" or name.startswith("xavier_"):
         chosen["gain"] = draw.choice([0.8, 1, 1.41, 2])
     elif name.startswith("he_"):
         chosen.update(fan=draw.choice(["in", "out"]), slope=draw.choice([0, 0.2]))

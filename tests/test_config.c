@@ -205,6 +205,9 @@ static void scales_are_finite_and_not_negative(void **state) {
     c = made(GS_MLP);
     c.init.slope = bad[i];
     refuse(&c, "init slope must be");
+    c = made(GS_MLP);
+    c.init.a = bad[i];
+    refuse(&c, "init a must be");
     c = made(GS_RNN);
     c.input_init.std = bad[i];
     refuse(&c, "input_init std must be");
@@ -215,7 +218,18 @@ static void scales_are_finite_and_not_negative(void **state) {
     c.output_activation = (gs_activation){GS_LEAKY_RELU, bad[i]};
     refuse(&c, "slope must be");
   }
+  for (int i = 0; i < 2; i++) {
+    gs_config c = made(GS_MLP);
+    c.init = gs_init_default(GS_INIT_CONSTANT);
+    c.init.value = bad[i];
+    refuse(&c, "init value must be");
+  }
   gs_error error = {0};
+  gs_config below = made(GS_MLP);
+  below.init = gs_init_default(GS_INIT_CONSTANT);
+  below.init.value = -0.1; /* the one that has a sign */
+  assert_int_equal(gs_config_check(&below, &error), GS_OK);
+  gs_config_clear(&below);
   gs_config zero = made(GS_MLP);
   zero.init = gs_init_default(GS_INIT_NORMAL);
   zero.init.std = 0.0;
@@ -303,7 +317,9 @@ static void names_lead_back(void **state) {
   assert_string_equal(gs_name(&gs_loss_names, GS_LOSS_MSE), "mse");
   assert_string_equal(gs_name(&gs_backend_names, GS_BACKEND_CUDA), "cuda");
   assert_string_equal(gs_init_takes(GS_INIT_HE_UNIFORM), "fan slope");
-  assert_string_equal(gs_init_takes(GS_INIT_XAVIER_NORMAL), "");
+  assert_string_equal(gs_init_takes(GS_INIT_XAVIER_NORMAL), "gain");
+  assert_string_equal(gs_init_later(GS_INIT_XAVIER_NORMAL), "gain");
+  assert_string_equal(gs_init_takes(GS_INIT_LECUN_NORMAL), "");
 }
 
 static void what_a_word_was_meant_to_be(void **state) {
@@ -317,6 +333,9 @@ static void what_a_word_was_meant_to_be(void **state) {
                {&gs_activation_names, "mish", NULL},
                {&gs_init_names, "kaiming_normal", "he_normal"},
                {&gs_init_names, "glorot_uniform", "xavier_uniform"},
+               {&gs_init_names, "trunc_normal", "truncated_normal"},
+               {&gs_init_names, "random_uniform", "uniform"},
+               {&gs_init_names, "ones", "constant"},
                {&gs_dtype_names, "bfloat16", "bf16"},
                {&gs_loop_names, "persist", NULL},
                {&gs_loop_names, "step", "steps"},

@@ -129,13 +129,27 @@ static void test_laws(void **state) {
       {{.kind = GS_INIT_HE_TRUNCATED_UNCORRECTED, .fan = GS_FAN_OUT},
        CUT,
        CUT_DEVIATION * CUT_DEVIATION * 2 / out},
-      {{.kind = GS_INIT_XAVIER_NORMAL}, NORMAL, 2 / (in + out)},
-      {{.kind = GS_INIT_XAVIER_UNIFORM}, UNIFORM, 2 / (in + out)},
+      /* torch.nn.init.xavier_normal_, xavier_uniform_: std = gain sqrt(2/(fan_in + fan_out)) */
+      {{.kind = GS_INIT_XAVIER_NORMAL, .gain = 1}, NORMAL, 2 / (in + out)},
+      {{.kind = GS_INIT_XAVIER_NORMAL, .gain = 1.4}, NORMAL, 1.96 * 2 / (in + out)},
+      {{.kind = GS_INIT_XAVIER_UNIFORM, .gain = 1}, UNIFORM, 2 / (in + out)},
+      {{.kind = GS_INIT_XAVIER_UNIFORM, .gain = 5.0 / 3}, UNIFORM, 25.0 / 9 * 2 / (in + out)},
       {{.kind = GS_INIT_LECUN_NORMAL}, NORMAL, 1 / in},
+      /* keras.initializers.LecunUniform: limit sqrt(3/fan_in) */
+      {{.kind = GS_INIT_LECUN_UNIFORM}, UNIFORM, 1 / in},
+      /* torch.nn.init.uniform_(w, -a, a) */
+      {{.kind = GS_INIT_UNIFORM, .a = 1}, UNIFORM, 1.0 / 3},
+      {{.kind = GS_INIT_UNIFORM, .a = 0.1}, UNIFORM, 0.01 / 3},
+      /* torch.nn.init.trunc_normal_(w, std=std, a=-2*std, b=2*std): std before the cut */
+      {{.kind = GS_INIT_TRUNCATED_NORMAL, .std = 1}, CUT, CUT_DEVIATION * CUT_DEVIATION},
+      {{.kind = GS_INIT_TRUNCATED_NORMAL, .std = 0.02}, CUT, 4e-4 * CUT_DEVIATION * CUT_DEVIATION},
       {{.kind = GS_INIT_TORCH_DEFAULT}, UNIFORM, 1 / (3 * in)},
       {{.kind = GS_INIT_TORCH_DEFAULT, .fan = GS_FAN_OUT}, UNIFORM, 1 / (3 * out)},
       {{.kind = GS_INIT_KERAS_DEFAULT}, UNIFORM, 2 / (in + out)}};
-  bool seen[GS_INIT_COUNT] = {[GS_INIT_ORTHOGONAL] = true, [GS_INIT_IDENTITY] = true};
+  bool seen[GS_INIT_COUNT] = {[GS_INIT_ORTHOGONAL] = true,
+                              [GS_INIT_IDENTITY] = true,
+                              [GS_INIT_CONSTANT] = true,
+                              [GS_INIT_ZEROS] = true};
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
     const expectation *e = &table[i];
     seen[e->init.kind] = true;
@@ -254,6 +268,46 @@ static void test_identity(void **state) {
   free(w);
   gs_network_destroy(network);
   gs_config_clear(&config);
+}
+
+/* ---- one value ---- */
+
+static void assert_all(gs_device *device, gs_init init, float value) {
+  gs_config config = mlp_config(33, 37, init);
+  gs_network *network = create(device, &config);
+  double *w = tensor_of(network, GS_ROLE_WEIGHT, 2);
+  for (int i = 0; i < 37 * 37 * REPLICAS; i++) assert_true((float)w[i] == value);
+  free(w);
+  gs_network_destroy(network);
+  gs_config_clear(&config);
+}
+
+/* torch.nn.init.constant_, ones_ and zeros_. */
+static void test_constants(void **state) {
+  gs_init constant = gs_init_default(GS_INIT_CONSTANT);
+  assert_all(*state, constant, 1);
+  constant.value = -0.3;
+  assert_all(*state, constant, -0.3F);
+  assert_true(fabs(gs_init_variance(&constant, 50, 70) - 0.09) < 1e-15); /* mean square */
+  assert_all(*state, gs_init_default(GS_INIT_ZEROS), 0);
+}
+
+/* A scale is a factor: its square need not be a number. */
+static void test_far_scales(void **state) {
+  (void)state;
+  const gs_init_kind kinds[] = {GS_INIT_XAVIER_NORMAL, GS_INIT_XAVIER_UNIFORM, GS_INIT_UNIFORM,
+                                GS_INIT_TRUNCATED_NORMAL};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    gs_init init = gs_init_default(kinds[k]);
+    const gs_fill unit = gs_init_fill(&init, 50, 70, 1, 1);
+    init.gain = init.a = init.std = 0x1p-700;
+    const gs_fill far = gs_init_fill(&init, 50, 70, 1, 1);
+    assert_true(far.kind == unit.kind && far.value == unit.value * 0x1p-700);
+    assert_true(gs_init_log_square(&init) == 2 * log(0x1p-700));
+    assert_false(gs_init_is_zero(&init));
+    init.gain = init.a = init.std = 0;
+    assert_true(gs_init_is_zero(&init));
+  }
 }
 
 /* ---- what frameworks' names set ---- */
@@ -456,7 +510,8 @@ int main(void) {
       cmocka_unit_test(test_identity),     cmocka_unit_test(test_data_and_independence),
       cmocka_unit_test(test_torch_linear), cmocka_unit_test(test_torch_rnn),
       cmocka_unit_test(test_keras),        cmocka_unit_test(test_foreign_biases),
-      cmocka_unit_test(test_tensor_ids),
+      cmocka_unit_test(test_tensor_ids),   cmocka_unit_test(test_constants),
+      cmocka_unit_test(test_far_scales),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

@@ -336,6 +336,28 @@ static void test_rank(void **state) {
   gs_jacobian_clear(&j);
 }
 
+/* Equal rows: J has rank one, and what rounding leaves of the others is no rank. Saturated
+ * ones differ by tens of powers of ten. */
+static void test_constant_weights(void **state) {
+  (void)state;
+  const gs_activation_kind kinds[] = {GS_IDENTITY, GS_TANH, GS_SIGMOID};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    for (int64_t depth = 1; depth <= 6; depth += 5) {
+      gs_jacobian j =
+          gs_support_jacobian_of(device, gs_support_mlp(depth, 33, kinds[k], GS_INIT_CONSTANT));
+      assert_true(isfinite(j.log10_largest[0]) && j.log10_smallest[0] == -INFINITY);
+      for (int i = 0; i < 33; i++) assert_true(isfinite(j.lyapunov[i]) == (i < 1));
+      if (kinds[k] == GS_IDENTITY) { /* 33 for each layer */
+        assert_true(gs_support_near(j.log10_largest[0], (double)depth * log10(33), 1e-12));
+        /* of the first layer the QR method sees one column, sqrt(33) */
+        const double layers = (double)depth;
+        assert_true(gs_support_near(j.lyapunov[0], (layers - 0.5) / layers * log(33), 1e-12));
+      }
+      gs_jacobian_clear(&j);
+    }
+  }
+}
+
 /* ---- the same whichever way ---- */
 
 static bool same(const double *a, const double *b, int64_t count) {
@@ -408,10 +430,14 @@ static void test_kept_points(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_plain_mlp),   cmocka_unit_test(test_plain_rnn),
-      cmocka_unit_test(test_differences), cmocka_unit_test(test_differences_rnn),
-      cmocka_unit_test(test_rank),        cmocka_unit_test(test_threads),
-      cmocka_unit_test(test_dtypes),      cmocka_unit_test(test_kept_points)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain_mlp),
+                                     cmocka_unit_test(test_plain_rnn),
+                                     cmocka_unit_test(test_differences),
+                                     cmocka_unit_test(test_differences_rnn),
+                                     cmocka_unit_test(test_rank),
+                                     cmocka_unit_test(test_threads),
+                                     cmocka_unit_test(test_constant_weights),
+                                     cmocka_unit_test(test_dtypes),
+                                     cmocka_unit_test(test_kept_points)};
   return cmocka_run_group_tests(tests, open_device, gs_support_close_device);
 }

@@ -222,6 +222,25 @@ static void rnn_options(void **state) {
 
 /* ---- names and filters ---- */
 
+/* Cells had ids before Xavier's had a gain: with gain 1 they keep them. */
+static void what_came_later_changes_no_id(void **state) {
+  (void)state;
+  gs_sweep sweep = expand(
+      "{\"blocks\": [{\"model\": \"mlp\", \"depth\": 2, \"width\": 4,"
+      "  \"init\": [\"xavier_normal\", {\"name\": \"xavier_normal\", \"gain\": 1},"
+      "             {\"name\": \"xavier_normal\", \"gain\": 1.4}]},"
+      " {\"model\": \"rnn\", \"hidden\": 4, \"seq_len\": 3, \"init\": \"xavier_uniform\","
+      "  \"input_init\": [\"xavier_normal\", {\"name\": \"xavier_normal\", \"gain\": 2}]}]}");
+  assert_int_equal(sweep.count, 4);
+  assert_string_equal(sweep.cells[0].id, "fe8fc377d2a48cfd");
+  assert_string_equal(sweep.cells[0].name, "mlp/tanh/xavier_normal/L2/n4/B32/R1");
+  assert_string_equal(sweep.cells[1].name, "mlp/tanh/xavier_normal:gain=1.4/L2/n4/B32/R1");
+  assert_string_not_equal(sweep.cells[1].id, sweep.cells[0].id);
+  assert_string_equal(sweep.cells[2].id, "e3ada08559bf81b9");
+  assert_string_not_equal(sweep.cells[3].id, sweep.cells[2].id);
+  gs_sweep_clear(&sweep);
+}
+
 static void a_name_that_does_not_fit_keeps_the_id(void **state) {
   (void)state;
   gs_error error = {0};
@@ -396,6 +415,7 @@ int main(void) {
       cmocka_unit_test(options_mean_what_a_file_means),
       cmocka_unit_test(widths_are_one_list_or_several),
       cmocka_unit_test(rnn_options),
+      cmocka_unit_test(what_came_later_changes_no_id),
       cmocka_unit_test(a_name_that_does_not_fit_keeps_the_id),
       cmocka_unit_test(a_filter_keeps_what_matches),
       cmocka_unit_test(a_filter_knows_whole_ids_only),

@@ -158,6 +158,14 @@ static void values(void **state) {
   refuse_block("mlp", "\"init\": {\"name\": \"he_normal\", \"fan\": \"all\"}",
                "$.blocks[1].init.fan: ", "unknown fan");
   refuse_block("mlp", "\"init\": {\"name\": 1}", "$.blocks[1].init.name: ", "must be a name");
+  refuse_block("mlp", "\"init\": {\"name\": \"uniform\", \"a\": -0.1}",
+               "$.blocks[1].init.a: ", "at least 0");
+  refuse_block("mlp", "\"init\": {\"name\": \"xavier_normal\", \"gain\": -1}",
+               "$.blocks[1].init.gain: ", "at least 0");
+  refuse_block("mlp", "\"init\": {\"name\": \"constant\", \"value\": \"1\"}",
+               "$.blocks[1].init.value: ", "must be a number");
+  refuse_block("mlp", "\"init\": {\"name\": \"zeros\", \"value\": 1}",
+               "$.blocks[1].init: ", "zeros does not take \"value\" (it takes: nothing)");
   refuse_block("rnn", "\"tied\": 1", "$.blocks[1].tied: ", "true or false");
   refuse_block("mlp", "\"seed\": -1", "$.blocks[1].seed: ", "2^53");
   refuse_block("mlp", "\"seed\": 9007199254740992", "$.blocks[1].seed: ", "2^53");

@@ -122,6 +122,50 @@ static void test_irnn(void **state) {
   gs_theory_clear(&theory);
 }
 
+/* Weights that are all one value, and nothing but zeros, are not random. */
+static void test_constant_weights(void **state) {
+  (void)state;
+  gs_config configs[] = {gs_support_mlp(10, 64, GS_TANH, GS_INIT_CONSTANT),
+                         gs_support_mlp(10, 64, GS_RELU, GS_INIT_ZEROS),
+                         gs_support_rnn(10, 64, GS_TANH, GS_INIT_ZEROS),
+                         gs_support_rnn(10, 64, GS_TANH, GS_INIT_XAVIER_NORMAL),
+                         gs_support_mlp(10, 64, GS_RELU, GS_INIT_XAVIER_NORMAL)};
+  configs[3].input_init = gs_init_default(GS_INIT_CONSTANT);
+  configs[4].init.gain = 0;
+  for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+    gs_theory theory = theory_of(&configs[i]);
+    assert_int_equal(theory.reach, GS_REACH_OUTSIDE);
+    for (int r = 0; r < GS_REASON_COUNT; r++)
+      assert_true(theory.reasons[r] == (r == GS_REASON_CONSTANT));
+    assert_true(isnan(theory.decades_rms) && isnan(theory.decades_sd));
+    assert_true(isnan(theory.series[GS_DELTA].typical[0]) && isnan(theory.log10_q[0]));
+    gs_theory_clear(&theory);
+  }
+}
+
+/* A Xavier gain multiplies the weights of every layer, and only it makes the theory's. So
+ * does the gain of an rnn's U. */
+static void test_gains(void **state) {
+  (void)state;
+  gs_config plain = gs_support_mlp(10, 64, GS_RELU, GS_INIT_XAVIER_NORMAL);
+  gs_config scaled = gs_support_mlp(10, 64, GS_RELU, GS_INIT_XAVIER_NORMAL);
+  scaled.init.gain = 1.4;
+  gs_theory a = theory_of(&plain);
+  gs_theory b = theory_of(&scaled);
+  assert_true(near(b.decades_typical - a.decades_typical, 9 * log10(1.4), 1e-12));
+  gs_theory_clear(&a);
+  gs_theory_clear(&b);
+  plain = gs_support_rnn(3, 64, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  scaled = gs_support_rnn(3, 64, GS_TANH, GS_INIT_XAVIER_NORMAL);
+  plain.input_init = scaled.input_init = gs_init_default(GS_INIT_IDENTITY);
+  scaled.input_init.gain = 2;
+  a = theory_of(&plain);
+  b = theory_of(&scaled);
+  assert_true(near(b.log10_q[0] - a.log10_q[0], log10(4), 1e-12));
+  gs_theory_clear(&a);
+  gs_theory_clear(&b);
+}
+
 /* ---- reach and extremes ---- */
 
 static void check_reason(gs_config config, gs_reason reason, bool expected) {
@@ -252,7 +296,8 @@ static bool phi_is_bounded(gs_activation_kind kind) {
 static void test_no_holes(void **state) {
   (void)state;
   for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
-    for (int init = 0; init < GS_INIT_IDENTITY; init++) {
+    for (int init = 0; init < GS_INIT_COUNT; init++) {
+      if (init == GS_INIT_IDENTITY) continue;
       gs_config config = gs_support_mlp(12, 24, (gs_activation_kind)kind, (gs_init_kind)init);
       config.bias_std = init % 2 ? 0.5 : 0;
       check_whole(config);
@@ -302,6 +347,8 @@ int main(void) {
       cmocka_unit_test(test_orthogonal_linear),
       cmocka_unit_test(test_irnn),
       cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_constant_weights),
+      cmocka_unit_test(test_gains),
       cmocka_unit_test(test_reach_of_extremes),
       cmocka_unit_test(test_rotation),
       cmocka_unit_test(test_no_holes),

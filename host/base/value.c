@@ -14,17 +14,26 @@ bool gs_value_number(const cJSON *value, double *number) {
   return isfinite(*number);
 }
 
+gs_status gs_value_finite(const cJSON *value, const gs_location *location, double *number,
+                          gs_error *error) {
+  char quoted[GS_QUOTE_BYTES];
+  double found = 0.0;
+  if (!gs_value_number(value, &found)) {
+    return GS_FAIL_AT(location, error, "must be a number, not %s", gs_quote_value(value, quoted));
+  }
+  *number = found == 0.0 ? 0.0 : found; /* no negative zero */
+  return GS_OK;
+}
+
 gs_status gs_value_real(const cJSON *value, const gs_location *location, double *real,
                         gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   double number = 0.0;
-  if (!gs_value_number(value, &number)) {
-    return GS_FAIL_AT(location, error, "must be a number, not %s", gs_quote_value(value, quoted));
-  }
+  GS_TRY(gs_value_finite(value, location, &number, error));
   if (number < 0.0) {
     return GS_FAIL_AT(location, error, "must be at least 0, not %s", gs_quote_value(value, quoted));
   }
-  *real = number == 0.0 ? 0.0 : number; /* no negative zero */
+  *real = number;
   return GS_OK;
 }
 

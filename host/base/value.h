@@ -10,6 +10,10 @@
  * finite. */
 bool gs_value_number(const cJSON *value, double *number);
 
+/* A finite number. */
+gs_status gs_value_finite(const cJSON *value, const gs_location *location, double *number,
+                          gs_error *error);
+
 /* A finite number >= 0. */
 gs_status gs_value_real(const cJSON *value, const gs_location *location, double *real,
                         gs_error *error);

@@ -126,12 +126,27 @@ static bool add_init_params(cJSON *takes, gs_init_kind kind) {
   return ok;
 }
 
+/* What may be below zero, too. */
+static cJSON *any_sign_to_json(gs_init_kind kind) {
+  cJSON *keys = cJSON_CreateArray();
+  bool ok = keys != NULL;
+  for (int i = 0; ok && i < GS_INIT_PARAM_COUNT; i++) {
+    const gs_init_param *param = &gs_init_params[i];
+    if (!param->any_sign || !gs_init_param_of(kind, param->key)) continue;
+    ok = gs_json_append(keys, cJSON_CreateString(param->key));
+  }
+  if (ok) return keys;
+  cJSON_Delete(keys);
+  return NULL;
+}
+
 static cJSON *init_to_json(gs_init_kind kind) {
   cJSON *init = cJSON_CreateObject();
   cJSON *takes = cJSON_CreateObject();
   const bool made = init && takes && add_init_params(takes, kind);
   if (!made) cJSON_Delete(takes);
   if (made && gs_json_add(init, "takes", takes) &&
+      gs_json_add(init, "any_sign", any_sign_to_json(kind)) &&
       gs_json_add_bool(init, "framework", gs_init_is_framework(kind))) {
     return init;
   }

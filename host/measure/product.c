@@ -160,11 +160,24 @@ static void gather(gs_product *p, const double *slope, int count) {
   }
 }
 
-/* From R, in the upper triangle of b: a = D'^-1 R D and the new D. Returns the rank:
- * a pivot of zero ends it (columns of zeros are last). */
-static int rescale(gs_product *p, int pivots) {
+/* The rank that R, in the upper triangle of b, has: a pivot of zero ends it (columns of zeros
+ * are last), and so do pivots that are only what rounding left of rows that depend on those
+ * above (equal rows of W): a row is right to a few roundoffs of its own largest element. */
+static int rank_of(const gs_product *p, int pivots) {
+  const double rounding = (16 + pivots) * DBL_EPSILON;
   int rank = 0;
   while (rank < pivots && gs_product_column(p, p->b, rank)[rank] != 0) rank++;
+  while (rank > 1) {
+    const double pivot = fabs(gs_product_column(p, p->b, rank - 1)[rank - 1]);
+    if (pivot > rounding * p->row_most[p->row_order[rank - 1]]) break;
+    rank--;
+  }
+  return rank;
+}
+
+/* From R, in the upper triangle of b: a = D'^-1 R D and the new D. Returns the rank. */
+static int rescale(gs_product *p, int pivots) {
+  const int rank = rank_of(p, pivots);
   for (int i = 0; i < rank; i++) {
     const double pivot = fabs(gs_product_column(p, p->b, i)[i]);
     p->spare_d[i] = gs_wide_of(pivot * p->d[i].digits, p->d[i].exponent);

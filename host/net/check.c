@@ -35,6 +35,7 @@ gs_status gs_check_init(const char *field, const gs_init *init, gs_error *error)
     if (gs_init_params[i].choices) continue;
     snprintf(name, sizeof name, "%s %s", field, gs_init_params[i].key);
     memcpy(&value, (const unsigned char *)init + gs_init_params[i].offset, sizeof value);
+    if (gs_init_params[i].any_sign) value = fabs(value);
     GS_TRY(gs_check_value(name, value, error));
   }
   return GS_OK;

@@ -33,24 +33,31 @@ typedef enum gs_stats_level { GS_STATS_LIST(GS_ROW_VALUE) GS_STATS_LEVEL_COUNT }
 typedef enum gs_launch { GS_LAUNCH_LIST(GS_ROW_VALUE) GS_LAUNCH_COUNT } gs_launch;
 typedef enum gs_backend { GS_BACKEND_LIST(GS_ROW_VALUE) GS_BACKEND_COUNT } gs_backend;
 
-/* X(constant, name, takes) - `takes` lists the parameters the name accepts. */
+/* X(constant, name, takes, later) - `takes` lists the parameters the name accepts; `later`
+ * those of them that it got when cells of that name had identities already: where one has
+ * its default, it is no part of a cell's. */
 #define GS_INIT_LIST(X)                                                                            \
-  X(GS_INIT_NORMAL, "normal", "std")                                                               \
-  X(GS_INIT_SCALED, "scaled", "sigma_w2")                                                          \
-  X(GS_INIT_HE_NORMAL, "he_normal", "fan slope")                                                   \
-  X(GS_INIT_HE_UNIFORM, "he_uniform", "fan slope")                                                 \
-  X(GS_INIT_HE_TRUNCATED, "he_truncated", "fan slope")                                             \
-  X(GS_INIT_HE_TRUNCATED_UNCORRECTED, "he_truncated_uncorrected", "fan slope")                     \
-  X(GS_INIT_XAVIER_NORMAL, "xavier_normal", "")                                                    \
-  X(GS_INIT_XAVIER_UNIFORM, "xavier_uniform", "")                                                  \
-  X(GS_INIT_LECUN_NORMAL, "lecun_normal", "")                                                      \
-  X(GS_INIT_TORCH_DEFAULT, "torch_default", "")                                                    \
-  X(GS_INIT_KERAS_DEFAULT, "keras_default", "")                                                    \
-  X(GS_INIT_ORTHOGONAL, "orthogonal", "gain")                                                      \
-  X(GS_INIT_IDENTITY, "identity", "gain")
+  X(GS_INIT_NORMAL, "normal", "std", "")                                                           \
+  X(GS_INIT_SCALED, "scaled", "sigma_w2", "")                                                      \
+  X(GS_INIT_HE_NORMAL, "he_normal", "fan slope", "")                                               \
+  X(GS_INIT_HE_UNIFORM, "he_uniform", "fan slope", "")                                             \
+  X(GS_INIT_HE_TRUNCATED, "he_truncated", "fan slope", "")                                         \
+  X(GS_INIT_HE_TRUNCATED_UNCORRECTED, "he_truncated_uncorrected", "fan slope", "")                 \
+  X(GS_INIT_XAVIER_NORMAL, "xavier_normal", "gain", "gain")                                        \
+  X(GS_INIT_XAVIER_UNIFORM, "xavier_uniform", "gain", "gain")                                      \
+  X(GS_INIT_LECUN_NORMAL, "lecun_normal", "", "")                                                  \
+  X(GS_INIT_TORCH_DEFAULT, "torch_default", "", "")                                                \
+  X(GS_INIT_KERAS_DEFAULT, "keras_default", "", "")                                                \
+  X(GS_INIT_ORTHOGONAL, "orthogonal", "gain", "")                                                  \
+  X(GS_INIT_IDENTITY, "identity", "gain", "")                                                      \
+  X(GS_INIT_UNIFORM, "uniform", "a", "")                                                           \
+  X(GS_INIT_TRUNCATED_NORMAL, "truncated_normal", "std", "")                                       \
+  X(GS_INIT_LECUN_UNIFORM, "lecun_uniform", "", "")                                                \
+  X(GS_INIT_CONSTANT, "constant", "value", "")                                                     \
+  X(GS_INIT_ZEROS, "zeros", "", "")
 
 typedef enum gs_init_kind {
-#define GS_INIT_ENUM(constant, name, takes) constant,
+#define GS_INIT_ENUM(constant, name, takes, later) constant,
   GS_INIT_LIST(GS_INIT_ENUM)
 #undef GS_INIT_ENUM
       GS_INIT_COUNT
@@ -59,11 +66,13 @@ typedef enum gs_init_kind {
 /* A weight initialisation. Fields a kind does not take hold their defaults. */
 typedef struct gs_init {
   gs_init_kind kind;
-  double std;      /* normal: standard deviation, default 1 */
+  double std;      /* normal; truncated_normal, before the cut: standard deviation, default 1 */
   double sigma_w2; /* scaled: Var = sigma_w2 / fan_in, default 1 */
-  double gain;     /* orthogonal, identity: default 1 */
+  double gain;     /* orthogonal, identity, Xavier: default 1 */
   double slope;    /* He: negative slope of the assumed leaky ReLU, default 0 */
   gs_fan fan;      /* He: default fan_in */
+  double a;        /* uniform: U(-a, a), default 1 */
+  double value;    /* constant: of any sign, default 1 */
 } gs_init;
 
 /* Where biases come from: bias_std, or a framework's name in init, which sets them too
@@ -175,5 +184,7 @@ extern const gs_names gs_backend_names;
 
 /* The parameters that an initialisation takes: "fan slope". */
 const char *gs_init_takes(gs_init_kind kind);
+/* Those of them that came later (GS_INIT_LIST). */
+const char *gs_init_later(gs_init_kind kind);
 
 #endif

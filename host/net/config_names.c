@@ -3,8 +3,9 @@
 
 #define DTYPE_NAME(constant, name, bytes, min, min_normal, max) name,
 #define MODEL_NAME(constant, name, row) name,
-#define INIT_NAME(constant, name, takes) name,
-#define INIT_TAKES(constant, name, takes) [constant] = (takes),
+#define INIT_NAME(constant, name, takes, later) name,
+#define INIT_TAKES(constant, name, takes, later) [constant] = (takes),
+#define INIT_LATER(constant, name, takes, later) [constant] = (later),
 #define ALL(...) ((const char *const[]){__VA_ARGS__ NULL})
 
 static const gs_synonym activation_words[] = {{"swish", "silu"},
@@ -18,6 +19,10 @@ static const gs_synonym init_words[] = {{"kaiming_normal", "he_normal"},
                                         {"glorot_uniform", "xavier_uniform"},
                                         {"pytorch_default", "torch_default"},
                                         {"eye", "identity"},
+                                        {"ones", "constant"},
+                                        {"trunc_normal", "truncated_normal"},
+                                        {"random_normal", "normal"},
+                                        {"random_uniform", "uniform"},
                                         {NULL, NULL}};
 static const gs_synonym dtype_words[] = {
     {"float64", "f64"},   {"double", "f64"},  {"float32", "f32"}, {"float", "f32"},
@@ -42,4 +47,9 @@ const gs_names gs_backend_names = {"backend", ALL(GS_BACKEND_LIST(GS_ROW_NAME)),
 const char *gs_init_takes(gs_init_kind kind) {
   static const char *const takes[GS_INIT_COUNT] = {GS_INIT_LIST(INIT_TAKES)};
   return (int)kind >= 0 && kind < GS_INIT_COUNT ? takes[kind] : "unknown";
+}
+
+const char *gs_init_later(gs_init_kind kind) {
+  static const char *const later[GS_INIT_COUNT] = {GS_INIT_LIST(INIT_LATER)};
+  return (int)kind >= 0 && kind < GS_INIT_COUNT ? later[kind] : "";
 }

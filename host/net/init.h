@@ -26,20 +26,31 @@ typedef struct gs_init_param {
   size_t offset;           /* in gs_init */
   double usual;            /* the default: a value, or which of the choices */
   const gs_names *choices; /* NULL: a number >= 0 */
+  bool any_sign;           /* a number below 0, too */
 } gs_init_param;
 
-enum { GS_INIT_PARAM_COUNT = 5 };
+enum { GS_INIT_PARAM_COUNT = 7 };
 extern const gs_init_param gs_init_params[GS_INIT_PARAM_COUNT];
 
 /* The one of this key, if the kind takes it; else NULL. */
 const gs_init_param *gs_init_param_of(gs_init_kind kind, const char *key);
+/* Whether the kind got it when cells of that name had identities already. */
+bool gs_init_param_is_later(gs_init_kind kind, const gs_init_param *param);
+
+/* Whether the weights are one value by definition: constant, zeros. */
+bool gs_init_is_constant(const gs_init *init);
+/* Whether they are all 0: zeros, and any other whose scale or value is. */
+bool gs_init_is_zero(const gs_init *init);
+/* ln of the square of the parameter that the weights are proportional to (std, gain, a), of
+ * which a huge one's is never formed; 0 for kinds without one. */
+double gs_init_log_square(const gs_init *init);
 
 /* The fill for a weight of shape fan_out x fan_in. */
 gs_fill gs_init_fill(const gs_init *init, int64_t fan_in, int64_t fan_out, uint64_t seed,
                      uint32_t tensor_id);
 
 /* Var(W_ij) that the initialisation aims at (THEORY section 0); orthogonal:
- * gain^2 / max(fan_in, fan_out); identity: that of its entries. */
+ * gain^2 / max(fan_in, fan_out); identity, constant: the mean square of its entries. */
 double gs_init_variance(const gs_init *init, int64_t fan_in, int64_t fan_out);
 
 /* ---- frameworks' names ---- */

@@ -47,6 +47,8 @@ typedef struct gs_param_type {
                    gs_config *config, gs_error *error);
   /* The same value as JSON; NULL when out of memory. */
   cJSON *(*get)(const gs_param *param, const gs_config *config);
+  /* Takes from that JSON what is no part of a cell's identity. NULL: nothing. */
+  void (*identify)(cJSON *value);
 } gs_param_type;
 
 struct gs_param {

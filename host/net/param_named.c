@@ -35,7 +35,9 @@ static gs_status set_init_member(const cJSON *member, const gs_location *locatio
                       *takes ? takes : "nothing");
   }
   unsigned char *field = (unsigned char *)init + param->offset;
-  if (!param->choices) return gs_value_real(member, location, (double *)(void *)field, error);
+  double *number = (double *)(void *)field;
+  if (param->any_sign) return gs_value_finite(member, location, number, error);
+  if (!param->choices) return gs_value_real(member, location, number, error);
   int choice = 0;
   GS_TRY(gs_value_choice(member, location, param->choices, &choice, error));
   memcpy(field, &choice, sizeof choice);
@@ -87,7 +89,20 @@ static cJSON *get_init(const gs_param *param, const gs_config *config) {
   return NULL;
 }
 
-const gs_param_type gs_type_init = {"init", GS_PARAM_NAMED, set_init, get_init};
+/* What a kind got later is told where it is not its default. */
+static void identify_init(cJSON *value) {
+  const cJSON *name = cJSON_GetObjectItemCaseSensitive(value, "name");
+  const gs_init_kind kind = (gs_init_kind)gs_value_of(&gs_init_names, name->valuestring, NULL);
+  for (int i = 0; i < GS_INIT_PARAM_COUNT; i++) {
+    const gs_init_param *param = &gs_init_params[i];
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(value, param->key);
+    if (!cJSON_IsNumber(member) || !gs_init_param_is_later(kind, param)) continue;
+    if (member->valuedouble != param->usual) continue;
+    cJSON_DeleteItemFromObjectCaseSensitive(value, param->key);
+  }
+}
+
+const gs_param_type gs_type_init = {"init", GS_PARAM_NAMED, set_init, get_init, identify_init};
 
 /* ---- activations ---- */
 
@@ -149,6 +164,6 @@ static cJSON *get_slope(const gs_param *param, const gs_config *config) {
 }
 
 const gs_param_type gs_type_activation = {"activation", GS_PARAM_NAMED, set_activation,
-                                          get_activation};
-const gs_param_type gs_type_output = {"output", GS_PARAM_WORD, set_output, get_output};
-const gs_param_type gs_type_slope = {"slope", GS_PARAM_NUMBER, set_slope, get_slope};
+                                          get_activation, NULL};
+const gs_param_type gs_type_output = {"output", GS_PARAM_WORD, set_output, get_output, NULL};
+const gs_param_type gs_type_slope = {"slope", GS_PARAM_NUMBER, set_slope, get_slope, NULL};

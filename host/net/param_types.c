@@ -80,11 +80,11 @@ _Static_assert(sizeof(gs_model) == sizeof(int) && sizeof(gs_loss) == sizeof(int)
                    sizeof(gs_backend) == sizeof(int),
                "a choice is stored as an int");
 
-const gs_param_type gs_type_model = {"model", GS_PARAM_WORD, NULL, get_choice};
-const gs_param_type gs_type_size = {"size", GS_PARAM_NUMBER, set_size, get_size};
-const gs_param_type gs_type_real = {"real", GS_PARAM_NUMBER, set_real, get_real};
-const gs_param_type gs_type_flag = {"flag", GS_PARAM_FLAG, set_flag, get_flag};
-const gs_param_type gs_type_choice = {"choice", GS_PARAM_WORD, set_choice, get_choice};
+const gs_param_type gs_type_model = {"model", GS_PARAM_WORD, NULL, get_choice, NULL};
+const gs_param_type gs_type_size = {"size", GS_PARAM_NUMBER, set_size, get_size, NULL};
+const gs_param_type gs_type_real = {"real", GS_PARAM_NUMBER, set_real, get_real, NULL};
+const gs_param_type gs_type_flag = {"flag", GS_PARAM_FLAG, set_flag, get_flag, NULL};
+const gs_param_type gs_type_choice = {"choice", GS_PARAM_WORD, set_choice, get_choice, NULL};
 
 /* ---- widths ---- */
 
@@ -124,7 +124,7 @@ static cJSON *get_widths(const gs_param *param, const gs_config *config) {
   return list;
 }
 
-const gs_param_type gs_type_sizes = {"sizes", GS_PARAM_SIZES, set_widths, get_widths};
+const gs_param_type gs_type_sizes = {"sizes", GS_PARAM_SIZES, set_widths, get_widths, NULL};
 
 /* ---- biases ---- */
 
@@ -147,7 +147,7 @@ static cJSON *get_bias(const gs_param *param, const gs_config *config) {
   return cJSON_CreateNull();
 }
 
-const gs_param_type gs_type_bias = {"bias", GS_PARAM_NUMBER, set_bias, get_bias};
+const gs_param_type gs_type_bias = {"bias", GS_PARAM_NUMBER, set_bias, get_bias, NULL};
 
 /* ---- the seed ---- */
 
@@ -180,7 +180,7 @@ static cJSON *get_seed(const gs_param *param, const gs_config *config) {
   return gs_json_uint64(config->seed);
 }
 
-const gs_param_type gs_type_seed = {"seed", GS_PARAM_WORD, set_seed, get_seed};
+const gs_param_type gs_type_seed = {"seed", GS_PARAM_WORD, set_seed, get_seed, NULL};
 
 /* ---- the device ---- */
 
@@ -205,4 +205,4 @@ static cJSON *get_device(const gs_param *param, const gs_config *config) {
   return cJSON_CreateString(config->device);
 }
 
-const gs_param_type gs_type_text = {"text", GS_PARAM_WORD, set_device, get_device};
+const gs_param_type gs_type_text = {"text", GS_PARAM_WORD, set_device, get_device, NULL};

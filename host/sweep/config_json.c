@@ -36,12 +36,18 @@ gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *
 
 /* ---- identity ---- */
 
-/* The canonical parameters without those that say where the cell runs. */
+/* The canonical parameters without those that say where the cell runs, and without what a
+ * value got later and does not use: a new parameter changes no old cell. */
 static cJSON *identity_to_json(const gs_config *config) {
   cJSON *object = gs_config_to_json(config);
   for (int i = 0; object && i < GS_PARAM_COUNT; i++) {
-    if (gs_params[i].group != GS_GROUP_PLACE) continue;
-    cJSON_DeleteItemFromObjectCaseSensitive(object, gs_params[i].key);
+    const gs_param *param = &gs_params[i];
+    cJSON *value = cJSON_GetObjectItemCaseSensitive(object, param->key);
+    if (param->group == GS_GROUP_PLACE) {
+      cJSON_DeleteItemFromObjectCaseSensitive(object, param->key);
+    } else if (value && param->type->identify) {
+      param->type->identify(value);
+    }
   }
   return object;
 }

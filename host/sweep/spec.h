@@ -80,8 +80,9 @@ cJSON *gs_config_to_json(const gs_config *config);
 gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *config,
                               gs_error *error);
 
-/* id: 64-bit hash of the canonical parameters, but for backend and device, printed as
- * one line: the same wherever the cell runs. */
+/* id: 64-bit hash of the canonical parameters, printed as one line, but for backend and
+ * device, so that it is the same wherever the cell runs, and for what an initialisation got
+ * when its cells had ids (`gain` of Xavier's), where that is the default. */
 gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error);
 
 /* A cell's readable name; different cells of a sweep have different ones:

@@ -29,11 +29,8 @@ int64_t gs_chain_fan_in(const gs_config *config, int64_t i) { return gs_model_un
 /* ln of fan_in Var(W_ij); squares of a huge std or gain are never formed. */
 static double log_scale(const gs_init *init, int64_t in, int64_t out) {
   gs_init unit = *init;
-  double log_factor = 0;
-  if (init->kind == GS_INIT_NORMAL) log_factor = 2 * log(init->std);
-  if (init->kind == GS_INIT_ORTHOGONAL) log_factor = 2 * log(init->gain);
-  unit.std = unit.gain = 1;
-  return log((double)in * gs_init_variance(&unit, in, out)) + log_factor;
+  unit.std = unit.gain = unit.a = 1;
+  return log((double)in * gs_init_variance(&unit, in, out)) + gs_init_log_square(init);
 }
 
 double gs_chain_log_s(const gs_config *config, int64_t i) {

@@ -37,6 +37,9 @@ gs_pascanu gs_pascanu_of(const gs_config *named) {
   gs_pascanu found = {.gamma = gs_activation_steepest(config->activation),
                       .singular = isometric ? config->init.gain : 2 * sigma,
                       .spectral_radius = isometric ? config->init.gain : sigma};
+  if (gs_init_is_constant(&config->init)) { /* c 1 1^T: c n, and n - 1 zeros */
+    found.singular = found.spectral_radius = sqrt((double)n) * sigma;
+  }
   found.vanishes = found.gamma * found.singular < 1;
   return found;
 }

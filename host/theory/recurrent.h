@@ -13,8 +13,9 @@ double gs_activation_steepest(gs_activation activation);
  * W; so gamma lambda < 1 suffices to vanish (with the loss at the last step). */
 typedef struct gs_pascanu {
   double gamma;
-  double singular;        /* lambda: wide limit 2 sigma_w; orthogonal, identity: gain */
-  double spectral_radius; /* wide limit sigma_w (circular law); orthogonal, identity: gain */
+  double singular;        /* lambda: wide limit 2 sigma_w; orthogonal, identity: gain; all
+                           * weights c: n |c|, their one singular value that is not 0 */
+  double spectral_radius; /* wide limit sigma_w (circular law); else the same as singular */
   bool vanishes;          /* gamma lambda < 1 */
 } gs_pascanu;
 gs_pascanu gs_pascanu_of(const gs_config *named);

@@ -358,6 +358,38 @@ static void no_theory(const gs_config *config, gs_theory *theory) {
   theory->depth_scale = NAN;
 }
 
+static bool flat_at_zero(gs_activation phi) {
+  return phi.kind == GS_RELU || (phi.kind == GS_LEAKY_RELU && phi.slope == 0);
+}
+
+/* Zero weights (an rnn's U) without biases, so that every z is 0: the wide limit has such
+ * networks right, but for a slope at 0 that is 0 itself. */
+static bool is_silent(const gs_config *config) {
+  const bool rnn = gs_model_is_recurrent(config->model);
+  const gs_init *first = rnn ? &config->input_init : &config->init;
+  return gs_init_is_zero(first) && gs_bias_log_variance(config, 1) == -INFINITY &&
+         (flat_at_zero(config->activation) || flat_at_zero(config->output_activation) ||
+          config->init.kind == GS_INIT_IDENTITY);
+}
+
+static bool is_constant(const gs_config *config) {
+  const bool rnn = gs_model_is_recurrent(config->model);
+  return gs_init_is_constant(&config->init) || (rnn && gs_init_is_constant(&config->input_init)) ||
+         is_silent(config);
+}
+
+/* How many networks are dead is not said: at most all of them. */
+static void constant_theory(gs_theory *theory) {
+  for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
+    for (int64_t i = 0; i < theory->series[q].points; i++) theory->series[q].dead[i] = 1;
+  }
+  theory->decades_dead = 1;
+  theory->dead_law = GS_DEAD_AT_MOST;
+  theory->reasons[GS_REASON_CONSTANT] = true;
+  theory->reach = GS_REACH_OUTSIDE;
+  theory->depth_scale = NAN;
+}
+
 gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *error) {
   const gs_config plain = gs_config_plain(named);
   const gs_config *config = &plain;
@@ -365,6 +397,8 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
   gs_status status = make_arrays(config, theory, error);
   if (status == GS_OK && gs_model_row_of(config->model)->no_theory) {
     no_theory(config, theory);
+  } else if (status == GS_OK && is_constant(config)) {
+    constant_theory(theory);
   } else if (status == GS_OK && config->init.kind == GS_INIT_IDENTITY) {
     identity_theory(config, theory);
   } else if (status == GS_OK) {

@@ -46,6 +46,8 @@ typedef enum gs_reach {
     "few independent units survive to the first step: logarithms have no normal law")              \
   X(GS_REASON_IDENTITY, "identity_weights", true,                                                  \
     "identity weights are not random: only special cases are known")                               \
+  X(GS_REASON_CONSTANT, "constant_weights", true,                                                  \
+    "weights that are all one value are not random: every layer has rank one, or is dead")         \
   X(GS_REASON_SHARE, "surviving_share", false,                                                     \
     "the mean share of surviving units is exact, mean and sd of its logarithm to first order")     \
   X(GS_REASON_TIED, "tied_spread", false,                                                          \
