@@ -9,7 +9,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
 from program import ProgramTest, main  # noqa: E402
 
 NAMES = ["textbook", "he2015", "glorot2010", "saxe2014", "schoenholz2017", "nielsen", "hanin2020",
-         "pascanu2013", "irnn2015", "kaiming-normal", "keras-he-normal"]
+         "pascanu2013", "irnn2015", "zucchet2024", "lu2019", "roberts2022", "kaiming-normal",
+         "keras-he-normal"]
 FINDINGS = {"holds", "holds only when", "does not hold"}
 
 
@@ -88,7 +89,8 @@ class Claims(ProgramTest):
 
     def test_set_ups_can_be_typed(self):
         """A check's set-up, given to gradsweep run, measures the same number."""
-        checks = [c for claim in self.document("he2015", "pascanu2013") for c in claim["checks"]]
+        checks = [c for claim in self.document("he2015", "pascanu2013", "zucchet2024", "lu2019",
+                                               "roberts2022") for c in claim["checks"]]
         for setup in {check["setup"] for check in checks}:
             self.assert_code(self.program("run", *setup.split(), "--list"), 0)
         check = next(c for c in checks if c["quantity"] == "decades of delta, mean over networks")
@@ -119,6 +121,12 @@ class Claims(ProgramTest):
         claim, = self.document("nielsen", code=1, fault="falsify")
         self.assertFalse(claim["passed"])
         self.assertEqual({c["finding"] for c in claim["checks"]}, {"does not hold"})
+
+    def test_each_check_can_fail(self):
+        for claim in self.document("zucchet2024", "lu2019", "roberts2022", code=1,
+                                   fault="falsify"):
+            self.assertFalse(claim["passed"])
+            self.assertEqual({c["passed"] for c in claim["checks"]}, {False})
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="utf-8") as full:

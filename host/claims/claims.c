@@ -39,6 +39,16 @@ const gs_claim gs_claims[] = {
      "Le, Jaitly & Hinton 2015, A simple way to initialize recurrent networks of rectified "
      "linear units",
      gs_claim_irnn2015},
+    {"zucchet2024", "Long memory alone makes the gradient of W explode",
+     "Zucchet & Orvieto 2024, Recurrent neural networks: vanishing and exploding gradients are "
+     "not the end of the story",
+     gs_claim_zucchet2024},
+    {"lu2019", "Rectifier networks are born dead with a known probability",
+     "Lu, Shin, Su & Karniadakis 2019, Dying ReLU and initialization: theory and numerical "
+     "examples",
+     gs_claim_lu2019},
+    {"roberts2022", "Critical tanh networks fall by a power of depth",
+     "Roberts, Yaida & Hanin 2022, The principles of deep learning theory", gs_claim_roberts2022},
     {"kaiming-normal", "he_normal draws what PyTorch's kaiming_normal_ promises",
      "PyTorch, torch.nn.init.kaiming_normal_", gs_claim_kaiming_normal},
     {"keras-he-normal", "he_truncated draws what Keras's HeNormal promises",

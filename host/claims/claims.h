@@ -53,6 +53,9 @@ gs_status gs_claim_nielsen(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_hanin2020(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_pascanu2013(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_irnn2015(gs_claim_run *run, gs_error *error);
+gs_status gs_claim_zucchet2024(gs_claim_run *run, gs_error *error);
+gs_status gs_claim_lu2019(gs_claim_run *run, gs_error *error);
+gs_status gs_claim_roberts2022(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_kaiming_normal(gs_claim_run *run, gs_error *error);
 gs_status gs_claim_keras_he_normal(gs_claim_run *run, gs_error *error);
 
