@@ -137,13 +137,13 @@ __device__ Compute<T> sum_rows(const Sums &pass, int64_t replica, int64_t run, i
   const int64_t last = end < pass.delta.rows ? end : pass.delta.rows;
   C sum = 0;
   C factor = 1;
-  int64_t known = -1; /* the step that `factor` is of */
+  int64_t next = pass.exponents ? 0 : last; /* the first row that `factor` is not of */
   for (int64_t row = run * RUN_ROWS + threadIdx.y; row < last; row += WAYS) {
-    const int64_t t = pass.exponents ? row / pass.step_rows : known;
-    if (t != known) {
+    if (row >= next) {
+      const int64_t t = row / pass.step_rows;
       const int32_t own = step_exponent(pass.of, replica, t);
       factor = static_cast<C>(gs_step_factor(own, pass.exponents[replica]));
-      known = t;
+      next = (t + 1) * pass.step_rows;
     }
     sum += widen(*element<T>(pass.delta, replica, row, col)) * factor;
   }
