@@ -3,6 +3,8 @@
 #ifndef GS_KERNELS_ELEMENTS_CUH
 #define GS_KERNELS_ELEMENTS_CUH
 
+#include <type_traits>
+
 #include "kernels/vector.cuh"
 
 namespace gs {
@@ -15,6 +17,7 @@ constexpr unsigned WALK_THREADS = 256;
 struct QuadWalk {
   int64_t elements; /* of one replica */
   int64_t quads;    /* that hold them, the last perhaps in part */
+  int64_t whole;    /* so many of these, from the first on, are one aligned access */
   int64_t cols;
   int64_t ld;
   int64_t stride;
@@ -23,9 +26,12 @@ struct QuadWalk {
   int64_t step_rows; /* which lies so many rows */
   int64_t step_cols; /* and columns on */
   unsigned tiles;
-  bool flat;  /* nothing lies between the rows */
-  bool whole; /* every full quad is one aligned access */
+  bool flat; /* nothing lies between the rows, and quads are counted in 32 bits */
 };
+
+/* Most quads of a replica that is walked flat, so that one step behind the last is below
+ * 2^32, too. One of more than 2^32 elements is walked with rows, in 64 bits. */
+constexpr int64_t FLAT_QUADS = INT64_C(1) << 30;
 
 struct QuadWalkLaunch {
   QuadWalk walk;
@@ -53,8 +59,8 @@ inline QuadWalkLaunch plan_walk(const gs_tensor &tensor, int64_t replicas, int m
   walk.ld = tensor.ld;
   walk.stride = tensor.stride;
   walk.replicas = replicas;
-  walk.flat = tensor.ld == tensor.cols || tensor.rows == 1;
-  walk.whole = whole_quads<T>(tensor, replicas, walk.flat);
+  walk.flat = (tensor.ld == tensor.cols || tensor.rows == 1) && walk.quads <= FLAT_QUADS;
+  walk.whole = whole_quads<T>(tensor, replicas, walk.flat) ? walk.elements / QUAD : 0;
 
   unsigned x = 32; /* whole warps: a warp stays on one replica */
   while (x < WALK_THREADS && x < walk.quads) x *= 2;
@@ -72,40 +78,49 @@ inline QuadWalkLaunch plan_walk(const gs_tensor &tensor, int64_t replicas, int m
   return plan;
 }
 
+/* What quads are counted in: a flat walk is shorter by several instructions in 32 bits. */
+template <bool ROWS> using QuadIndex = std::conditional_t<ROWS, int64_t, uint32_t>;
+
 /* Where a thread is: at elements 4 quad .. 4 quad + 3 of its replica. */
-template <typename T> struct QuadPlace {
+template <typename T, bool ROWS> struct QuadPlace {
   int64_t replica;
-  int64_t quad;
+  QuadIndex<ROWS> quad;
   bool whole;  /* all four are there, in one aligned access */
   T *at;       /* flat: the first of the four; with rows: the replica's first element */
   int64_t row; /* with rows: of the first of the four */
   int64_t col;
+
+  __device__ __forceinline__ int64_t first() const { return QUAD * static_cast<int64_t>(quad); }
 };
 
 /* The replica that this thread walks; walk.replicas or more for one without any. */
 __device__ __forceinline__ int64_t walk_replica(const QuadWalk &walk) {
-  return static_cast<int64_t>(blockIdx.x / walk.tiles) * blockDim.y + threadIdx.y;
+  const unsigned replica = blockIdx.x / walk.tiles * blockDim.y + threadIdx.y;
+  return replica; /* random.h numbers replicas in 32 bits */
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ QuadPlace<T> first_place(const QuadWalk &walk, T *data) {
-  QuadPlace<T> place{};
+__device__ __forceinline__ QuadPlace<T, ROWS> first_place(const QuadWalk &walk, T *data) {
+  using Index = QuadIndex<ROWS>;
+  QuadPlace<T, ROWS> place{};
   place.replica = walk_replica(walk);
-  place.quad = static_cast<int64_t>(blockIdx.x % walk.tiles) * blockDim.x + threadIdx.x;
-  if (place.replica >= walk.replicas) place.quad = walk.quads; /* nothing to walk */
+  place.quad = static_cast<Index>(blockIdx.x % walk.tiles) * blockDim.x + threadIdx.x;
+  if (place.replica >= walk.replicas) { /* nothing to walk */
+    place.quad = static_cast<Index>(walk.quads);
+  }
   place.at = data + place.replica * walk.stride;
   if (ROWS) {
-    place.row = QUAD * place.quad / walk.cols;
-    place.col = QUAD * place.quad % walk.cols;
+    place.row = place.first() / walk.cols;
+    place.col = place.first() % walk.cols;
   } else {
-    place.at += QUAD * place.quad;
+    place.at += place.first();
   }
   return place;
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ void next_place(const QuadWalk &walk, QuadPlace<T> &place) {
-  place.quad += walk.step;
+__device__ __forceinline__ void next_place(const QuadWalk &walk, QuadPlace<T, ROWS> &place) {
+  place.quad += static_cast<QuadIndex<ROWS>>(walk.step);
   if (!ROWS) {
     place.at += QUAD * walk.step;
     return;
@@ -122,9 +137,11 @@ __device__ __forceinline__ void next_place(const QuadWalk &walk, QuadPlace<T> &p
  * of one division a thread. */
 template <bool ROWS, typename T, typename F>
 __device__ __forceinline__ void walk_quads(const QuadWalk &walk, T *data, F f) {
-  const int64_t whole = walk.whole ? walk.elements / QUAD : 0;
-  QuadPlace<T> place = first_place<ROWS>(walk, data);
-  for (; place.quad < walk.quads; next_place<ROWS>(walk, place)) {
+  using Index = QuadIndex<ROWS>;
+  const Index quads = static_cast<Index>(walk.quads);
+  const Index whole = static_cast<Index>(walk.whole);
+  QuadPlace<T, ROWS> place = first_place<ROWS>(walk, data);
+  for (; place.quad < quads; next_place<ROWS>(walk, place)) {
     place.whole = place.quad < whole;
     f(place);
   }
@@ -132,13 +149,14 @@ __device__ __forceinline__ void walk_quads(const QuadWalk &walk, T *data, F f) {
 
 /* Calls f(j, element) for each of the four that exists, `element` being where it lies. */
 template <bool ROWS, typename T, typename F>
-__device__ __forceinline__ void each_element(const QuadWalk &walk, const QuadPlace<T> &place, F f) {
+__device__ __forceinline__ void each_element(const QuadWalk &walk, const QuadPlace<T, ROWS> &place,
+                                             F f) {
   int64_t row = place.row;
   int64_t col = place.col;
 #pragma unroll
   for (int j = 0; j < QUAD; j++) {
     T *element = ROWS ? place.at + row * walk.ld + col : place.at + j;
-    if (QUAD * place.quad + j < walk.elements) f(j, element);
+    if (place.first() + j < walk.elements) f(j, element);
     if (ROWS && ++col == walk.cols) {
       col = 0;
       row++;
@@ -147,12 +165,12 @@ __device__ __forceinline__ void each_element(const QuadWalk &walk, const QuadPla
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ T *whole_at(const QuadWalk &walk, const QuadPlace<T> &place) {
+__device__ __forceinline__ T *whole_at(const QuadWalk &walk, const QuadPlace<T, ROWS> &place) {
   return ROWS ? place.at + place.row * walk.ld + place.col : place.at;
 }
 
 template <bool ROWS, typename T>
-__device__ __forceinline__ void store_quad(const QuadWalk &walk, const QuadPlace<T> &place,
+__device__ __forceinline__ void store_quad(const QuadWalk &walk, const QuadPlace<T, ROWS> &place,
                                            const Pack<T, QUAD> &quad) {
   if (place.whole) {
     store_pack(whole_at<ROWS>(walk, place), quad, true, QUAD);
@@ -164,7 +182,7 @@ __device__ __forceinline__ void store_quad(const QuadWalk &walk, const QuadPlace
 /* Elements that do not exist are 0. */
 template <bool ROWS, typename T>
 __device__ __forceinline__ Pack<T, QUAD> load_quad(const QuadWalk &walk,
-                                                   const QuadPlace<const T> &place) {
+                                                   const QuadPlace<const T, ROWS> &place) {
   Pack<T, QUAD> quad = {};
   if (place.whole) {
     quad = load_pack<T, QUAD>(whole_at<ROWS>(walk, place), true, QUAD);

@@ -65,7 +65,7 @@ __device__ __forceinline__ void draw(const Stream &stream, float scale, uint32_t
 
 /* Four elements of the identity, walked with rows. */
 template <typename T>
-__device__ __forceinline__ void diagonal(const QuadWalk &walk, const QuadPlace<T> &place,
+__device__ __forceinline__ void diagonal(const QuadWalk &walk, const QuadPlace<T, true> &place,
                                          float scale, float values[QUAD]) {
   int64_t to_diagonal = place.col - place.row;
 #pragma unroll
@@ -78,9 +78,9 @@ __device__ __forceinline__ void diagonal(const QuadWalk &walk, const QuadPlace<T
 template <typename T, gs_fill_kind KIND, bool ROWS>
 __global__ void __launch_bounds__(WALK_THREADS)
     fill_kernel(QuadWalk walk, T *data, Stream stream, float scale) {
-  walk_quads<ROWS>(walk, data, [&](const QuadPlace<T> &place) {
+  walk_quads<ROWS>(walk, data, [&](const QuadPlace<T, ROWS> &place) {
     float values[QUAD];
-    if (KIND == GS_FILL_IDENTITY) {
+    if constexpr (KIND == GS_FILL_IDENTITY) {
       diagonal(walk, place, scale, values);
     } else {
       draw<KIND>(stream, scale, static_cast<uint32_t>(place.replica), place.quad, values);
@@ -97,8 +97,9 @@ cudaError_t launch(gs_queue queue, const gs_tensor &tensor, const gs_fill &fill)
   const int64_t replicas = tensor.stride ? tensor.replicas : 1;
   const QuadWalkLaunch plan = plan_walk<T>(tensor, replicas, queue.multiprocessors);
   const Stream stream = make_stream(fill);
-  const bool rows = KIND == GS_FILL_IDENTITY || !plan.walk.flat;
-  const auto kernel = rows ? fill_kernel<T, KIND, true> : fill_kernel<T, KIND, false>;
+  constexpr bool always_rows = KIND == GS_FILL_IDENTITY;
+  const auto kernel =
+      plan.walk.flat ? fill_kernel<T, KIND, always_rows> : fill_kernel<T, KIND, true>;
   return gs_launch(kernel, plan.grid, plan.block, 0, queue.stream, plan.walk,
                    static_cast<T *>(tensor.data), stream, static_cast<float>(fill.value));
 }

@@ -54,9 +54,9 @@ __global__ void __launch_bounds__(WALK_THREADS)
   const int64_t before = DIGEST ? replica * walk.elements : 0; /* elements of other replicas */
   Sum hash = 0;
   Sum count = 0;
-  walk_quads<ROWS>(walk, data, [&](const QuadPlace<const T> &place) {
+  walk_quads<ROWS>(walk, data, [&](const QuadPlace<const T, ROWS> &place) {
     const Pack<T, QUAD> quad = load_quad<ROWS>(walk, place);
-    const int64_t first = QUAD * place.quad;
+    const int64_t first = place.first();
 #pragma unroll
     for (int j = 0; j < QUAD; j++) {
       const auto x = widen(quad.at[j]);
