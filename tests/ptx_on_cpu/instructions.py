@@ -21,8 +21,8 @@ BUDGET = ROOT / "tests/data/instruction_budget.txt"
 HEADER = """\
 # What kernels execute, in PTX (tests/ptx_on_cpu/instructions.py makes and compares this):
 # a launch's kernel, its tensor's elements, instructions, and these for each element;
-# fences; of one thread, most instructions to the end of the straight run of code that
-# begins with its first 16-byte load, and most loads from global memory until then.
+# fences; of one thread, most instructions before its first 16-byte load from global memory,
+# and most loads from there before it.
 # nvcc {}
 """
 

@@ -13,9 +13,8 @@ typedef struct gs_ptx_count {
   uint64_t launches, threads;
   uint64_t instructions; /* of all threads, in PTX */
   uint64_t fences;       /* of all threads: fences, and accesses that order others */
-  uint64_t to_data;      /* most instructions of a thread to the end of the straight run of
-                          * code that begins with its first 16-byte load from global memory, */
-  uint64_t loads_before; /* and most loads from there until then */
+  uint64_t to_data;      /* most instructions of a thread before its first 16-byte load from */
+  uint64_t loads_before; /* global memory, and most loads from there before it */
 } gs_ptx_count;
 
 size_t gs_ptx_kernels(void);

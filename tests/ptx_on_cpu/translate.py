@@ -122,6 +122,7 @@ class Kernel:
         self.lines, self.run = [], []
         self.registers, self.variables = {}, []  # registers: name -> variable
         self.instructions = self.fences = self.loads = 0
+        self.wide_load = False  # does the run begin with one?
 
     # ---- operands
 
@@ -157,11 +158,14 @@ class Kernel:
     # ---- statements
 
     def end_run(self):
-        """Counts what was executed since the last label, branch or wide load."""
+        """Counts what was executed since the last label, branch or wide load, a run's first."""
+        if self.wide_load:
+            self.lines.append("  count.wide_load();")
         if self.instructions:
             self.lines.append(f"  count.step({self.instructions}, {self.fences}, {self.loads});")
         self.lines += self.run
         self.run, self.instructions, self.fences, self.loads = [], 0, 0, 0
+        self.wide_load = False
 
     def label(self, name):
         self.end_run()
@@ -200,7 +204,7 @@ class Kernel:
         if access and access["V"] == "ld" and access["space"] == "global":
             if int(access["T"][1:]) * int(access["N"] or 1) >= 128:
                 self.end_run()
-                self.run.append("  count.wide_load();")
+                self.wide_load = True
             self.loads += 1
         self.instructions += 1
         self.fences += bool(FENCE.fullmatch(opcode) or ORDERED.search(opcode))
