@@ -48,6 +48,16 @@ def norms_of(cell):
 
 
 class SimulatedTest(ProgramTest):
+    def assert_given_up(self, done, words):
+        """A worker says why it ends, another is tried, and the third one's reason is the run's."""
+        self.assert_code(done, 71)
+        *workers, error = done.stderr.splitlines()
+        self.assertEqual(len(workers), 2, done.stderr)
+        for line in workers:
+            self.assertRegex(line, f"^worker: .*{words}")
+        self.assertRegex(error, f"^gradsweep: error: .*{words}")
+        self.assert_nothing_written()
+
     def program(self, *arguments, sim=None, **more):
         """sim: settings of the simulated GPU."""
         variables = {f"GRADSWEEP_SIM_{key}": str(value) for key, value in (sim or {}).items()}
@@ -373,8 +383,7 @@ class Memory(SimulatedTest):
         for sim in ({"FAIL_MALLOC": 1}, {"MEMORY": 100}):
             self.assert_one_line(self.run_three(sim=sim), 71, "out of memory")
         done = self.run_three("--time-limit=0.001", sim={"FAIL_MALLOC": 2})  # measuring limits
-        self.assert_one_line(done, 71, "the GPU cannot allocate")
-        self.assert_nothing_written()
+        self.assert_given_up(done, "the GPU cannot allocate")
 
 
 class Errors(SimulatedTest):
@@ -414,8 +423,7 @@ class Errors(SimulatedTest):
 
     def test_while_limits_are_measured(self):
         done = self.run_three("--time-limit=0.001", sim={"STICKY_LAUNCH": 2})
-        self.assert_one_line(done, 71, "CUDA error 700")
-        self.assert_nothing_written()
+        self.assert_given_up(done, "CUDA error 700")
 
 
 if __name__ == "__main__":
