@@ -130,7 +130,7 @@ void gs_fault_at_record(int64_t cell, int64_t round, cJSON *record) {
   cJSON *norm = ulp || asked("off", now) ? middle_norm(record) : NULL;
   if (!norm || !cJSON_IsNumber(norm)) return;
   const double value = norm->valuedouble;
-  cJSON_SetNumberValue(norm, ulp ? nextafter(value, INFINITY) : value + log10(1.001));
+  cJSON_SetNumberHelper(norm, ulp ? nextafter(value, INFINITY) : value + log10(1.001));
   cJSON *digest = cJSON_CreateString(gs_digest_of(record, text));
   if (!digest || !cJSON_ReplaceItemInObjectCaseSensitive(record, "digest", digest)) {
     cJSON_Delete(digest);
