@@ -65,14 +65,13 @@ static void damaged(void *user, const char *words) {
 static gs_sweep sweep;
 
 static void make_sweep(void) {
-  static char arguments[][24] = {"--depth=2",         "--width=3",       "--batch=2",
-                                 "--activation=relu", "--jacobian=true", "--stats=norms"};
-  char *list[sizeof arguments / sizeof *arguments];
+  static const gs_setting settings[] = {{"depth", "2"},       {"width", "3"},
+                                        {"batch", "2"},       {"activation", "relu"},
+                                        {"jacobian", "true"}, {"stats", "norms"}};
+  const int count = sizeof settings / sizeof *settings;
   gs_error error = {0};
   if (sweep.count > 0) return;
-  for (size_t i = 0; i < sizeof list / sizeof *list; i++) list[i] = arguments[i];
-  FUZZ_REQUIRE(gs_sweep_from_options("mlp", list, sizeof list / sizeof *list, &sweep, &error) ==
-               GS_OK);
+  FUZZ_REQUIRE(gs_sweep_from_settings("mlp", settings, count, &sweep, &error) == GS_OK);
 }
 
 /* What the ledger has taken over can be put together, as JSON. */
