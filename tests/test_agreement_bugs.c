@@ -14,7 +14,7 @@
 #include "support_network.h"
 #include "support_sanitizer.h"
 
-enum { REPLICAS = GS_SANITIZED ? 32 : 64, MANY = GS_SANITIZED ? 64 : 512, UNITS = 64 };
+enum { REPLICAS = GS_SANITIZED ? 32 : 64, MANY = 512, UNITS = 64 };
 
 static gs_device *device;
 
@@ -70,8 +70,13 @@ static void plant(const char *bug, gs_config meant, gs_config done) {
   measurement_clear(&wrong);
 }
 
-/* The same at half the size. */
+/* The same at half the size: it takes many networks, and sanitizers learn nothing new. */
 static void plant_half(const char *bug, gs_config meant, gs_config done) {
+  if (GS_SANITIZED) {
+    gs_config_clear(&meant);
+    gs_config_clear(&done);
+    return;
+  }
   meant.replicas = done.replicas = MANY;
   plant(bug, meant, done);
 }
@@ -216,7 +221,7 @@ static void off_by_one(const char *bug, int64_t replicas, bool half) {
 static void test_layer(void **state) {
   (void)state;
   off_by_one("chi off by one layer", REPLICAS, false);
-  off_by_one("half of it", MANY, true);
+  if (!GS_SANITIZED) off_by_one("half of it", MANY, true);
 }
 
 /* |W^T v|^2 of replica r, W and v as downloaded. */
@@ -258,7 +263,7 @@ static void without_slope(const char *bug, int64_t replicas, bool half) {
 static void test_delta(void **state) {
   (void)state;
   without_slope("delta for dLoss/dh", REPLICAS, false);
-  without_slope("half of it", MANY / 2, true);
+  if (!GS_SANITIZED) without_slope("half of it", MANY / 2, true);
 }
 
 /* A sum of squares in float32 is zero or infinite at half the depth; half: in every
