@@ -40,7 +40,8 @@ const char *gs_build_type(void) {
 gs_status gs_build_id(char id[GS_BUILD_ID_BYTES], gs_error *error) {
   FILE *program = fopen("/proc/self/exe", "re");
   if (!program) {
-    return GS_FAIL_NATIVE(error, GS_ERR_INTERNAL, errno, "cannot read the program's own file: %s",
+    const gs_status status = errno == ENOMEM ? GS_ERR_MEMORY : GS_ERR_INTERNAL;
+    return GS_FAIL_NATIVE(error, status, errno, "cannot read the program's own file: %s",
                           strerror(errno));
   }
   unsigned char chunk[1 << 16];

@@ -142,8 +142,9 @@ void gs_folder_unmake(const char *folder, const char made[GS_PATH_BYTES]) {
 
 static gs_status replacement_failed(const gs_replacement *replacement, const char *doing,
                                     int native, gs_error *error) {
-  return GS_FAIL_NATIVE(error, GS_ERR_OUTPUT, native, "cannot %s %s/%s: %s", doing,
-                        replacement->path, replacement->name, strerror(native));
+  const gs_status status = native == ENOMEM ? GS_ERR_MEMORY : GS_ERR_OUTPUT;
+  return GS_FAIL_NATIVE(error, status, native, "cannot %s %s/%s: %s", doing, replacement->path,
+                        replacement->name, strerror(native));
 }
 
 /* The stream's way to the file. */
