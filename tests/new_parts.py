@@ -31,19 +31,15 @@ ROW = """    {.key = "heads",
 """
 WORDS = "a twin has what no theory here has"
 COMMAND = """#include "cli/commands.h"
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
-  gs_given given;
-  const gs_status status = gs_options_parse(&gs_hello_command, argc, argv, NULL, &given, error);
-  *code = 0;
-  if (status == GS_OK) puts("hello");
-  gs_given_clear(&given);
-  return status;
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
+  (void)arguments, (void)given, (void)code, (void)error;
+  puts("hello");
+  return GS_OK;
 }
 const gs_command gs_hello_command = {.name = "hello",
                                      .summary = "says so",
                                      .usages = (const char *const[]){"[options]", NULL},
                                      .description = "Says hello.\\n",
-                                     .options = (const gs_option[]){{.name = NULL}},
                                      .run = run};
 """
 
@@ -144,16 +140,17 @@ class NewParts(unittest.TestCase):
 
     def add_command(self):
         (self.host / "cli/hello.c").write_text(COMMAND)
-        self.assert_refused("cli/hello.c", "gs_hello_command")  # it is not declared
+        edit(self.host / "cli/commands.c", r"(&gs_worker_command,)", r"&gs_hello_command, \1")
+        self.assert_refused("cli/commands.c", "gs_hello_command")  # it is not declared
         edit(self.host / "cli/commands.h", r"(extern const gs_command gs_worker_command;)",
              r"extern const gs_command gs_hello_command;\n\1")
-        self.assertIsNotNone(self.copy.compile("cli/hello.c")[0])
-        edit(self.host / "cli/commands.c", r"(&gs_worker_command,)", r"&gs_hello_command, \1")
+        self.assertIsNotNone(self.copy.compile("cli/commands.c")[0])
 
     def check_command(self):
         self.assertEqual(self.run_program("hello"), "hello\n")
         self.assertIn("says so", self.run_program("--help"))
-        self.assertTrue(self.run_program("hello", "--help").startswith("hello"))  # its run's to heed
+        self.assertTrue(self.run_program("hello", "--help").startswith("Usage: gradsweep hello [options]"))
+        self.run_program("hello", "you", code=64)
         self.assertIn(".SS gradsweep hello", self.run_program("man"))
         self.assertIn("\nhello --help\n", self.run_program("completion", "bash"))
         self.assertIn("did you mean hello", subprocess.run([str(self.program), "helo"], capture_output=True,

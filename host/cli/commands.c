@@ -1,6 +1,7 @@
 /* The table of subcommands. Each is a file of its own. */
 #include "cli/commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const gs_command *const gs_commands[] = {&gs_run_command,        &gs_theory_command,
@@ -34,8 +35,31 @@ const gs_command *gs_command_find(const char *name) {
 }
 
 bool gs_command_has(const gs_command *command, const char *name) {
-  for (const gs_option *option = command->options; option->name; option++) {
+  for (const gs_option *option = command->options; option && option->name; option++) {
     if (strcmp(option->name, name) == 0) return true;
   }
   return false;
+}
+
+static gs_status run_with(const gs_command *command, int argc, char **argv, void *arguments,
+                          int *code, gs_error *error) {
+  gs_given given;
+  if (command->defaults) command->defaults(arguments);
+  gs_status status = gs_options_parse(command, argc, argv, arguments, &given, error);
+  if (status == GS_OK && given.help) {
+    gs_help_print_command(stdout, command);
+  } else if (status == GS_OK) {
+    status = command->run(arguments, &given, code, error);
+  }
+  gs_given_clear(&given);
+  return status;
+}
+
+gs_status gs_command_run(const gs_command *command, int argc, char **argv, int *code,
+                         gs_error *error) {
+  void *arguments = calloc(1, command->arguments_size + 1);
+  if (!arguments) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
+  const gs_status status = run_with(command, argc, argv, arguments, code, error);
+  free(arguments);
+  return status;
 }

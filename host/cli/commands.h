@@ -39,6 +39,11 @@ extern const gs_command *const gs_commands[];
 /* The command of a name, NULL if there is none. */
 const gs_command *gs_command_find(const char *name);
 
+/* Reads the command line, argv[0] being the command's name, and runs the command, or prints
+ * its help. *code: as the command's run leaves it. */
+gs_status gs_command_run(const gs_command *command, int argc, char **argv, int *code,
+                         gs_error *error);
+
 /* Whether the command has an option of its own of this name, which may be a parameter's,
  * with _ for -. */
 bool gs_command_has(const gs_command *command, const char *name);

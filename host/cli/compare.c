@@ -182,21 +182,16 @@ static gs_status compare(const compare_arguments *a, const gs_given *given, int 
   return status;
 }
 
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
+static void set_defaults(void *arguments) {
   const gs_speed_policy usual = gs_speed_defaults();
-  compare_arguments a = {
+  *(compare_arguments *)arguments = (compare_arguments){
       .policy = gs_compare_defaults(), .threshold = 100 * usual.threshold, .alpha = usual.alpha};
-  gs_given given;
-  *code = 0;
-  gs_status status = gs_options_parse(&gs_compare_command, argc, argv, &a, &given, error);
-  if (status == GS_OK && given.help) {
-    gs_help_print_command(stdout, &gs_compare_command);
-  } else if (status == GS_OK) {
-    status = check_arguments(&a, &given, error);
-    if (status == GS_OK) status = compare(&a, &given, code, error);
-  }
-  gs_given_clear(&given);
-  return status;
+}
+
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
+  compare_arguments *a = arguments;
+  GS_TRY(check_arguments(a, given, error));
+  return compare(a, given, code, error);
 }
 
 const gs_command gs_compare_command = {
@@ -211,4 +206,7 @@ const gs_command gs_compare_command = {
         "evidence. docs/COMPARE.md has the method. Exit codes: 0 same or faster, 3 slower,\n"
         "4 different numbers, 5 undecided, 6 not comparable (of several the worst).\n",
     .options = options,
+    .arguments_size = sizeof(compare_arguments),
+    .defaults = set_defaults,
+    .words = true,
     .run = run};

@@ -11,7 +11,7 @@
 typedef void print_word(FILE *stream, const char *command, const char *word, const char *help);
 
 static void walk_options(FILE *stream, const gs_command *command, print_word *print) {
-  for (const gs_option *option = command->options; option->name; option++) {
+  for (const gs_option *option = command->options; option && option->name; option++) {
     char word[64];
     snprintf(word, sizeof word, "--%s", option->name);
     print(stream, command->name, word, option->help);
@@ -106,24 +106,17 @@ static void print_zsh_script(FILE *stream) {
 
 static void print_fish_script(FILE *stream) { walk(stream, print_fish); }
 
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
   static const char *const list[] = {"bash", "zsh", "fish", NULL};
   static const gs_names shells = {"shell", list, NULL};
   static void (*const scripts[])(FILE *) = {print_bash_script, print_zsh_script, print_fish_script};
-  gs_given given;
-  gs_status status = gs_options_parse(&gs_completion_command, argc, argv, NULL, &given, error);
-  const int shell =
-      status == GS_OK && given.word_count == 1 ? gs_value_of(&shells, given.words[0], NULL) : -1;
-  *code = 0;
-  if (status == GS_OK && given.help) {
-    gs_help_print_command(stdout, &gs_completion_command);
-  } else if (status == GS_OK && shell < 0) {
-    status = GS_FAIL(error, GS_ERR_USAGE, "completion for which shell? bash, zsh or fish");
-  } else if (status == GS_OK) {
-    scripts[shell](stdout);
+  (void)arguments, (void)code;
+  const int shell = given->word_count == 1 ? gs_value_of(&shells, given->words[0], NULL) : -1;
+  if (shell < 0) {
+    return GS_FAIL(error, GS_ERR_USAGE, "completion for which shell? bash, zsh or fish");
   }
-  gs_given_clear(&given);
-  return status;
+  scripts[shell](stdout);
+  return GS_OK;
 }
 
 const gs_command gs_completion_command = {
@@ -132,5 +125,5 @@ const gs_command gs_completion_command = {
     .usages = (const char *const[]){"bash|zsh|fish", NULL},
     .description = "Prints a script: source <(gradsweep completion bash), or into a file that the\n"
                    "shell reads at its start.\n",
-    .options = (const gs_option[]){{.name = NULL}},
+    .words = true,
     .run = run};

@@ -74,7 +74,7 @@ void gs_help_print_parameters(FILE *stream, const gs_command *command) {
 }
 
 static void print_options(FILE *stream, const gs_command *command) {
-  for (const gs_option *option = command->options; option->name; option++) {
+  for (const gs_option *option = command->options; option && option->name; option++) {
     char name[64];
     snprintf(name, sizeof name, "%s%s%s", option->name, option->argument ? " " : "",
              option->argument ? option->argument : "");

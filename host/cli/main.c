@@ -57,7 +57,7 @@ static gs_status dispatch(int argc, char **argv, int *code, gs_error *error) {
   }
   const char *word = argv[1];
   const gs_command *command = gs_command_find(word);
-  if (command) return command->run(argc - 1, argv + 1, code, error);
+  if (command) return gs_command_run(command, argc - 1, argv + 1, code, error);
   if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
     return help_of(argc > 2 ? argv[2] : NULL, error);
   }

@@ -1,7 +1,6 @@
 /* gradsweep man: the manual page, from the tables that the parser reads. */
 #include <string.h>
 
-#include "base/location.h"
 #include "cli/commands.h"
 #include "net/param.h"
 #include "sweep/build.h"
@@ -44,7 +43,7 @@ static void print_command(FILE *stream, const gs_command *command) {
   }
   (void)fputs(".PP\n", stream);
   print_text(stream, command->description);
-  for (const gs_option *option = command->options; option->name; option++) {
+  for (const gs_option *option = command->options; option && option->name; option++) {
     print_option(stream, option->name, option->argument, option->help);
     if (!option->more_help) continue;
     (void)fputs(".RS\n.nf\n", stream);
@@ -79,21 +78,10 @@ static void print_page(FILE *stream) {
   }
 }
 
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
-  gs_given given;
-  char quoted[GS_QUOTE_BYTES];
-  gs_status status = gs_options_parse(&gs_man_command, argc, argv, NULL, &given, error);
-  *code = 0;
-  if (status == GS_OK && given.help) {
-    gs_help_print_command(stdout, &gs_man_command);
-  } else if (status == GS_OK && given.word_count > 0) {
-    status =
-        GS_FAIL(error, GS_ERR_USAGE, "gradsweep man takes no %s", gs_quote(given.words[0], quoted));
-  } else if (status == GS_OK) {
-    print_page(stdout);
-  }
-  gs_given_clear(&given);
-  return status;
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
+  (void)arguments, (void)given, (void)code, (void)error;
+  print_page(stdout);
+  return GS_OK;
 }
 
 const gs_command gs_man_command = {
@@ -101,5 +89,4 @@ const gs_command gs_man_command = {
     .summary = "the manual page, in roff",
     .usages = (const char *const[]){"> gradsweep.1", NULL},
     .description = "Prints the manual page; gradsweep man | man -l - shows it.\n",
-    .options = (const gs_option[]){{.name = NULL}},
     .run = run};

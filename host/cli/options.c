@@ -112,7 +112,7 @@ static found find(const gs_command *command, const char *name) {
     scored[i] = (char)(name[i] == '-' ? '_' : name[i]);
   }
   if (strcmp(hyphened, "help") == 0) return (found){NULL, NULL, true};
-  for (const gs_option *option = command->options; option->name; option++) {
+  for (const gs_option *option = command->options; option && option->name; option++) {
     if (strcmp(option->name, hyphened) == 0) return (found){option, NULL, false};
   }
   const int param = command->parameters ? gs_param_find(scored) : -1;
@@ -125,7 +125,7 @@ static const char *closest(const gs_command *command, const char *name,
                            char kept[GS_PARAM_COUNT][NAME_BYTES]) {
   const char *names[MAX_NAMES] = {"help"};
   int count = 1;
-  for (const gs_option *option = command->options; option->name; option++) {
+  for (const gs_option *option = command->options; option && option->name; option++) {
     if (count < MAX_NAMES) names[count++] = option->name;
   }
   for (int i = 0; command->parameters && i < GS_PARAM_COUNT; i++) {
@@ -185,7 +185,8 @@ gs_status gs_options_parse(const gs_command *command, int argc, char **argv, voi
                            gs_given *given, gs_error *error) {
   const size_t most = argc > 0 ? (size_t)argc : 1;
   bool only_words = false;
-  *given = (gs_given){.words = calloc(most, sizeof *given->words),
+  *given = (gs_given){.argv = argv,
+                      .words = calloc(most, sizeof *given->words),
                       .settings = calloc(most, sizeof *given->settings)};
   if (!given->words || !given->settings) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
@@ -201,7 +202,10 @@ gs_status gs_options_parse(const gs_command *command, int argc, char **argv, voi
     }
     i += used;
   }
-  return GS_OK;
+  if (command->words || given->word_count == 0 || given->help) return GS_OK;
+  char quoted[GS_QUOTE_BYTES];
+  return GS_FAIL(error, GS_ERR_USAGE, "gradsweep %s takes no %s, only options: --help has them",
+                 command->name, gs_quote(given->words[0], quoted));
 }
 
 void gs_given_clear(gs_given *given) {

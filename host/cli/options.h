@@ -31,27 +31,52 @@ typedef struct gs_option {
   void (*more_help)(FILE *stream); /* lines that follow the help; or NULL */
 } gs_option;
 
+typedef struct gs_given gs_given;
+
 typedef struct gs_command {
   const char *name;
   const char *summary;       /* one line */
   const char *const *usages; /* what follows the command's name, a line each; ends with NULL */
   const char *description;   /* lines */
-  const gs_option *options;  /* besides --help; ends with a NULL name */
-  bool parameters;           /* a cell's parameters are options, too (sweep/param.h) */
-  bool hidden;               /* for the program itself, in no help */
-  /* argv[0] is the command's name. Returns the exit code in *code when it ran to its end; an
-   * error is main's to print and to turn into an exit code. */
-  gs_status (*run)(int argc, char **argv, int *code, gs_error *error);
+  const gs_option *options;  /* besides --help; ends with a NULL name; or NULL */
+  size_t arguments_size;     /* of what the options go into */
+  void (*defaults)(void *arguments); /* sets what is not 0 without options; or NULL */
+  bool words;                        /* takes words besides options */
+  bool parameters;                   /* a cell's parameters are options, too (net/param.h) */
+  bool hidden;                       /* for the program itself, in no help */
+  /* *code is 0 and becomes the exit code where it ran to its end; an error is main's to
+   * print and to turn into an exit code. */
+  gs_status (*run)(void *arguments, const gs_given *given, int *code, gs_error *error);
 } gs_command;
 
 /* What a command line holds besides its command's options. */
-typedef struct gs_given {
+struct gs_given {
+  char **argv;  /* the command's: argv[0] is its name, argv[-1] the program's */
   char **words; /* argv's, in their order */
   int word_count;
   gs_setting *settings; /* of parameters, in their order */
   int setting_count;
   bool help;
-} gs_given;
+};
+
+/* Rows that several commands share, for arguments of this type with fields `backend`, `device`
+ * and `threads`. */
+#define GS_BACKEND_OPTION(type)                                                                    \
+  {                                                                                                \
+    .name = "backend", .argument = "B", .help = "auto, cpu, cuda (auto)",                          \
+    .kind = GS_OPTION_CHOICE, .offset = offsetof(type, backend), .names = &gs_backend_names        \
+  }
+#define GS_DEVICE_OPTION(type)                                                                     \
+  {                                                                                                \
+    .name = "device", .argument = "NAME", .help = "auto, or the backend's name for one (auto)",    \
+    .kind = GS_OPTION_TEXT, .offset = offsetof(type, device)                                       \
+  }
+#define GS_THREADS_OPTION(type)                                                                    \
+  {                                                                                                \
+    .name = "threads", .argument = "N",                                                            \
+    .help = "of the cpu backend, at most; 0: as many as may run here (0)",                         \
+    .kind = GS_OPTION_WHOLE, .offset = offsetof(type, threads), .max = 4096                        \
+  }
 
 /* Reads argv[1..] into the command's arguments and *given. Options are --name value,
  * --name=value, anywhere among the words; - and _ are the same in names; nothing may be

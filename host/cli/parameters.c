@@ -213,32 +213,12 @@ static const gs_option options[] = {{.name = "json",
                                      .offset = offsetof(parameters_arguments, json)},
                                     {.name = NULL}};
 
-static gs_status show(const parameters_arguments *arguments, const gs_given *given,
-                      gs_error *error) {
-  char quoted[GS_QUOTE_BYTES];
-  if (given->word_count > 0) {
-    return GS_FAIL(error, GS_ERR_USAGE,
-                   "gradsweep parameters takes no %s, only options: --help has them",
-                   gs_quote(given->words[0], quoted));
-  }
-  if (arguments->json) return print_json(error);
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
+  const parameters_arguments *a = arguments;
+  (void)given, (void)code;
+  if (a->json) return print_json(error);
   gs_help_print_parameters(stdout, &gs_parameters_command);
   return GS_OK;
-}
-
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
-  parameters_arguments arguments = {.json = false};
-  gs_given given;
-  gs_status status =
-      gs_options_parse(&gs_parameters_command, argc, argv, &arguments, &given, error);
-  *code = 0;
-  if (status == GS_OK && given.help) {
-    gs_help_print_command(stdout, &gs_parameters_command);
-  } else if (status == GS_OK) {
-    status = show(&arguments, &given, error);
-  }
-  gs_given_clear(&given);
-  return status;
 }
 
 const gs_command gs_parameters_command = {
@@ -249,4 +229,5 @@ const gs_command gs_parameters_command = {
         "Prints every parameter of a cell with its choices and its default, as the help of\n"
         "run and theory has them; as JSON for programs that write sweeps or read results.\n",
     .options = options,
+    .arguments_size = sizeof(parameters_arguments),
     .run = run};

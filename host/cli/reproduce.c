@@ -28,39 +28,23 @@ typedef struct reproduce_arguments {
 /* ---- the command line ---- */
 
 #define FIELD(name) offsetof(reproduce_arguments, name)
-static const gs_option options[] = {
-    {.name = "list",
-     .help = "print the claims' names and titles, run nothing",
-     .kind = GS_OPTION_FLAG,
-     .offset = FIELD(list)},
-    {.name = "json",
-     .help = "one JSON document instead of text",
-     .kind = GS_OPTION_FLAG,
-     .offset = FIELD(json)},
-    {.name = "seed",
-     .argument = "N",
-     .help = "of all random numbers (1)",
-     .kind = GS_OPTION_SEED,
-     .offset = FIELD(seed)},
-    {.name = "backend",
-     .argument = "B",
-     .help = "auto, cpu, cuda (auto)",
-     .kind = GS_OPTION_CHOICE,
-     .offset = FIELD(backend),
-     .names = &gs_backend_names},
-    {.name = "device",
-     .argument = "NAME",
-     .help = "auto, or the backend's name for one (auto)",
-     .kind = GS_OPTION_TEXT,
-     .offset = FIELD(device)},
-    {.name = "threads",
-     .argument = "N",
-     .help = "of the cpu backend, at most; 0: as many as may run here (0)",
-     .kind = GS_OPTION_WHOLE,
-     .offset = FIELD(threads),
-     .min = 0,
-     .max = 4096},
-    {.name = NULL}};
+static const gs_option options[] = {{.name = "list",
+                                     .help = "print the claims' names and titles, run nothing",
+                                     .kind = GS_OPTION_FLAG,
+                                     .offset = FIELD(list)},
+                                    {.name = "json",
+                                     .help = "one JSON document instead of text",
+                                     .kind = GS_OPTION_FLAG,
+                                     .offset = FIELD(json)},
+                                    {.name = "seed",
+                                     .argument = "N",
+                                     .help = "of all random numbers (1)",
+                                     .kind = GS_OPTION_SEED,
+                                     .offset = FIELD(seed)},
+                                    GS_BACKEND_OPTION(reproduce_arguments),
+                                    GS_DEVICE_OPTION(reproduce_arguments),
+                                    GS_THREADS_OPTION(reproduce_arguments),
+                                    {.name = NULL}};
 #undef FIELD
 
 /* Names are judged before anything is run. */
@@ -176,9 +160,15 @@ static void print_list(void) {
   }
 }
 
-static gs_status check_and_run(const reproduce_arguments *a, const gs_given *given, int *code,
-                               gs_error *error) {
+static void set_defaults(void *arguments) {
+  *(reproduce_arguments *)arguments =
+      (reproduce_arguments){.backend = GS_BACKEND_AUTO, .device = "auto", .seed = 1};
+}
+
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
+  const reproduce_arguments *a = arguments;
   bool passed = true;
+  gs_threads_spin_briefly(given->argv - 1); /* the program's */
   GS_TRY(check_names(a, given, error));
   if (a->list) {
     print_list();
@@ -188,20 +178,6 @@ static gs_status check_and_run(const reproduce_arguments *a, const gs_given *giv
                  : with_device(a, given, NULL, &passed, error));
   *code = passed ? 0 : GS_EXIT_GATE;
   return GS_OK;
-}
-
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
-  gs_threads_spin_briefly(argv - 1); /* the program's, of which argv is the rest */
-  reproduce_arguments a = {.backend = GS_BACKEND_AUTO, .device = "auto", .seed = 1};
-  gs_given given;
-  gs_status status = gs_options_parse(&gs_reproduce_command, argc, argv, &a, &given, error);
-  if (status == GS_OK && given.help) {
-    gs_help_print_command(stdout, &gs_reproduce_command);
-  } else if (status == GS_OK) {
-    status = check_and_run(&a, &given, code, error);
-  }
-  gs_given_clear(&given);
-  return status;
 }
 
 const gs_command gs_reproduce_command = {
@@ -216,4 +192,7 @@ const gs_command gs_reproduce_command = {
         "much to either side inside it. Where a statement is true only in part, it is said when.\n"
         "Exit code 0: every check passes; 1: some do not.\n",
     .options = options,
+    .arguments_size = sizeof(reproduce_arguments),
+    .defaults = set_defaults,
+    .words = true,
     .run = run};

@@ -219,28 +219,21 @@ static gs_status run_in_folder(const gs_run_arguments *arguments, const gs_sweep
   return status;
 }
 
-static gs_status run_sweep(const gs_run_arguments *arguments, const gs_given *given,
-                           gs_sweep *sweep, int *code, gs_error *error) {
-  GS_TRY(gs_run_arguments_check(arguments, error));
-  GS_TRY(read_sweep(arguments, given, sweep, error));
+static gs_status run_sweep(const gs_run_arguments *arguments, const gs_sweep *sweep, int *code,
+                           gs_error *error) {
   if (!arguments->list) return run_in_folder(arguments, sweep, code, error);
   print_list(sweep);
   return GS_OK;
 }
 
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
-  gs_run_arguments arguments = gs_run_arguments_default();
-  gs_given given;
+static gs_status run(void *all, const gs_given *given, int *code, gs_error *error) {
+  const gs_run_arguments *arguments = all;
   gs_sweep sweep;
   memset(&sweep, 0, sizeof sweep);
-  gs_status status = gs_options_parse(&gs_run_command, argc, argv, &arguments, &given, error);
-  if (status == GS_OK && given.help) {
-    gs_help_print_command(stdout, &gs_run_command);
-  } else if (status == GS_OK) {
-    status = run_sweep(&arguments, &given, &sweep, code, error);
-    gs_sweep_clear(&sweep);
-  }
-  gs_given_clear(&given);
+  GS_TRY(gs_run_arguments_check(arguments, error));
+  gs_status status = read_sweep(arguments, given, &sweep, error);
+  if (status == GS_OK) status = run_sweep(arguments, &sweep, code, error);
+  gs_sweep_clear(&sweep);
   return status;
 }
 
@@ -252,5 +245,8 @@ const gs_command gs_run_command = {
         "Measures every cell of a sweep, and writes results.json and a journal of what is\n"
         "finished into a folder. gradsweep theory predicts the same cells.\n",
     .options = gs_run_option_table,
+    .arguments_size = sizeof(gs_run_arguments),
+    .defaults = gs_run_arguments_default,
+    .words = true,
     .parameters = true,
     .run = run};

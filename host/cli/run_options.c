@@ -84,13 +84,7 @@ const gs_option gs_run_option_table[] = {
      .offset = FIELD(memory_limit_bytes),
      .min = 1,
      .max = 1e18},
-    {.name = "threads",
-     .argument = "N",
-     .help = "of the cpu backend, at most; 0: as many as may run here (0)",
-     .kind = GS_OPTION_WHOLE,
-     .offset = FIELD(threads),
-     .min = 0,
-     .max = 4096},
+    GS_THREADS_OPTION(gs_run_arguments),
     {.name = "max-points",
      .argument = "N",
      .help = "longer layer axes are thinned in the record (1024)",
@@ -105,17 +99,8 @@ const gs_option gs_run_option_table[] = {
      .offset = FIELD(threshold_decades),
      .min = 0,
      .max = 1e6},
-    {.name = "backend",
-     .argument = "B",
-     .help = "of every cell: auto, cpu, cuda (auto)",
-     .kind = GS_OPTION_CHOICE,
-     .offset = FIELD(backend),
-     .names = &gs_backend_names},
-    {.name = "device",
-     .argument = "NAME",
-     .help = "of every cell: auto, or the backend's name for one (auto)",
-     .kind = GS_OPTION_TEXT,
-     .offset = FIELD(device)},
+    GS_BACKEND_OPTION(gs_run_arguments),
+    GS_DEVICE_OPTION(gs_run_arguments),
     {.name = "identify",
      .help = "a GPU's UUID and PCI address go into the results, too",
      .kind = GS_OPTION_FLAG,
@@ -153,15 +138,15 @@ gs_status gs_run_arguments_check(const gs_run_arguments *arguments, gs_error *er
   return GS_OK;
 }
 
-gs_run_arguments gs_run_arguments_default(void) {
+void gs_run_arguments_default(void *arguments) {
   const gs_measure_options usual = gs_measure_defaults();
   const double usual_timeout_s = 600;
-  return (gs_run_arguments){.backend = -1,
-                            .time_limit_s = -1,
-                            .min_time_s = -1,
-                            .min_samples = -1,
-                            .order_seed = 1,
-                            .timeout_s = usual_timeout_s,
-                            .threshold_decades = usual.threshold_decades,
-                            .max_points = usual.max_points};
+  *(gs_run_arguments *)arguments = (gs_run_arguments){.backend = -1,
+                                                      .time_limit_s = -1,
+                                                      .min_time_s = -1,
+                                                      .min_samples = -1,
+                                                      .order_seed = 1,
+                                                      .timeout_s = usual_timeout_s,
+                                                      .threshold_decades = usual.threshold_decades,
+                                                      .max_points = usual.max_points};
 }

@@ -33,7 +33,8 @@ typedef struct gs_run_arguments {
 /* Ends with a NULL name. */
 extern const gs_option gs_run_option_table[];
 
-gs_run_arguments gs_run_arguments_default(void);
+/* arguments: a gs_run_arguments. */
+void gs_run_arguments_default(void *arguments);
 
 /* Whether these options go together. Errors: GS_ERR_USAGE naming them. */
 gs_status gs_run_arguments_check(const gs_run_arguments *arguments, gs_error *error);

@@ -114,29 +114,17 @@ static gs_status show(const theory_arguments *a, const gs_sweep *sweep, gs_error
   return print_json(sweep, a->points > 0 ? a->points : gs_measure_defaults().max_points, error);
 }
 
-static gs_status show_sweep(const theory_arguments *a, const gs_given *given, gs_error *error) {
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
+  const theory_arguments *a = arguments;
   gs_sweep sweep;
   memset(&sweep, 0, sizeof sweep);
+  (void)code;
   if (a->json && a->realised) {
     return GS_FAIL(error, GS_ERR_USAGE, "--json and --realised exclude each other");
   }
   gs_status status = gs_given_sweep(&gs_theory_command, given, NULL, NULL, &sweep, error);
   if (status == GS_OK) status = show(a, &sweep, error);
   gs_sweep_clear(&sweep);
-  return status;
-}
-
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
-  theory_arguments a = {0};
-  gs_given given;
-  *code = 0;
-  gs_status status = gs_options_parse(&gs_theory_command, argc, argv, &a, &given, error);
-  if (status == GS_OK && given.help) {
-    gs_help_print_command(stdout, &gs_theory_command);
-  } else if (status == GS_OK) {
-    status = show_sweep(&a, &given, error);
-  }
-  gs_given_clear(&given);
   return status;
 }
 
@@ -149,5 +137,7 @@ const gs_command gs_theory_command = {
         "over networks, typical of one, spread between them), the depth scale, and, for a single\n"
         "cell, the norms of every layer or step. It says how far the prediction can be trusted.\n",
     .options = options,
+    .arguments_size = sizeof(theory_arguments),
+    .words = true,
     .parameters = true,
     .run = run};

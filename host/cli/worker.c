@@ -16,44 +16,34 @@ typedef struct worker_arguments {
   int64_t parent; /* a process; 0: not given */
 } worker_arguments;
 
-static const gs_option options[] = {{.name = "backend",
-                                     .argument = "B",
-                                     .help = "",
-                                     .kind = GS_OPTION_CHOICE,
-                                     .offset = offsetof(worker_arguments, backend),
-                                     .names = &gs_backend_names},
-                                    {.name = "device",
-                                     .argument = "NAME",
-                                     .help = "",
-                                     .kind = GS_OPTION_TEXT,
-                                     .offset = offsetof(worker_arguments, device)},
-                                    {.name = "threads",
-                                     .argument = "N",
-                                     .help = "",
-                                     .kind = GS_OPTION_WHOLE,
-                                     .offset = offsetof(worker_arguments, threads),
-                                     .min = 0,
-                                     .max = 4096},
+static const gs_option options[] = {GS_BACKEND_OPTION(worker_arguments),
+                                    GS_DEVICE_OPTION(worker_arguments),
+                                    GS_THREADS_OPTION(worker_arguments),
                                     {.name = "parent",
                                      .argument = "PID",
-                                     .help = "",
+                                     .help = "the process that started it",
                                      .kind = GS_OPTION_WHOLE,
                                      .offset = offsetof(worker_arguments, parent),
                                      .min = 1,
                                      .max = INT32_MAX},
                                     {.name = NULL}};
 
-static gs_status serve(const worker_arguments *arguments, int *code, gs_error *error) {
-  const gs_device_choice choice = {(gs_backend)arguments->backend, arguments->device,
-                                   (int)arguments->threads};
-  if (arguments->parent == 0) {
+static void set_defaults(void *arguments) {
+  *(worker_arguments *)arguments = (worker_arguments){.backend = GS_BACKEND_AUTO, .device = "auto"};
+}
+
+static gs_status run(void *arguments, const gs_given *given, int *code, gs_error *error) {
+  const worker_arguments *a = arguments;
+  (void)given;
+  const gs_device_choice choice = {(gs_backend)a->backend, a->device, (int)a->threads};
+  if (a->parent == 0) {
     return GS_FAIL(error, GS_ERR_USAGE, "gradsweep run starts workers; people do not");
   }
   /* Never outlive the run, even one that is killed; it may be gone already. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "gradsweep"); /* /proc/self/exe made it "exe" in ps and top */
   *code = GS_EXIT_SIGNAL + SIGKILL;
-  if (getppid() != (pid_t)arguments->parent) return GS_OK;
+  if (getppid() != (pid_t)a->parent) return GS_OK;
   /* Answers keep the pipe to themselves: what a library prints goes to stderr. */
   const int answers = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   if (answers < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
@@ -63,14 +53,9 @@ static gs_status serve(const worker_arguments *arguments, int *code, gs_error *e
   return gs_worker_serve(&choice, STDIN_FILENO, answers, error);
 }
 
-static gs_status run(int argc, char **argv, int *code, gs_error *error) {
-  worker_arguments arguments = {.backend = GS_BACKEND_AUTO, .device = "auto"};
-  gs_given given;
-  gs_status status = gs_options_parse(&gs_worker_command, argc, argv, &arguments, &given, error);
-  if (status == GS_OK) status = serve(&arguments, code, error);
-  gs_given_clear(&given);
-  return status;
-}
-
-const gs_command gs_worker_command = {
-    .name = "worker", .options = options, .hidden = true, .run = run};
+const gs_command gs_worker_command = {.name = "worker",
+                                      .options = options,
+                                      .arguments_size = sizeof(worker_arguments),
+                                      .defaults = set_defaults,
+                                      .hidden = true,
+                                      .run = run};
