@@ -2,6 +2,7 @@
  * against numbers worked out by hand. */
 #include "support.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,14 @@ static void test_format_limits(void **state) {
 }
 
 /* A whole histogram at once: 277 bins of f32, bin i holding i + 1 elements. */
+static void test_roundoff(void **state) {
+  (void)state;
+  assert_true(gs_dtype_roundoff(GS_F64) == DBL_EPSILON / 2);
+  assert_true(gs_dtype_roundoff(GS_F32) == FLT_EPSILON / 2);
+  assert_true(gs_dtype_roundoff(GS_TF32) == 0x1p-11 && gs_dtype_roundoff(GS_F16) == 0x1p-11);
+  assert_true(gs_dtype_roundoff(GS_BF16) == 0x1p-8);
+}
+
 static void test_format_sums(void **state) {
   (void)state;
   uint32_t counts[277];
@@ -298,6 +307,7 @@ int main(void) {
       cmocka_unit_test(test_sample_of_all),
       cmocka_unit_test(test_sample_is_stable),
       cmocka_unit_test(test_format_limits),
+      cmocka_unit_test(test_roundoff),
       cmocka_unit_test(test_format_sums),
       cmocka_unit_test(test_first_lost),
       cmocka_unit_test(test_first_lost_needs_majority),

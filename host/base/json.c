@@ -71,6 +71,14 @@ gs_status gs_json_read_file(const char *path, size_t max_bytes, cJSON **root, gs
   return status;
 }
 
+const cJSON *gs_json_get(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+double gs_json_number_of(const cJSON *item) {
+  return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+}
+
 cJSON *gs_json_number(double value) {
   return isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull();
 }

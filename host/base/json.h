@@ -35,6 +35,11 @@ gs_status gs_json_parse(const char *text, size_t length, const char *origin, cJS
  * large, which is found before a tree is built. */
 gs_status gs_json_read_file(const char *path, size_t max_bytes, cJSON **root, gs_error *error);
 
+/* The member of this name, NULL where the object is none or has none. */
+const cJSON *gs_json_get(const cJSON *object, const char *key);
+/* The value of a number; NaN of anything else, NULL included. */
+double gs_json_number_of(const cJSON *item);
+
 /* A number that reads back equal, or null when not finite. */
 cJSON *gs_json_number(double value);
 /* A 64-bit integer as a decimal string. */

@@ -10,10 +10,6 @@
 const gs_names gs_across_names = {"difference",
                                   (const char *const[]){GS_ACROSS_LIST(GS_ROW_NAME) NULL}, NULL};
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 gs_status gs_differences_add(gs_differences *differences, gs_error *error, const char *format,
                              ...) {
   char text[512];
@@ -70,14 +66,15 @@ static gs_status check_device(view *v) {
               {GS_ACROSS_DEVICE, "capability"},  {GS_ACROSS_DEVICE, "multiprocessors"},
               {GS_ACROSS_DRIVER, "driver"},      {GS_ACROSS_THREADS, "threads"},
               {GS_ACROSS_LIBRARIES, "libraries"}};
-  const cJSON *a = get(v->base->context, "device");
-  const cJSON *b = get(v->other->context, "device");
+  const cJSON *a = gs_json_get(v->base->context, "device");
+  const cJSON *b = gs_json_get(v->other->context, "device");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char what[64];
     const bool named = rows[i].kind == GS_ACROSS_DEVICE;
     snprintf(what, sizeof what, "%s%s%s", gs_name(&gs_across_names, rows[i].kind), named ? " " : "",
              named ? rows[i].key : "");
-    GS_TRY(check_values(v, rows[i].kind, what, get(a, rows[i].key), get(b, rows[i].key)));
+    GS_TRY(check_values(v, rows[i].kind, what, gs_json_get(a, rows[i].key),
+                        gs_json_get(b, rows[i].key)));
   }
   return GS_OK;
 }
@@ -93,17 +90,17 @@ static bool is_free(const char *option) {
 }
 
 static gs_status check_options(view *v) {
-  const cJSON *a = get(v->base->context, "options");
-  const cJSON *b = get(v->other->context, "options");
+  const cJSON *a = gs_json_get(v->base->context, "options");
+  const cJSON *b = gs_json_get(v->other->context, "options");
   const cJSON *option = NULL;
   char what[GS_QUOTE_BYTES];
   cJSON_ArrayForEach(option, a) {
     if (is_free(option->string)) continue;
     snprintf(what, sizeof what, "options %.40s", option->string);
-    GS_TRY(check_values(v, GS_ACROSS_OPTIONS, what, option, get(b, option->string)));
+    GS_TRY(check_values(v, GS_ACROSS_OPTIONS, what, option, gs_json_get(b, option->string)));
   }
   cJSON_ArrayForEach(option, b) {
-    if (is_free(option->string) || get(a, option->string)) continue;
+    if (is_free(option->string) || gs_json_get(a, option->string)) continue;
     snprintf(what, sizeof what, "options %.40s", option->string);
     GS_TRY(check_values(v, GS_ACROSS_OPTIONS, what, NULL, option));
   }
@@ -124,8 +121,8 @@ static gs_status check_missing(view *v, const gs_start *of, const gs_start *in) 
 static gs_status check_params(view *v, const char *name, const cJSON *a, const cJSON *b) {
   const cJSON *param = NULL;
   char texts[2][GS_QUOTE_BYTES];
-  cJSON_ArrayForEach(param, get(a, "params")) {
-    const cJSON *same = get(get(b, "params"), param->string);
+  cJSON_ArrayForEach(param, gs_json_get(a, "params")) {
+    const cJSON *same = gs_json_get(gs_json_get(b, "params"), param->string);
     const bool place =
         strcmp(param->string, "device") == 0 || strcmp(param->string, "backend") == 0;
     if (place || (same && cJSON_Compare(param, same, true))) continue;
@@ -151,8 +148,9 @@ static gs_status check_cell(view *v, int64_t i, int64_t k) {
   if (status == GS_OK) status = gs_start_record(v->other, k, &records[1], v->error);
   if (status == GS_OK) status = check_params(v, a->name, records[0], records[1]);
   /* where numbers differ as well, they are what is reported: they were to be the same */
-  const bool alike = cJSON_Compare(get(records[0], "layers"), get(records[1], "layers"), true) ||
-                     !get(records[0], "layers");
+  const bool alike =
+      cJSON_Compare(gs_json_get(records[0], "layers"), gs_json_get(records[1], "layers"), true) ||
+      !gs_json_get(records[0], "layers");
   if (status == GS_OK && alike && strcmp(a->weights_hash, b->weights_hash) != 0) {
     status = gs_differences_add(v->found, v->error, "weights: %s: hash %s in %s, %s in %s", a->name,
                                 a->weights_hash, v->base->path, b->weights_hash, v->other->path);

@@ -6,31 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "measure/digest.h"
+#include "net/config.h"
 
 const gs_names gs_numbers_names = {"numbers",
                                    (const char *const[]){GS_NUMBERS_LIST(GS_ROW_NAME) NULL}, NULL};
 
+/* The member, or without a key the object itself. */
 static const cJSON *get(const cJSON *object, const char *key) {
-  return object && key ? cJSON_GetObjectItemCaseSensitive(object, key) : object;
-}
-
-static double number(const cJSON *item) {
-  return item && cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+  return key ? gs_json_get(object, key) : object;
 }
 
 /* ---- allowances ---- */
 
-static double roundoff(const char *dtype) {
-  static const struct {
-    const char *name;
-    double unit;
-  } rows[] = {
-      {"f64", 0x1p-53}, {"f32", 0x1p-24}, {"tf32", 0x1p-11}, {"bf16", 0x1p-8}, {"f16", 0x1p-11}};
-  for (size_t i = 0; dtype && i < sizeof rows / sizeof *rows; i++) {
-    if (strcmp(rows[i].name, dtype) == 0) return rows[i].unit;
-  }
-  return 0; /* an unknown dtype: nothing is allowed */
+/* An unknown dtype: nothing is allowed. */
+static double roundoff(const char *name) {
+  const int dtype = name ? gs_value_of(&gs_dtype_names, name, NULL) : -1;
+  return dtype >= 0 ? gs_dtype_roundoff((gs_dtype)dtype) : 0;
 }
 
 double gs_numbers_allowance(const gs_rounding *rounding) {
@@ -71,8 +64,9 @@ static double growth_to(const pairing *p, int64_t layer) {
   double growth = 0;
   for (; index && q && chi && index->next && q->next; chi = chi->next) {
     const double step =
-        number(chi) * (number(index->next) - number(index)) + number(q) - number(q->next);
-    if (number(index->next) > (double)layer) break;
+        gs_json_number_of(chi) * (gs_json_number_of(index->next) - gs_json_number_of(index)) +
+        gs_json_number_of(q) - gs_json_number_of(q->next);
+    if (gs_json_number_of(index->next) > (double)layer) break;
     if (step > 0) growth += step / 2;
     index = index->next;
     q = q->next;
@@ -188,7 +182,7 @@ typedef struct bins {
 
 static bool next_bin(bins *of, double *exponent, double *count) {
   while (of->at) {
-    const double value = number(of->at);
+    const double value = gs_json_number_of(of->at);
     of->at = of->at->next;
     if (value < 0) {
       of->exponent -= value;
@@ -204,8 +198,8 @@ static bool next_bin(bins *of, double *exponent, double *count) {
 /* Half the sum of |differences|, in elements: how many would have to change their bin. */
 static double histogram_distance(const cJSON *first_a, const cJSON *a, const cJSON *first_b,
                                  const cJSON *b, double *total) {
-  bins left = {a ? a->child : NULL, number(first_a)};
-  bins right = {b ? b->child : NULL, number(first_b)};
+  bins left = {a ? a->child : NULL, gs_json_number_of(first_a)};
+  bins right = {b ? b->child : NULL, gs_json_number_of(first_b)};
   double e[2] = {0, 0};
   double n[2] = {0, 0};
   bool have_a = next_bin(&left, &e[0], &n[0]);
@@ -248,8 +242,8 @@ static void compare_kept(pairing *p, const axis *x, int64_t i, int64_t index, do
       char key[24];
       snprintf(key, sizeof key, "%s.%s", format->string, share->string);
       gs_number_pair pair = pair_at(p, x, "kept", key, index);
-      pair.base = number(cJSON_GetArrayItem(share, (int)i));
-      pair.other = number(cJSON_GetArrayItem(same, (int)i));
+      pair.base = gs_json_number_of(cJSON_GetArrayItem(share, (int)i));
+      pair.other = gs_json_number_of(cJSON_GetArrayItem(same, (int)i));
       pair.allowance = allowance_of(p, SHARE, logarithm);
       note(p, &pair);
     }
@@ -264,14 +258,14 @@ static double with_last_digits(double allowance, double value) {
 }
 
 static void compare_layer(pairing *p, const axis *x, int64_t i, double logarithm) {
-  const double index = number(cJSON_GetArrayItem(get(x->a, "index"), (int)i));
+  const double index = gs_json_number_of(cJSON_GetArrayItem(get(x->a, "index"), (int)i));
   for (int c = 0; c < COLUMNS; c++) {
     gs_number_pair pair = pair_at(p, x, columns[c].group, columns[c].key, (int64_t)index);
     const cJSON *a = get(get(x->a, columns[c].group), columns[c].key);
     const cJSON *b = get(get(x->b, columns[c].group), columns[c].key);
     if (!a && !b) continue;
-    pair.base = number(cJSON_GetArrayItem(a, (int)i));
-    pair.other = number(cJSON_GetArrayItem(b, (int)i));
+    pair.base = gs_json_number_of(cJSON_GetArrayItem(a, (int)i));
+    pair.other = gs_json_number_of(cJSON_GetArrayItem(b, (int)i));
     pair.allowance = with_last_digits(allowance_of(p, columns[c].kind, logarithm), pair.base);
     note(p, &pair);
   }
@@ -287,9 +281,9 @@ static void compare_quantity(pairing *p, const cJSON *a, const cJSON *b, const c
   const int64_t count = cJSON_GetArraySize(get(x.a, "index"));
   for (int64_t k = 0; k < count; k++) {
     const int64_t i = forward ? k : count - 1 - k;
-    const int64_t index = (int64_t)number(cJSON_GetArrayItem(get(x.a, "index"), (int)i));
+    const int64_t index = (int64_t)gs_json_number_of(cJSON_GetArrayItem(get(x.a, "index"), (int)i));
     const int64_t products = 2 * p->points - index + 1; /* a layer's delta is behind one */
-    if (number(cJSON_GetArrayItem(get(x.b, "index"), (int)i)) != (double)index) {
+    if (gs_json_number_of(cJSON_GetArrayItem(get(x.b, "index"), (int)i)) != (double)index) {
       note_shape(p, quantity);
       return;
     }
@@ -309,8 +303,8 @@ static void compare_list(pairing *p, const char *quantity, const cJSON *a, const
     index++;
     gs_number_pair pair = {.axis = "replica", .index = index, .allowance = allowance};
     snprintf(pair.quantity, sizeof pair.quantity, "%s", quantity);
-    pair.base = number(base);
-    pair.other = number(other);
+    pair.base = gs_json_number_of(base);
+    pair.other = gs_json_number_of(other);
     if (cJSON_IsString(base) && cJSON_IsString(other)) {
       pair.base = 0;
       pair.other = strcmp(base->valuestring, other->valuestring) != 0;
@@ -339,8 +333,8 @@ static void compare_decades(pairing *p, const cJSON *a, const cJSON *b) {
     const char *key = i < 3 ? counts[i] : logarithms[i - 3];
     gs_number_pair pair = {.axis = "", .allowance = i < 3 ? 0 : allowance};
     snprintf(pair.quantity, sizeof pair.quantity, "decades.%s", key);
-    pair.base = number(get(x, key));
-    pair.other = number(get(y, key));
+    pair.base = gs_json_number_of(get(x, key));
+    pair.other = gs_json_number_of(get(y, key));
     note(p, &pair);
   }
   compare_list(p, "decades.values", get(x, "values"), get(y, "values"), allowance);
@@ -361,8 +355,8 @@ static void compare_jacobian_value(pairing *p, const char *path, const cJSON *a,
                      strstr(path, ".zero") || strstr(path, ".index");
   gs_number_pair pair = {.axis = index > 0 ? "place" : "", .index = index};
   snprintf(pair.quantity, sizeof pair.quantity, "%s", path);
-  pair.base = number(a);
-  pair.other = number(b);
+  pair.base = gs_json_number_of(a);
+  pair.other = gs_json_number_of(b);
   pair.allowance = count ? 0 : small ? DBL_MAX : 1e-6 * fmax(1, fabs(pair.base));
   note(p, &pair);
 }
@@ -414,7 +408,7 @@ static const char *text_of(const cJSON *item) { return cJSON_GetStringValue(item
 static double narrowest(const cJSON *widths) {
   const cJSON *width = NULL;
   double least = INFINITY;
-  cJSON_ArrayForEach(width, widths) least = fmin(least, number(width));
+  cJSON_ArrayForEach(width, widths) least = fmin(least, gs_json_number_of(width));
   return isfinite(least) && least >= 1 ? least : 1;
 }
 
@@ -433,10 +427,10 @@ static pairing pairing_of(const cJSON *record, gs_numbers *numbers) {
   const bool rnn = model && strcmp(model, "rnn") == 0;
   const cJSON *delta = get(get(get(record, "layers"), "delta"), "index");
   const int last = delta ? cJSON_GetArraySize(delta) - 1 : -1;
-  const double points = last >= 0 ? number(cJSON_GetArrayItem(delta, last)) : 1;
-  const double width = number(get(params, rnn ? "hidden" : "width"));
+  const double points = last >= 0 ? gs_json_number_of(cJSON_GetArrayItem(delta, last)) : 1;
+  const double width = gs_json_number_of(get(params, rnn ? "hidden" : "width"));
   const double units = width >= 1 ? width : narrowest(get(params, "widths"));
-  const double all_units = fmax(1, units * number(get(params, "replicas")));
+  const double all_units = fmax(1, units * gs_json_number_of(get(params, "replicas")));
   const cJSON *activation = get(params, "activation");
   const char *phi = text_of(cJSON_IsObject(activation) ? get(activation, "name") : activation);
   return (pairing){.numbers = numbers,
@@ -445,7 +439,7 @@ static pairing pairing_of(const cJSON *record, gs_numbers *numbers) {
                    .points = (int64_t)points,
                    .units = units,
                    .kinked = !phi || !is_smooth(phi),
-                   .elements = fmax(1, all_units * number(get(params, "batch"))),
+                   .elements = fmax(1, all_units * gs_json_number_of(get(params, "batch"))),
                    .all_units = all_units,
                    .theory = get(record, "theory")};
 }

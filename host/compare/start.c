@@ -14,10 +14,6 @@
 #include "sweep/record_shape.h"
 #include "sweep/results.h"
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static gs_status no_memory(const char *path, gs_error *error) {
   return GS_FAIL(error, GS_ERR_MEMORY, "no memory for %s", path);
 }
@@ -193,13 +189,13 @@ static gs_status parse_span(const gs_start *start, span value, const char *what,
 static gs_status read_context(gs_start *start, span value, gs_error *error) {
   gs_error own = {0};
   GS_TRY(parse_span(start, value, "context", &start->context, error));
-  const cJSON *device = get(start->context, "device");
+  const cJSON *device = gs_json_get(start->context, "device");
   gs_status status = cJSON_IsObject(device) ? gs_record_check_tree(device, &gs_device_shape, &own)
                                             : GS_FAIL(&own, GS_ERR_DATA, "is missing");
   if (status != GS_OK) {
     return GS_FAIL(error, status, "%.200s: context.device: %.250s", start->path, own.message);
   }
-  if (cJSON_IsObject(get(start->context, "options"))) return GS_OK;
+  if (cJSON_IsObject(gs_json_get(start->context, "options"))) return GS_OK;
   return GS_FAIL(error, GS_ERR_DATA, "%s: context.options: is missing", start->path);
 }
 
@@ -220,8 +216,8 @@ static bool is_list(const cJSON *list, int wanted, double least) {
  * and its threads did not lose their processors all the time, which the waits that the kernel
  * counts need not show (more than once a sample, and once in 2 ms). */
 static bool is_evidence(const cJSON *round, int64_t samples, int64_t undisturbed) {
-  const double switches = cJSON_GetNumberValue(get(round, "involuntary_switches"));
-  const double wall_ns = cJSON_GetNumberValue(get(round, "wall_ns"));
+  const double switches = cJSON_GetNumberValue(gs_json_get(round, "involuntary_switches"));
+  const double wall_ns = cJSON_GetNumberValue(gs_json_get(round, "wall_ns"));
   const double often_ns = 2e6;
   const bool lost = switches > (double)samples && switches * often_ns > wall_ns;
   return 2 * undisturbed >= samples && !lost;
@@ -247,12 +243,12 @@ static int64_t take_samples(sample_walk *walk, int64_t samples, double *into) {
 }
 
 static gs_status take_rounds(const cJSON *timing, gs_start_cell *cell, gs_error *error) {
-  const cJSON *samples = get(timing, "samples_ns");
-  const cJSON *disturbed = get(timing, "disturbed_samples");
+  const cJSON *samples = gs_json_get(timing, "samples_ns");
+  const cJSON *disturbed = gs_json_get(timing, "disturbed_samples");
   const cJSON *round = NULL;
   const int count = cJSON_IsArray(samples) ? cJSON_GetArraySize(samples) : 0;
   const int marked = cJSON_IsArray(disturbed) ? cJSON_GetArraySize(disturbed) : -1;
-  if (!is_list(samples, -1, 1e-9) || !cJSON_IsArray(get(timing, "rounds")) || marked < 0 ||
+  if (!is_list(samples, -1, 1e-9) || !cJSON_IsArray(gs_json_get(timing, "rounds")) || marked < 0 ||
       (marked > 0 && !is_list(disturbed, -1, 0))) {
     return GS_FAIL(error, GS_ERR_DATA, "timing: no samples and their rounds");
   }
@@ -262,10 +258,10 @@ static gs_status take_rounds(const cJSON *timing, gs_start_cell *cell, gs_error 
                          ? GS_OK
                          : GS_FAIL(error, GS_ERR_MEMORY, "no memory for times");
   sample_walk walk = {samples->child, disturbed ? disturbed->child : NULL, 0};
-  cJSON_ArrayForEach(round, get(timing, "rounds")) {
+  cJSON_ArrayForEach(round, gs_json_get(timing, "rounds")) {
     int64_t of_round = 0;
     if (status != GS_OK) break;
-    if (!gs_integer_of(cJSON_GetNumberValue(get(round, "samples")), 1, count - walk.at,
+    if (!gs_integer_of(cJSON_GetNumberValue(gs_json_get(round, "samples")), 1, count - walk.at,
                        &of_round)) {
       status = GS_FAIL(error, GS_ERR_DATA, "timing.rounds: not the rounds of its samples");
       break;
@@ -286,7 +282,7 @@ static gs_status take_rounds(const cJSON *timing, gs_start_cell *cell, gs_error 
 
 static gs_status copy_digits(const cJSON *record, const char *key, char *into, size_t length,
                              gs_error *error) {
-  const char *text = cJSON_GetStringValue(get(record, key));
+  const char *text = cJSON_GetStringValue(gs_json_get(record, key));
   if (!text || strlen(text) != length || strspn(text, "0123456789abcdef") != length) {
     return GS_FAIL(error, GS_ERR_DATA, "%s: not %zu hexadecimal digits", key, length);
   }
@@ -307,8 +303,8 @@ static gs_status check_shape(cJSON *record, const char *stats, gs_error *error) 
 
 static gs_status take_record(cJSON *record, gs_start_cell *cell, gs_error *error) {
   gs_outcome outcome = gs_outcome_pending();
-  const char *name = cJSON_GetStringValue(get(record, "name"));
-  const cJSON *stats = get(get(record, "params"), "stats");
+  const char *name = cJSON_GetStringValue(gs_json_get(record, "name"));
+  const cJSON *stats = gs_json_get(gs_json_get(record, "params"), "stats");
   GS_TRY(copy_digits(record, "id", cell->id, GS_CELL_ID_BYTES - 1, error));
   if (!name || !*name) return GS_FAIL(error, GS_ERR_DATA, "name: is missing");
   cell->name = strdup(name);
@@ -321,8 +317,8 @@ static gs_status take_record(cJSON *record, gs_start_cell *cell, gs_error *error
     status = copy_digits(record, "weights_hash", cell->weights_hash, GS_CELL_ID_BYTES - 1, error);
   }
   if (status == GS_OK && ok) status = copy_digits(record, "digest", cell->digest, 64, error);
-  if (status == GS_OK && get(record, "timing")) {
-    status = ok ? take_rounds(get(record, "timing"), cell, error)
+  if (status == GS_OK && gs_json_get(record, "timing")) {
+    status = ok ? take_rounds(gs_json_get(record, "timing"), cell, error)
                 : GS_FAIL(error, GS_ERR_DATA, "timing: of a cell that is not ok");
   }
   if (status == GS_OK) status = check_shape(record, level, error);

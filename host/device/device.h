@@ -61,6 +61,9 @@ bool gs_activation_saturation(gs_activation_kind kind, double *low, double *high
 int gs_dtype_min_exponent(gs_dtype dtype);
 int gs_dtype_exponent_bins(gs_dtype dtype);
 size_t gs_dtype_bytes(gs_dtype dtype);
+/* Half the distance of 1 from the next larger number: of what is stored, for tf32 of what is
+ * multiplied (10 bits). */
+double gs_dtype_roundoff(gs_dtype dtype);
 
 /* The recurrent half of a simple RNN:
  * h_t = phi(W h_{t-1} + p_t), p_t = U x_t + b, t = 1..T. */

@@ -1,20 +1,28 @@
 /* Facts about dtypes and activations, and views of tensors. */
+#include <math.h>
+
 #include "device/device.h"
 
 typedef struct dtype_facts {
   size_t bytes;
   int min_exponent;
+  int min_normal;
   int max_exponent;
 } dtype_facts;
 
 static const dtype_facts dtypes[GS_DTYPE_COUNT] = {
-#define DTYPE_FACTS(constant, name, bytes, min, min_normal, max) [constant] = {bytes, min, max},
+#define DTYPE_FACTS(constant, name, bytes, min, min_normal, max)                                   \
+  [constant] = {bytes, min, min_normal, max},
     GS_DTYPE_LIST(DTYPE_FACTS)
 #undef DTYPE_FACTS
 };
 
 size_t gs_dtype_bytes(gs_dtype dtype) { return dtypes[dtype].bytes; }
 int gs_dtype_min_exponent(gs_dtype dtype) { return dtypes[dtype].min_exponent; }
+double gs_dtype_roundoff(gs_dtype dtype) {
+  if (dtype == GS_TF32) return 0x1p-11;
+  return ldexp(0.5, dtypes[dtype].min_exponent - dtypes[dtype].min_normal);
+}
 int gs_dtype_exponent_bins(gs_dtype dtype) {
   return dtypes[dtype].max_exponent - dtypes[dtype].min_exponent + 1;
 }

@@ -10,10 +10,6 @@
 #include "measure/machine.h"
 #include "measure/sample.h"
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static gs_status out_of_memory(gs_error *error) {
   return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
 }
@@ -109,8 +105,7 @@ static void pooled_clear(pooled *all) {
 }
 
 static double number(const cJSON *object, const char *key) {
-  const cJSON *item = get(object, key);
-  return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+  return gs_json_number_of(gs_json_get(object, key));
 }
 
 static bool is_list_of_samples(const cJSON *list, double most) {
@@ -141,24 +136,25 @@ static bool is_whole(double value, int64_t least, int64_t most) {
 
 bool gs_timing_is_round(const cJSON *timing) {
   const int64_t most_steps = INT64_C(1000000000000); /* of a sample; all of them are in range */
-  const cJSON *entry = cJSON_GetArrayItem(get(timing, "rounds"), 0);
-  const cJSON *samples = get(timing, "samples_ns");
+  const cJSON *entry = cJSON_GetArrayItem(gs_json_get(timing, "rounds"), 0);
+  const cJSON *samples = gs_json_get(timing, "samples_ns");
   const int count = cJSON_GetArraySize(samples);
-  return cJSON_GetArraySize(get(timing, "rounds")) == 1 && cJSON_IsString(get(timing, "launch")) &&
+  return cJSON_GetArraySize(gs_json_get(timing, "rounds")) == 1 &&
+         cJSON_IsString(gs_json_get(timing, "launch")) &&
          is_whole(number(timing, "steps_per_sample"), 1, most_steps) && count > 0 &&
          number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
          number(entry, "median_ns") > 0 && is_whole(number(entry, "round"), 0, INT32_MAX) &&
          is_whole(number(entry, "disturbed"), 0, count) && number(entry, "wall_ns") >= 0 &&
-         cJSON_IsArray(get(entry, "lacks")) &&
-         find_stop(cJSON_GetStringValue(get(entry, "stopped"))) < GS_TIMING_STOP_COUNT &&
-         is_list_of_samples(get(timing, "disturbed_samples"), count - 1);
+         cJSON_IsArray(gs_json_get(entry, "lacks")) &&
+         find_stop(cJSON_GetStringValue(gs_json_get(entry, "stopped"))) < GS_TIMING_STOP_COUNT &&
+         is_list_of_samples(gs_json_get(timing, "disturbed_samples"), count - 1);
 }
 
 static gs_status pool(const cJSON *const *rounds, int count, pooled *all, gs_error *error) {
   for (int i = 0; i < count; i++) {
     if (!gs_timing_is_round(rounds[i]))
       return GS_FAIL(error, GS_ERR_DATA, "not the timing of a round");
-    all->count += cJSON_GetArraySize(get(rounds[i], "samples_ns"));
+    all->count += cJSON_GetArraySize(gs_json_get(rounds[i], "samples_ns"));
   }
   all->rounds = count;
   all->entries = malloc((size_t)count * sizeof *all->entries);
@@ -168,9 +164,9 @@ static gs_status pool(const cJSON *const *rounds, int count, pooled *all, gs_err
   int64_t at = 0;
   for (int i = 0; i < count; i++) {
     const cJSON *sample = NULL;
-    all->entries[i] = cJSON_GetArrayItem(get(rounds[i], "rounds"), 0);
+    all->entries[i] = cJSON_GetArrayItem(gs_json_get(rounds[i], "rounds"), 0);
     all->medians[i] = number(all->entries[i], "median_ns");
-    cJSON_ArrayForEach(sample, get(rounds[i], "samples_ns")) {
+    cJSON_ArrayForEach(sample, gs_json_get(rounds[i], "samples_ns")) {
       all->samples[at++] = sample->valuedouble;
     }
   }
@@ -204,12 +200,12 @@ static bool add_samples(cJSON *json, const pooled *all, const cJSON *const *roun
   double before = 0;
   for (int i = 0; i < all->rounds; i++) {
     const double round = number(all->entries[i], "round");
-    const int count = cJSON_GetArraySize(get(rounds[i], "samples_ns"));
+    const int count = cJSON_GetArraySize(gs_json_get(rounds[i], "samples_ns"));
     const cJSON *item = NULL;
     for (int k = 0; added && k < count; k++) {
       added = gs_json_append(of_rounds, gs_json_number(round));
     }
-    cJSON_ArrayForEach(item, get(rounds[i], "disturbed_samples")) {
+    cJSON_ArrayForEach(item, gs_json_get(rounds[i], "disturbed_samples")) {
       added = added && gs_json_append(disturbed, gs_json_number(before + item->valuedouble));
     }
     before += count;
@@ -235,9 +231,9 @@ static bool add_endings(cJSON *json, const pooled *all) {
   double held_up_ns = 0;
   for (int i = 0; i < all->rounds; i++) {
     const cJSON *entry = all->entries[i];
-    const gs_timing_stop of_round = find_stop(get(entry, "stopped")->valuestring);
+    const gs_timing_stop of_round = find_stop(gs_json_get(entry, "stopped")->valuestring);
     if (of_round > stopped) stopped = of_round;
-    lacks |= gs_timing_lacks_from_json(get(entry, "lacks"));
+    lacks |= gs_timing_lacks_from_json(gs_json_get(entry, "lacks"));
     disturbed += number(entry, "disturbed");
     wall_ns += number(entry, "wall_ns");
     held_up_ns += number(entry, "held_up_ns");
@@ -307,7 +303,7 @@ static gs_status compose(const pooled *all, const cJSON *const *rounds, const gs
   gs_sample s;
   GS_TRY(gs_sample_of(all->samples, (size_t)all->count, &s, error));
   const bool added =
-      gs_json_add_string(json, "launch", get(rounds[0], "launch")->valuestring) &&
+      gs_json_add_string(json, "launch", gs_json_get(rounds[0], "launch")->valuestring) &&
       gs_json_add_number(json, "steps_per_sample", number(rounds[0], "steps_per_sample")) &&
       add_samples(json, all, rounds) && add_rounds(json, all) && add_endings(json, all) &&
       add_statistics(json, all, &cost, median_ns, &s) &&

@@ -16,10 +16,6 @@
 static const gs_dtype dtypes_in_order[] = {GS_F32, GS_F64, GS_TF32, GS_BF16, GS_F16};
 enum { DTYPES = sizeof dtypes_in_order / sizeof *dtypes_in_order };
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* ---- what it is ---- */
 
 static cJSON *dtypes_to_json(uint32_t dtypes) {
@@ -63,8 +59,8 @@ cJSON *gs_device_facts(gs_device *device) {
 }
 
 static bool same_fact(const cJSON *a, const cJSON *b, const char *key) {
-  const cJSON *of_a = get(a, key);
-  const cJSON *of_b = get(b, key);
+  const cJSON *of_a = gs_json_get(a, key);
+  const cJSON *of_b = gs_json_get(b, key);
   return (!of_a && !of_b) || cJSON_Compare(of_a, of_b, true);
 }
 
@@ -111,7 +107,7 @@ static void draw_salt(char text[HASH_BYTES]) {
 }
 
 cJSON *gs_device_token(const cJSON *facts) {
-  const char *uuid = cJSON_GetStringValue(get(facts, "uuid"));
+  const char *uuid = cJSON_GetStringValue(gs_json_get(facts, "uuid"));
   if (!uuid) return cJSON_CreateNull();
   char salt[HASH_BYTES];
   char hash[HASH_BYTES];
@@ -127,9 +123,9 @@ cJSON *gs_device_token(const cJSON *facts) {
 
 /* Without a token the device has no UUID. */
 static bool is_token_of(const cJSON *token, const cJSON *facts) {
-  const char *uuid = cJSON_GetStringValue(get(facts, "uuid"));
-  const char *salt = cJSON_GetStringValue(get(token, "salt"));
-  const char *wanted = cJSON_GetStringValue(get(token, "hash"));
+  const char *uuid = cJSON_GetStringValue(gs_json_get(facts, "uuid"));
+  const char *salt = cJSON_GetStringValue(gs_json_get(token, "salt"));
+  const char *wanted = cJSON_GetStringValue(gs_json_get(token, "hash"));
   if (!uuid || !salt || !wanted) return !uuid && (!token || cJSON_IsNull(token));
   char hash[HASH_BYTES];
   hash_text(salt, uuid, hash);
@@ -138,7 +134,7 @@ static bool is_token_of(const cJSON *token, const cJSON *facts) {
 
 bool gs_device_facts_again(const cJSON *recorded, const cJSON *token, const cJSON *facts) {
   return same_kind(recorded, facts) && is_token_of(token, facts) &&
-         (!get(recorded, "uuid") || same_fact(recorded, facts, "uuid"));
+         (!gs_json_get(recorded, "uuid") || same_fact(recorded, facts, "uuid"));
 }
 
 /* ---- how fast it is ---- */
@@ -191,7 +187,7 @@ cJSON *gs_floor_to_json(const gs_floor *floor) {
 
 /* A rate that is there, or 0 for null. */
 static bool read_rate(const cJSON *tree, const char *key, double *rate) {
-  const cJSON *item = get(tree, key);
+  const cJSON *item = gs_json_get(tree, key);
   *rate = cJSON_IsNumber(item) ? item->valuedouble : 0;
   return cJSON_IsNull(item) || (isfinite(*rate) && *rate > 0);
 }
@@ -207,7 +203,7 @@ bool gs_floor_from_json(const cJSON *tree, gs_floor *floor) {
     if (!read_rate(tree, latencies[i].key, &ns)) return false;
     memcpy((char *)floor + latencies[i].offset, &ns, sizeof ns);
   }
-  const cJSON *launch = get(tree, "launch_ns");
+  const cJSON *launch = gs_json_get(tree, "launch_ns");
   floor->launch_ns = cJSON_IsNumber(launch) ? launch->valuedouble : NAN;
   return read_rate(tree, "copy_bytes_per_s", &floor->copy_bytes_per_s) &&
          floor->copy_bytes_per_s > 0 && floor->flops_per_s[GS_F32] > 0 &&
@@ -229,19 +225,19 @@ static void print_number(FILE *stream, const char *heading, const cJSON *value) 
 static void print_gpu(FILE *stream, const cJSON *device) {
   const char *separator = "";
   const cJSON *dtype = NULL;
-  print_text(stream, "uuid", get(device, "uuid"));
-  print_text(stream, "pci", get(device, "pci"));
-  print_text(stream, "capability", get(device, "capability"));
-  print_number(stream, "processors", get(device, "multiprocessors"));
-  print_text(stream, "driver", get(device, "driver"));
+  print_text(stream, "uuid", gs_json_get(device, "uuid"));
+  print_text(stream, "pci", gs_json_get(device, "pci"));
+  print_text(stream, "capability", gs_json_get(device, "capability"));
+  print_number(stream, "processors", gs_json_get(device, "multiprocessors"));
+  print_text(stream, "driver", gs_json_get(device, "driver"));
   (void)fprintf(stream, "%-11s", "dtypes");
-  cJSON_ArrayForEach(dtype, get(device, "dtypes")) {
+  cJSON_ArrayForEach(dtype, gs_json_get(device, "dtypes")) {
     (void)fprintf(stream, "%s%s", separator, dtype->valuestring);
     separator = ", ";
   }
   (void)fprintf(stream, "\n%-11sgraphs: %s, persistent loops: %s\n", "has",
-                cJSON_IsTrue(get(device, "graphs")) ? "yes" : "no",
-                cJSON_IsTrue(get(device, "persistent")) ? "yes" : "no");
+                cJSON_IsTrue(gs_json_get(device, "graphs")) ? "yes" : "no",
+                cJSON_IsTrue(gs_json_get(device, "persistent")) ? "yes" : "no");
 }
 
 static void print_floor(FILE *stream, const gs_floor *floor) {
@@ -271,14 +267,14 @@ static void print_latencies(FILE *stream, const gs_floor *floor) {
 
 void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *floor) {
   char text[GS_NUMBER_BYTES];
-  const cJSON *bytes = get(device, "memory_bytes");
-  print_text(stream, "backend", get(device, "backend"));
-  print_text(stream, "device", get(device, "name"));
-  if (get(device, "multiprocessors")) print_gpu(stream, device);
-  print_number(stream, "threads", get(device, "threads"));
+  const cJSON *bytes = gs_json_get(device, "memory_bytes");
+  print_text(stream, "backend", gs_json_get(device, "backend"));
+  print_text(stream, "device", gs_json_get(device, "name"));
+  if (gs_json_get(device, "multiprocessors")) print_gpu(stream, device);
+  print_number(stream, "threads", gs_json_get(device, "threads"));
   (void)fprintf(stream, "%-11s%s for a cell\n", "memory",
                 gs_text_bytes(cJSON_IsNumber(bytes) ? bytes->valuedouble : NAN, text));
-  print_text(stream, "libraries", get(device, "libraries"));
+  print_text(stream, "libraries", gs_json_get(device, "libraries"));
   print_floor(stream, floor);
   print_latencies(stream, floor);
 }

@@ -6,10 +6,6 @@
 #include "sweep/device_facts.h"
 #include "sweep/results.h"
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 cJSON *gs_floors_entry(cJSON *limits, double elapsed_s) {
   char date[GS_DATE_BYTES];
   cJSON *entry = cJSON_CreateObject();
@@ -51,9 +47,9 @@ static bool improve(cJSON *best, const cJSON *next) {
 
 gs_status gs_floors_add(gs_floors *floors, const cJSON *entry, gs_error *error) {
   gs_floor limits;
-  const cJSON *measured = get(entry, "limits");
-  if (!gs_floor_from_json(measured, &limits) || !cJSON_IsString(get(entry, "date")) ||
-      !cJSON_IsNumber(get(entry, "elapsed_s"))) {
+  const cJSON *measured = gs_json_get(entry, "limits");
+  if (!gs_floor_from_json(measured, &limits) || !cJSON_IsString(gs_json_get(entry, "date")) ||
+      !cJSON_IsNumber(gs_json_get(entry, "elapsed_s"))) {
     return GS_FAIL(error, GS_ERR_DATA, "not a measurement of the floor");
   }
   if (!floors->list) floors->list = cJSON_CreateArray();

@@ -8,10 +8,6 @@
 
 #include "sweep/record_shape.h"
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 gs_status gs_ledger_open(gs_ledger *ledger, const gs_sweep *sweep, int64_t rounds,
                          gs_outcome *outcomes, gs_error *error) {
   const size_t count = (size_t)(sweep->count * rounds);
@@ -164,7 +160,7 @@ static gs_status visit_floor(gs_ledger *ledger, const gs_journal_line *line, gs_
   if (line->length > FLOOR_BYTES) return GS_FAIL(error, GS_ERR_DATA, "a floor of too many bytes");
   GS_TRY(gs_journal_parse(line, 0, line->length, &tree, error));
   gs_status status = gs_record_check_tree(tree, &gs_floor_line_shape, error);
-  if (status == GS_OK) status = gs_floors_add(&ledger->floors, get(tree, "floor"), error);
+  if (status == GS_OK) status = gs_floors_add(&ledger->floors, gs_json_get(tree, "floor"), error);
   cJSON_Delete(tree);
   return status;
 }
@@ -280,7 +276,7 @@ static gs_status read_later(const gs_ledger *ledger, const gs_journal *journal, 
   if (line->status == GS_CELL_OK) {
     all->timing[all->count++] = cJSON_DetachItemFromObjectCaseSensitive(tree, "timing");
   } else if (!all->failure[0]) {
-    const char *words = cJSON_GetStringValue(get(tree, "error"));
+    const char *words = cJSON_GetStringValue(gs_json_get(tree, "error"));
     all->status = line->status;
     snprintf(all->failure, sizeof all->failure, "round %" PRId64 ": %.*s", round,
              GS_REASON_BYTES - 1, words ? words : "");

@@ -51,13 +51,8 @@ gs_outcome *gs_outcomes_pending(int64_t count) {
 }
 
 /* cJSON's getters accept NULL, so chains of them need no checks. */
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static double number(const cJSON *object, const char *key) {
-  const cJSON *item = get(object, key);
-  return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+  return gs_json_number_of(gs_json_get(object, key));
 }
 
 /* A mean over replicas; INFINITY when it is null because none is finite. */
@@ -68,7 +63,7 @@ static double mean_of(const cJSON *sample) {
 
 /* A quantile of decades; what is null has its class beside it. */
 static double quantile(const cJSON *decades, const char *key) {
-  const char *class = cJSON_GetStringValue(get(get(decades, "class"), key));
+  const char *class = cJSON_GetStringValue(gs_json_get(gs_json_get(decades, "class"), key));
   if (class && strcmp(class, "dead") == 0) return -INFINITY;
   if (class && strcmp(class, "not_finite") == 0) return INFINITY;
   return number(decades, key);
@@ -90,27 +85,27 @@ static gs_agreement_verdict find_agreement(const char *name) {
 
 void gs_outcome_take_timing(const cJSON *timing, gs_outcome *outcome) {
   const cJSON *entry = NULL;
-  const char *floor = cJSON_GetStringValue(get(timing, "floor"));
+  const char *floor = cJSON_GetStringValue(gs_json_get(timing, "floor"));
   outcome->samples_per_s = number(timing, "samples_per_s");
   outcome->fraction_of_floor = number(timing, "fraction_of_floor");
   outcome->floor_wrong = floor && strcmp(floor, GS_FLOOR_WRONG) == 0;
   outcome->median_ns = number(timing, "median_ns");
   outcome->steps_per_sample = number(timing, "steps_per_sample");
   outcome->timed_samples =
-      timing ? (double)cJSON_GetArraySize(get(timing, "samples_ns")) : (double)NAN;
+      timing ? (double)cJSON_GetArraySize(gs_json_get(timing, "samples_ns")) : (double)NAN;
   outcome->timed_steps = outcome->timed_samples * outcome->steps_per_sample;
   outcome->noise = number(timing, "noise");
-  outcome->lacks = gs_timing_lacks_from_json(get(timing, "lacks"));
+  outcome->lacks = gs_timing_lacks_from_json(gs_json_get(timing, "lacks"));
   outcome->disturbed = number(timing, "disturbed");
   outcome->wall_ns = outcome->held_up_ns = timing ? 0 : (double)NAN;
-  cJSON_ArrayForEach(entry, get(timing, "rounds")) {
+  cJSON_ArrayForEach(entry, gs_json_get(timing, "rounds")) {
     outcome->wall_ns += number(entry, "wall_ns");
     outcome->held_up_ns += number(entry, "held_up_ns");
   }
 }
 
 gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error) {
-  const char *status = cJSON_GetStringValue(get(record, "status"));
+  const char *status = cJSON_GetStringValue(gs_json_get(record, "status"));
   gs_cell_status found = GS_CELL_PENDING;
   for (int i = GS_CELL_OK; status && i < GS_CELL_STATUS_COUNT; i++) {
     if (strcmp(status, gs_cell_status_name((gs_cell_status)i)) == 0) found = (gs_cell_status)i;
@@ -119,39 +114,39 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
     return GS_FAIL(error, GS_ERR_DATA, "not the record of a cell: no known status");
   }
   outcome->status = found;
-  copy_text(outcome->reason, sizeof outcome->reason, get(record, "error"));
-  const cJSON *summary = get(record, "summary");
-  const cJSON *decades = get(summary, "decades");
+  copy_text(outcome->reason, sizeof outcome->reason, gs_json_get(record, "error"));
+  const cJSON *summary = gs_json_get(record, "summary");
+  const cJSON *decades = gs_json_get(summary, "decades");
   outcome->decades_p05 = quantile(decades, "p05");
   outcome->decades_p50 = quantile(decades, "p50");
   outcome->decades_p95 = quantile(decades, "p95");
-  outcome->decades_per_layer = number(get(summary, "decades_per_layer"), "p50");
-  outcome->dead = number(get(get(summary, "law"), "dead"), "share");
-  outcome->not_finite = number(get(get(summary, "law"), "not_finite"), "share");
-  copy_text(outcome->verdict, sizeof outcome->verdict, get(summary, "verdict"));
-  const cJSON *agreement = get(record, "agreement");
-  outcome->agreement = find_agreement(cJSON_GetStringValue(get(agreement, "verdict")));
-  outcome->theory_z = number(get(agreement, "decades"), "z");
+  outcome->decades_per_layer = number(gs_json_get(summary, "decades_per_layer"), "p50");
+  outcome->dead = number(gs_json_get(gs_json_get(summary, "law"), "dead"), "share");
+  outcome->not_finite = number(gs_json_get(gs_json_get(summary, "law"), "not_finite"), "share");
+  copy_text(outcome->verdict, sizeof outcome->verdict, gs_json_get(summary, "verdict"));
+  const cJSON *agreement = gs_json_get(record, "agreement");
+  outcome->agreement = find_agreement(cJSON_GetStringValue(gs_json_get(agreement, "verdict")));
+  outcome->theory_z = number(gs_json_get(agreement, "decades"), "z");
   if (found == GS_CELL_OK) {
-    copy_text(outcome->reason, sizeof outcome->reason, get(agreement, "words"));
+    copy_text(outcome->reason, sizeof outcome->reason, gs_json_get(agreement, "words"));
   }
-  const cJSON *jacobian = get(record, "jacobian");
-  const cJSON *whole = get(jacobian, "end_to_end");
+  const cJSON *jacobian = gs_json_get(record, "jacobian");
+  const cJSON *whole = gs_json_get(jacobian, "end_to_end");
   outcome->has_jacobian = jacobian != NULL;
-  outcome->jacobian_rms = mean_of(get(whole, "log10_rms"));
-  outcome->jacobian_largest = mean_of(get(whole, "log10_largest"));
-  outcome->jacobian_smallest = mean_of(get(whole, "log10_smallest"));
-  const cJSON *exponents = get(get(jacobian, "lyapunov"), "exponent");
-  const cJSON *first = cJSON_GetArrayItem(get(exponents, "mean"), 0);
-  const cJSON *broken = cJSON_GetArrayItem(get(exponents, "not_finite"), 0);
+  outcome->jacobian_rms = mean_of(gs_json_get(whole, "log10_rms"));
+  outcome->jacobian_largest = mean_of(gs_json_get(whole, "log10_largest"));
+  outcome->jacobian_smallest = mean_of(gs_json_get(whole, "log10_smallest"));
+  const cJSON *exponents = gs_json_get(gs_json_get(jacobian, "lyapunov"), "exponent");
+  const cJSON *first = cJSON_GetArrayItem(gs_json_get(exponents, "mean"), 0);
+  const cJSON *broken = cJSON_GetArrayItem(gs_json_get(exponents, "not_finite"), 0);
   outcome->lyapunov = cJSON_IsNumber(first) ? first->valuedouble : (double)NAN;
   if (cJSON_IsNull(first) && cJSON_IsNumber(broken) && broken->valuedouble > 0) {
     outcome->lyapunov = INFINITY;
   }
-  const cJSON *lost = get(get(summary, "first_layer_lost"), "delta");
+  const cJSON *lost = gs_json_get(gs_json_get(summary, "first_layer_lost"), "delta");
   outcome->lost_f16 = number(lost, "f16");
   outcome->lost_f32 = number(lost, "f32");
-  gs_outcome_take_timing(get(record, "timing"), outcome);
+  gs_outcome_take_timing(gs_json_get(record, "timing"), outcome);
   return GS_OK;
 }
 
@@ -179,8 +174,8 @@ static cJSON *identity(const char *id, const char *name, const cJSON *params) {
 
 /* The three facts of a device that every record carries. */
 static bool add_backend(cJSON *record, const cJSON *device) {
-  const char *backend = cJSON_GetStringValue(get(device, "backend"));
-  const char *name = cJSON_GetStringValue(get(device, "name"));
+  const char *backend = cJSON_GetStringValue(gs_json_get(device, "backend"));
+  const char *name = cJSON_GetStringValue(gs_json_get(device, "name"));
   int64_t threads = 0; /* a description that does not say so */
   (void)gs_integer_of(number(device, "threads"), 0, INT32_MAX, &threads);
   cJSON *object = cJSON_CreateObject();

@@ -8,10 +8,6 @@
 #include "measure/timing_json.h"
 #include "sweep/record_shape.h"
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* ---- sources ---- */
 
 static gs_status read_text(void *user, char *into, size_t room, size_t *got, gs_error *error) {
@@ -58,7 +54,7 @@ gs_status gs_record_check_tree(const cJSON *tree, const gs_json_shape *shape, gs
 /* A timing, if there is one, is of one round that can be put together with others. */
 static gs_status check_timing(const cJSON *record, const gs_outcome *outcome, int64_t round,
                               gs_error *error) {
-  const cJSON *timing = get(record, "timing");
+  const cJSON *timing = gs_json_get(record, "timing");
   if (!timing) {
     return round == 0 || outcome->status != GS_CELL_OK
                ? GS_OK
@@ -70,14 +66,14 @@ static gs_status check_timing(const cJSON *record, const gs_outcome *outcome, in
   if (!gs_timing_is_round(timing)) {
     return GS_FAIL(error, GS_ERR_DATA, "timing: not the timing of a round");
   }
-  const cJSON *number = get(cJSON_GetArrayItem(get(timing, "rounds"), 0), "round");
+  const cJSON *number = gs_json_get(cJSON_GetArrayItem(gs_json_get(timing, "rounds"), 0), "round");
   return number->valuedouble == (double)round
              ? GS_OK
              : GS_FAIL(error, GS_ERR_DATA, "timing: of another round");
 }
 
 static gs_status check_error(const cJSON *record, const gs_outcome *outcome, gs_error *error) {
-  const bool said = cJSON_IsString(get(record, "error"));
+  const bool said = cJSON_IsString(gs_json_get(record, "error"));
   if (said == (outcome->status != GS_CELL_OK)) return GS_OK;
   return GS_FAIL(error, GS_ERR_DATA, "error: %s", said ? "of a cell that is ok" : "is null");
 }
@@ -166,8 +162,8 @@ gs_status gs_round_read(const gs_json_source *source, gs_round_facts *facts, gs_
   GS_TRY(check(&s, &gs_round_shape, false, NULL, &kept, error));
   gs_status status = gs_outcome_read(kept, &facts->outcome, error);
   if (status == GS_OK) {
-    (void)gs_integer_of(get(kept, "round")->valuedouble, 1, GS_INTEGER_MOST, &facts->round);
-    snprintf(facts->id, sizeof facts->id, "%s", get(kept, "id")->valuestring);
+    (void)gs_integer_of(gs_json_get(kept, "round")->valuedouble, 1, GS_INTEGER_MOST, &facts->round);
+    snprintf(facts->id, sizeof facts->id, "%s", gs_json_get(kept, "id")->valuestring);
     status = check_error(kept, &facts->outcome, error);
   }
   if (status == GS_OK) status = check_timing(kept, &facts->outcome, facts->round, error);

@@ -20,17 +20,13 @@ enum {
   PLAIN_MOST_BYTES = 1 << 20
 };
 
-static const cJSON *get(const cJSON *object, const char *key) {
-  return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* ---- workers ---- */
 
 /* A GPU that has fallen off its bus must be waited for by name: "auto" would
  * find the CPU, and an index another GPU. */
 static void stay_with_device(gs_session *session) {
-  const char *backend = cJSON_GetStringValue(get(session->device, "backend"));
-  const char *uuid = cJSON_GetStringValue(get(session->device, "uuid"));
+  const char *backend = cJSON_GetStringValue(gs_json_get(session->device, "backend"));
+  const char *uuid = cJSON_GetStringValue(gs_json_get(session->device, "uuid"));
   const int known = backend ? gs_value_of(&gs_backend_names, backend, NULL) : -1;
   if (known >= 0) session->options.backend = (gs_backend)known;
   if (uuid) session->options.device = uuid;
@@ -100,7 +96,7 @@ static gs_status replace_worker(gs_session *session, gs_error *error) {
   cJSON *device = NULL;
   const gs_status status = start_worker(session, true, &device, error);
   /* words about a device that was not asked for by its UUID do not say it */
-  const char *uuid = cJSON_GetStringValue(get(session->device, "uuid"));
+  const char *uuid = cJSON_GetStringValue(gs_json_get(session->device, "uuid"));
   if (status != GS_OK && uuid && error && strstr(error->message, uuid)) {
     return GS_FAIL(error, status, "the run's GPU is not there any more");
   }
@@ -170,8 +166,8 @@ static gs_status read_plainly(const gs_answer *answer, cJSON **tree, gs_error *e
     return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DATA,
                    "the worker's answer cannot be understood: %.200s", details.message);
   }
-  const char *words = cJSON_GetStringValue(get(*tree, "error"));
-  const char *name = cJSON_GetStringValue(get(*tree, "status"));
+  const char *words = cJSON_GetStringValue(gs_json_get(*tree, "error"));
+  const char *name = cJSON_GetStringValue(gs_json_get(*tree, "status"));
   if (!words) return GS_OK;
   const bool memory = name && strcmp(name, gs_status_name(GS_ERR_MEMORY)) == 0;
   const gs_status status = GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE, "%s", words);
@@ -239,7 +235,7 @@ gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error) 
 }
 
 static bool positive(const cJSON *object, const char *key, double *value) {
-  const cJSON *item = get(object, key);
+  const cJSON *item = gs_json_get(object, key);
   *value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
   return isfinite(*value) && *value > 0;
 }

@@ -9,16 +9,10 @@
 
 #include "theory/binomial.h"
 
-/* Unit roundoff: what a product with so many bits may be off by. Random numbers, and the
- * scale that they are drawn with, are float32's in every format. */
+/* What a product may be off by. Random numbers, and the scale that they are drawn with, are
+ * float32's in every format. */
 static double roundoff(gs_dtype dtype) {
-  switch (dtype) {
-  case GS_F64:
-  case GS_F32: return 0x1p-24;
-  case GS_TF32:
-  case GS_F16: return 0x1p-11;
-  default: return 0x1p-8;
-  }
+  return fmax(gs_dtype_roundoff(dtype), gs_dtype_roundoff(GS_F32));
 }
 
 gs_allowance gs_allowance_of(const gs_config *config, const gs_theory *theory) {
