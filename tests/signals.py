@@ -3,6 +3,7 @@ documented exit code, no process left behind, and what was finished kept."""
 import fcntl
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,14 @@ class Signals(ProgramTest):
         os.close(ends[1])
         self.addCleanup(os.close, ends[0])
         return process
+
+    def wait_for_handlers(self, process):
+        """Until the program takes its signals itself: before, the system's answer is the right one."""
+        def taken():
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.M).group(1), 16)
+            return all(caught >> (number - 1) & 1 for number in SIGNALS)
+        self.wait_until(taken, "the signals' thread")
 
     def for_each_signal(self, check):
         """check(number, out) for each, side by side."""
@@ -137,10 +146,12 @@ class Signals(ProgramTest):
 
     def test_a_disk_that_does_not_answer(self):
         def check(number, out):
-            process = self.start("run", *SMALL, "--out", out,
-                                 variables={"LD_PRELOAD": str(STALL), "STALL_AT": "5"})
-            asleep = "State:\tD"  # uninterruptible, they say
-            self.wait_until(lambda: asleep in pathlib.Path(f"/proc/{process.pid}/status").read_text(), "the stall")
+            mark = out.with_suffix(".stalls")
+            process = self.start("run", *SMALL, "--out", out, variables={
+                "LD_PRELOAD": str(STALL), "STALL_AT": "5", "STALL_MARK": str(mark)})
+            self.wait_until(mark.exists, "the stall")
+            status = pathlib.Path(f"/proc/{process.pid}/status")
+            self.wait_until(lambda: "State:\tD" in status.read_text(), "an uninterruptible wait")
             self.assert_ends(process, number)
             before = self.journal(out)
             self.assert_code(self.run_small("--resume", out=out), 0)
@@ -164,6 +175,7 @@ class Signals(ProgramTest):
                         ["run", *long, "--dry-run"], ["reproduce", "all", "--json"]):
             def check(number, _, command=command):
                 process = self.stalled("stdout", *command)
+                self.wait_for_handlers(process)
                 time.sleep(0.3)
                 self.assert_ends(process, number)
             self.for_each_signal(check)
