@@ -68,8 +68,12 @@ static gs_config draw_config(uint64_t *state) {
     const int64_t depth = 1 + draw_int(state, 12);
     ok(gs_config_set_widths(&c, depth, 1 + draw_int(state, 5000), &error), &error);
     square = draw_int(state, 2) == 0;
-    if (!square) c.widths[draw_int(state, depth + 1)] = c.width + 1;
-    if (!square) c.width = 0;
+    const bool by_number = draw_int(state, 2) == 0; /* input and output beside depth and width */
+    if (!square && by_number) gs_config_set_ends(&c, 1 + draw_int(state, 99), c.width);
+    if (!square && by_number) gs_config_set_ends(&c, c.input, 1 + draw_int(state, 99));
+    if (!square && !by_number) c.widths[draw_int(state, depth + 1)] = c.width + 1;
+    if (!square && !by_number) gs_config_set_ends(&c, c.widths[0], c.widths[depth]);
+    if (!square && !by_number) c.width = 0;
   } else {
     c.hidden = 1 + draw_int(state, 300);
     c.input = draw_int(state, 2) ? c.hidden : 1 + draw_int(state, 300);
@@ -112,6 +116,7 @@ static void assert_same_shape(const gs_config *a, const gs_config *b) {
   }
   assert_int_equal(a->hidden, b->hidden);
   assert_int_equal(a->input, b->input);
+  assert_int_equal(a->output, b->output);
   assert_int_equal(a->seq_len, b->seq_len);
   assert_int_equal(a->batch, b->batch);
   assert_int_equal(a->replicas, b->replicas);

@@ -33,11 +33,12 @@ static cJSON *names_to_json(const gs_names *names) {
   return cJSON_CreateStringArray((const char *const *)names->list, count);
 }
 
-static cJSON *models_to_json(const gs_param *param) {
+/* Those of its models that are among these. */
+static cJSON *models_to_json(const gs_param *param, unsigned among) {
   cJSON *list = cJSON_CreateArray();
   bool ok = list != NULL;
   for (int m = 0; ok && m < GS_MODEL_COUNT; m++) {
-    if (!gs_param_of_model(param, (gs_model)m)) continue;
+    if (!gs_param_of_model(param, (gs_model)m) || !(among & GS_OF_MODEL(m))) continue;
     ok = gs_json_append(list, cJSON_CreateString(gs_name(&gs_model_names, m)));
   }
   if (ok) return list;
@@ -93,7 +94,8 @@ static bool add_name_rules(cJSON *object, const gs_param *param) {
   const char letter[] = {param->letter, '\0'};
   return gs_json_add_string(object, "in_name", in_name(param)) &&
          (!param->letter || gs_json_add_string(object, "letter", letter)) &&
-         gs_json_add_bool(object, "conditional", param->applies != NULL) &&
+         gs_json_add(object, "conditional",
+                     models_to_json(param, param->applies ? ~param->always : 0)) &&
          gs_json_add(object, "instead_of", words_to_json(param->instead_of));
 }
 
@@ -106,7 +108,7 @@ static cJSON *param_to_json(const gs_param *param) {
       gs_json_add_string(object, "help", param->help) &&
       gs_json_add_string(object, "details", param->details ? param->details : "") &&
       gs_json_add_string(object, "usual", usual) &&
-      gs_json_add(object, "models", models_to_json(param)) &&
+      gs_json_add(object, "models", models_to_json(param, GS_EVERY_MODEL)) &&
       gs_json_add_string(object, "type", param->type->name) && add_limits(object, param) &&
       gs_json_add(object, "defaults", defaults_to_json(param)) && add_name_rules(object, param)) {
     return object;

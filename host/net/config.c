@@ -17,7 +17,13 @@ gs_status gs_config_set_widths(gs_config *config, int64_t depth, int64_t width, 
   config->widths = widths;
   config->depth = depth;
   config->width = width;
+  gs_config_set_ends(config, width, width);
   return GS_OK;
+}
+
+void gs_config_set_ends(gs_config *config, int64_t input, int64_t output) {
+  config->input = config->widths[0] = input;
+  config->output = config->widths[config->depth] = output;
 }
 
 gs_status gs_config_copy(const gs_config *config, gs_config *copy, gs_error *error) {

@@ -104,9 +104,10 @@ enum {
 
 typedef struct gs_config {
   gs_model model;
-  /* mlp: depth L >= 1 layers; widths n_0..n_L, depth + 1 of them, owned. Equal
-   * widths fill the array too, so that the net code reads only `widths`;
-   * `width` is n when all are equal (how it was asked for), else 0. */
+  /* mlp: depth L >= 1 layers; widths n_0..n_L, depth + 1 of them, owned. They are
+   * there however they were asked for, so that the net code reads only `widths`;
+   * `width` is n_1 = .. = n_{L-1} where it was asked for by one number (input and
+   * output are n_0 and n_L, usually n as well), else 0. */
   int64_t depth;
   int64_t width;
   int64_t *widths;
@@ -114,6 +115,7 @@ typedef struct gs_config {
   int64_t hidden;
   int64_t input;
   int64_t seq_len;
+  int64_t output;   /* mlp: see width */
   int64_t batch;    /* B examples per replica */
   int64_t replicas; /* R networks that differ only in their random numbers */
   uint64_t seed;
@@ -151,6 +153,8 @@ gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error);
  * not judged here (gs_config_check). Errors: GS_ERR_DATA for a depth outside
  * 1..GS_MAX_DEPTH; GS_ERR_MEMORY. */
 gs_status gs_config_set_widths(gs_config *config, int64_t depth, int64_t width, gs_error *error);
+/* Gives the widths of such an mlp their ends, n_0 and n_L, which are not judged here. */
+void gs_config_set_ends(gs_config *config, int64_t input, int64_t output);
 
 /* A deep copy; *copy is then the caller's to clear. Errors: GS_ERR_MEMORY. */
 gs_status gs_config_copy(const gs_config *config, gs_config *copy, gs_error *error);

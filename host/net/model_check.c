@@ -31,13 +31,23 @@ static gs_status check_square(const char *field, const gs_init *init, int64_t ro
                  field, rows, cols);
 }
 
+/* What asks for the width of layer l: a word and a number. */
+static int64_t asked_width(const gs_config *config, int64_t l, const char **word) {
+  const int64_t end = l == 0 ? config->input : config->output;
+  const bool inner = config->width == 0 || (l > 0 && l < config->depth);
+  *word = inner || end == config->width ? "width" : l == 0 ? "input" : "output";
+  return inner ? config->width : end;
+}
+
 static gs_status check_width(const gs_config *config, int64_t l, gs_error *error) {
+  const char *word = NULL;
   const int64_t n = config->widths[l];
-  if (n >= 1 && (config->width == 0 || n == config->width)) return GS_OK;
-  if (n == config->width) return gs_check_size("width", n, error);
+  const int64_t asked = asked_width(config, l, &word);
+  if (n >= 1 && (config->width == 0 || n == asked)) return GS_OK;
+  if (n == asked) return gs_check_size(word, n, error);
   if (n >= 1) {
-    return GS_FAIL(error, GS_ERR_DATA, "width is %" PRId64 " but widths[%" PRId64 "] is %" PRId64,
-                   config->width, l, n);
+    return GS_FAIL(error, GS_ERR_DATA, "%s is %" PRId64 " but widths[%" PRId64 "] is %" PRId64,
+                   word, asked, l, n);
   }
   char field[40];
   snprintf(field, sizeof field, "widths[%" PRId64 "]", l);

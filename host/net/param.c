@@ -11,6 +11,23 @@
 static bool is_equal_widths(const gs_config *config) { return config->width > 0; }
 static bool is_unequal_widths(const gs_config *config) { return config->width == 0; }
 
+static bool has_input(const gs_config *config) {
+  return config->width > 0 && config->input != config->width;
+}
+
+static bool has_output(const gs_config *config) {
+  return config->width > 0 && config->output != config->width;
+}
+
+/* An mlp's ends are as wide as its other layers, unless somebody says otherwise. */
+static void follow_width_input(gs_config *config) {
+  if (config->width > 0) config->input = config->width;
+}
+
+static void follow_width_output(gs_config *config) {
+  if (config->width > 0) config->output = config->width;
+}
+
 static bool is_leaky(const gs_config *config) {
   return config->activation.kind == GS_LEAKY_RELU ||
          config->output_activation.kind == GS_LEAKY_RELU;
@@ -62,7 +79,7 @@ static const gs_param table[] = {
      .letter = 'L',
      .applies = is_equal_widths},
     {.key = "width",
-     .help = "units of every layer, the input included",
+     .help = "units of every layer, and of input and output unless those say otherwise",
      .models = MLP,
      .type = &gs_type_size,
      .offset = FIELD(width),
@@ -72,15 +89,15 @@ static const gs_param table[] = {
      .applies = is_equal_widths},
     {.key = "widths",
      .help = "unequal widths n_0,...,n_L instead; / between several lists",
-     .details = "`[n_0, ..., n_L]`, `n_0` inputs first, instead of `depth` and `width`; a list of "
-                "such lists is an axis",
+     .details = "`[n_0, ..., n_L]`, `n_0` inputs first, instead of `depth`, `width`, `input` and "
+                "`output`; a list of such lists is an axis",
      .usual = "",
      .models = MLP,
      .type = &gs_type_sizes,
      .max = GS_MAX_DEPTH,
      .group = GS_GROUP_SIZE,
      .letter = 'n',
-     .instead_of = "depth width",
+     .instead_of = "depth width input output",
      .applies = is_unequal_widths},
     {.key = "hidden",
      .help = "hidden units n",
@@ -91,13 +108,29 @@ static const gs_param table[] = {
      .group = GS_GROUP_SIZE,
      .letter = 'n'},
     {.key = "input",
-     .help = "inputs of each step",
-     .models = RNN,
+     .help = "units of the input x, of an rnn at each step; of an mlp usually as width",
+     .details = "with `output` beside `depth` and `width`: 784-100-...-100-10 of any depth",
+     .usual = "128; an mlp's width",
+     .models = MLP | RNN,
      .type = &gs_type_size,
      .offset = FIELD(input),
      .max = GS_MAX_SIZE,
      .group = GS_GROUP_SIZE,
-     .letter = 'x'},
+     .letter = 'x',
+     .applies = has_input,
+     .always = RNN,
+     .follow = follow_width_input},
+    {.key = "output",
+     .help = "units of the last layer",
+     .usual = "as width",
+     .models = MLP,
+     .type = &gs_type_size,
+     .offset = FIELD(output),
+     .max = GS_MAX_SIZE,
+     .group = GS_GROUP_SIZE,
+     .letter = 'y',
+     .applies = has_output,
+     .follow = follow_width_output},
     {.key = "seq_len",
      .help = "time steps T",
      .models = RNN,
@@ -298,6 +331,7 @@ bool gs_param_of_every_model(const gs_param *param) {
 
 bool gs_param_applies(const gs_param *param, const gs_config *config) {
   if (!gs_param_of_model(param, config->model)) return false;
+  if (param->always & GS_OF_MODEL(config->model)) return true;
   return !param->applies || param->applies(config);
 }
 

@@ -67,6 +67,7 @@ struct gs_param {
   bool changes_no_number; /* only how a network is measured: in no claim's set-up */
   /* Whether the configuration, of one of its models, has a value for it; NULL: always. */
   bool (*applies)(const gs_config *config);
+  unsigned always; /* models whose configurations all have one, whatever `applies` is there for */
   /* Gives it the value that follows from the others: what it is where nobody gives it, or
    * where what is given does not apply. NULL: the default, whatever the others are. */
   void (*follow)(gs_config *config);
@@ -76,7 +77,7 @@ struct gs_param {
 #define GS_EVERY_MODEL (~0U)
 
 /* All parameters, in canonical order. The model is the first. */
-enum { GS_PARAM_COUNT = 27 };
+enum { GS_PARAM_COUNT = 28 };
 extern const gs_param *const gs_params;
 
 /* The index of a key in gs_params, or -1. */

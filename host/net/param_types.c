@@ -110,6 +110,7 @@ static gs_status set_widths(const gs_param *param, const cJSON *value, const gs_
     equal = equal && config->widths[l] == config->widths[0];
   }
   config->width = equal ? config->widths[0] : 0;
+  gs_config_set_ends(config, config->widths[0], config->widths[depth]);
   return GS_OK;
 }
 

@@ -193,8 +193,11 @@ static gs_status fill_config(const gs_block *block, int64_t max_layers, gs_confi
                       "the sweep's cells have more than %d layers together", GS_SWEEP_MAX_LAYERS);
   }
   settle(block, config);
-  if (config->width > 0) { /* that and the depth may be new */
+  if (config->width > 0) { /* that, its ends and the depth may be new */
+    const int64_t input = config->input;
+    const int64_t output = config->output;
     GS_TRY(gs_config_set_widths(config, config->depth, config->width, error));
+    if (block->model == GS_MLP) gs_config_set_ends(config, input, output);
   }
   gs_error inner = {0};
   const gs_status status = gs_config_check(config, &inner);

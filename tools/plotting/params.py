@@ -18,7 +18,8 @@ def _sizes(model, params):
     """The sizes that a model's cell must have; one way of saying them is instead of others."""
     own = {key: about for key, about in PARAMETERS.items() if model in about["models"]}
     replaced = {other for key, about in own.items() if key in params for other in about["instead_of"]}
-    return [key for key, about in own.items() if about["type"] == "size" and key not in replaced]
+    return [key for key, about in own.items()
+            if about["type"] == "size" and key not in replaced and model not in about["optional"]]
 
 
 def _checked_number(value, path):
