@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "preload_main.h"
+
 extern void *__libc_malloc(size_t bytes);
 extern void *__libc_calloc(size_t count, size_t bytes);
 extern void *__libc_realloc(void *old, size_t bytes);
@@ -62,22 +64,9 @@ __attribute__((constructor)) static void begin(void) {
 
 /* What happens before main is the libraries' own (the CUDA runtime registers its kernels,
  * and does not look whether it got memory). */
-typedef int main_function(int, char **, char **);
-static main_function *real_main;
-
-static int counted_main(int argc, char **argv, char **environment) {
+static int preloaded_main(int argc, char **argv, char **environment, main_function *main) {
   counting = wanted;
-  return real_main(argc, argv, environment);
-}
-
-int __libc_start_main(main_function *begin_at, int argc, char **argv, void (*init)(void),
-                      void (*fini)(void), void (*loader_fini)(void), void *stack_end);
-int __libc_start_main(main_function *begin_at, int argc, char **argv, void (*init)(void),
-                      void (*fini)(void), void (*loader_fini)(void), void *stack_end) {
-  __typeof__(&__libc_start_main) real = NULL;
-  *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
-  real_main = begin_at;
-  return real(counted_main, argc, argv, init, fini, loader_fini, stack_end);
+  return main(argc, argv, environment);
 }
 
 __attribute__((destructor)) static void end(void) {

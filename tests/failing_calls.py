@@ -12,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
-from traced import TracedTest, main, reached, runs, some_of  # noqa: E402
+from traced import Preloaded, Tamper, TracedTest, main, reached, runs, some_of  # noqa: E402
 
 STRIDE = 23
 MORE_S = None  # than a run that nobody disturbs
@@ -34,11 +34,13 @@ NEVER_FAIL = {"brk", "exit_group", "getpid", "gettid", "sched_getaffinity", "set
 
 
 class FailingCalls(TracedTest):
+    stride_times = 1
+
     def check(self, call, error, run, normal_s):
         """The exit code; None: the run did not come to the call."""
         self.begin(run)
         began = time.monotonic()
-        done, trace = self.traced([*run.arguments, "--out", self.out], f"{call.name}:error={error}:when={call.ordinal}")
+        done, trace = self.traced([*run.arguments, "--out", self.out], Tamper(call, error=error))
         seconds = time.monotonic() - began
         words = f"{done.returncode} after {seconds:.1f} s: {done.stderr}"
         self.assertNotIn(" timeout ", done.stderr, words)
@@ -61,7 +63,7 @@ class FailingCalls(TracedTest):
             calls, normal_s = self.calls(run)
             calls = [call for call in calls if call.name not in NEVER_FAIL]
             codes = collections.Counter()
-            for call in some_of(calls, STRIDE, 5 * offset + 2):
+            for call in some_of(calls, STRIDE * self.stride_times, 5 * offset + 2):
                 for error in ERRORS.get(call.name, ("EIO",)):
                     with self.at(run=run.name, call=call.place, error=error, text=call.text):
                         codes[self.check(call, error, run, normal_s)] += 1
@@ -72,8 +74,14 @@ class FailingCalls(TracedTest):
         print(f"{total} failing system calls")
 
 
+class FailingCallsWithoutStrace(FailingCalls):
+    tracer = Preloaded
+    stride_times = 4
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         STRIDE, MORE_S = int(sys.argv[1]), 2
+        FailingCallsWithoutStrace.stride_times = 1
         del sys.argv[1]
     main()

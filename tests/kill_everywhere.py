@@ -10,19 +10,21 @@ import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "endtoend"))
-from traced import TracedTest, main, reached, runs, some_of, workers_of  # noqa: E402
+from traced import Preloaded, Tamper, TracedTest, main, reached, runs, some_of, workers_of  # noqa: E402
 
 STRIDE = 23
 
 
 class KillEverywhere(TracedTest):
+    stride_times = 1
+
     def disturb(self, call, run, number):
         """What came of a run that got a signal at this call, and went on later; None: it did
         not come to the call."""
         self.begin(run)
         kill = number == signal.SIGKILL
         done, trace = self.traced([*run.arguments, "--out", self.out],
-                                  f"{call.name}:signal={'KILL' if kill else 'STOP'}:when={call.ordinal}",
+                                  Tamper(call, signal=signal.SIGKILL if kill else signal.SIGSTOP),
                                   number=None if kill else number)
         for worker in workers_of(trace):
             self.assert_gone(worker)
@@ -43,7 +45,7 @@ class KillEverywhere(TracedTest):
         total = 0
         for offset, run in enumerate(runs(self)):
             calls, _ = self.calls(run)
-            chosen = some_of(calls, STRIDE, 5 * offset + first)
+            chosen = some_of(calls, STRIDE * self.stride_times, 5 * offset + first)
             for i, call in enumerate(chosen):
                 with self.at(run=run.name, call=call.place, text=call.text):
                     total += check(call, run, i)
@@ -75,8 +77,14 @@ class KillEverywhere(TracedTest):
         print(f"{total} signals; exit codes {dict(codes)}")
 
 
+class KillEverywhereWithoutStrace(KillEverywhere):
+    tracer = Preloaded
+    stride_times = 4
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         STRIDE = int(sys.argv[1])
+        KillEverywhereWithoutStrace.stride_times = 1
         del sys.argv[1]
     main()
