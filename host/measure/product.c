@@ -162,14 +162,15 @@ static void gather(gs_product *p, const double *slope, int count) {
 
 /* The rank that R, in the upper triangle of b, has: a pivot of zero ends it (columns of zeros
  * are last), and so do pivots that are only what rounding left of rows that depend on those
- * above (equal rows of W): a row is right to a few roundoffs of its own largest element. */
+ * above (equal rows of W): a row is right to a few roundoffs of its own largest element, and
+ * where that is subnormal (slopes of elu or tanh at a z of -720) to none. */
 static int rank_of(const gs_product *p, int pivots) {
   const double rounding = (16 + pivots) * DBL_EPSILON;
   int rank = 0;
   while (rank < pivots && gs_product_column(p, p->b, rank)[rank] != 0) rank++;
   while (rank > 1) {
     const double pivot = fabs(gs_product_column(p, p->b, rank - 1)[rank - 1]);
-    if (pivot > rounding * p->row_most[p->row_order[rank - 1]]) break;
+    if (pivot > fmax(rounding * p->row_most[p->row_order[rank - 1]], DBL_MIN)) break;
     rank--;
   }
   return rank;
@@ -185,7 +186,9 @@ static int rescale(gs_product *p, int pivots) {
   for (int j = 0; j < p->rank; j++) {
     const double *R = gs_product_column(p, p->b, j);
     double *N = gs_product_column(p, p->a, j);
-    for (int i = 0; i < rank && i <= j; i++) N[i] = R[i] * gs_wide_ratio(p->d[j], p->spare_d[i]);
+    for (int i = 0; i < rank && i <= j; i++) {
+      N[i] = gs_wide_ratio(gs_wide_of(R[i] * p->d[j].digits, p->d[j].exponent), p->spare_d[i]);
+    }
   }
   gs_wide *const d = p->d;
   p->d = p->spare_d;
