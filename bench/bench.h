@@ -1,4 +1,4 @@
-/* What the benchmarks share: the device, its floor, tensors to work on, and how a
+/* What the benchmarks share: the device, its roofline, tensors to work on, and how a
  * call is timed. */
 #ifndef GS_BENCH_BENCH_H
 #define GS_BENCH_BENCH_H
@@ -19,7 +19,7 @@ bool gs_bench_is_gpu(void);
 bool gs_bench_has_dtype(gs_dtype dtype);
 /* The device's own limits, measured once in this run; NULL (and the benchmark
  * failed with the words) when that is impossible. */
-const gs_floor *gs_bench_floor(gs_bench *bench);
+const gs_roofline *gs_bench_roofline(gs_bench *bench);
 
 /* True when status is GS_OK; else the benchmark has failed with the words, which begin
  * with "unsupported: " where the device does not serve such a request. */
@@ -81,8 +81,8 @@ void gs_bench_pair(gs_bench *bench, const gs_bench_work *a, const gs_bench_work 
  * of_copy, of_barriers), the least time these allow (floor_us), and what it is of the time
  * of today's launches (of_launches). What the cost or the device does not have is left
  * out. */
-void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const gs_floor *floor,
-                     double seconds_per_call);
+void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype,
+                     const gs_roofline *roofline, double seconds_per_call);
 
 /* The median of n numbers, which it sorts. */
 double gs_bench_median(double *values, int64_t count);

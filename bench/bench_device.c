@@ -1,4 +1,4 @@
-/* The device, its floor, and memory for benchmarks. */
+/* The device, its roofline, and memory for benchmarks. */
 #include "bench.h"
 
 #include <stdio.h>
@@ -7,15 +7,15 @@
 
 static gs_device *shared_device;
 static gs_device_info shared_info;
-static gs_floor shared_floor;
-static bool floor_measured;
+static gs_roofline shared_roofline;
+static bool roofline_measured;
 
 bool gs_bench_ok(gs_bench *bench, gs_status status, const gs_error *error) {
   if (status == GS_OK) return true;
-  char words[sizeof error->message + 16];
-  snprintf(words, sizeof words, "%s%s", status == GS_ERR_UNSUPPORTED ? "unsupported: " : "",
+  char message[sizeof error->message + 16];
+  snprintf(message, sizeof message, "%s%s", status == GS_ERR_UNSUPPORTED ? "unsupported: " : "",
            error ? error->message : gs_status_name(status));
-  gs_bench_fail(bench, words);
+  gs_bench_fail(bench, message);
   return false;
 }
 
@@ -35,13 +35,13 @@ const gs_device_info *gs_bench_info(void) { return &shared_info; }
 bool gs_bench_is_gpu(void) { return shared_info.multiprocessors > 0; }
 bool gs_bench_has_dtype(gs_dtype dtype) { return shared_info.dtypes >> dtype & 1u; }
 
-const gs_floor *gs_bench_floor(gs_bench *bench) {
+const gs_roofline *gs_bench_roofline(gs_bench *bench) {
   gs_error error = {0};
-  if (!floor_measured &&
-      !gs_bench_ok(bench, gs_floor_measure(shared_device, &shared_floor, &error), &error))
+  if (!roofline_measured &&
+      !gs_bench_ok(bench, gs_roofline_measure(shared_device, &shared_roofline, &error), &error))
     return NULL;
-  floor_measured = true;
-  return &shared_floor;
+  roofline_measured = true;
+  return &shared_roofline;
 }
 
 void *gs_bench_take(gs_bench_memory *memory, size_t bytes) {

@@ -6,7 +6,7 @@
 #include "bench.h"
 #include "net/config.h"
 
-enum { SIDE = 1 << 14, MOST_PAIRS = 1000 }; /* 2^28 elements */
+enum { SIDE = 1 << 14, MAX_PAIRS = 1000 }; /* 2^28 elements */
 
 static const gs_dtype dtypes[] = {GS_F32, GS_BF16};
 
@@ -39,18 +39,18 @@ static void bench_normals(gs_bench *bench, const void *argument) {
   const fill_subject constant = {&tensor, {.kind = GS_FILL_CONSTANT, .value = 1}};
   const gs_bench_work drawn = {.enqueue = enqueue_fill, .subject = &normal};
   const gs_bench_work written = {.enqueue = enqueue_fill, .subject = &constant};
-  double normal_s[MOST_PAIRS], ratios[MOST_PAIRS];
+  double normal_s[MAX_PAIRS], ratios[MAX_PAIRS];
   int64_t pairs = 0;
   bool ok = !memory.failed && gs_bench_seconds(bench, &drawn, 1) >= 0 &&
             gs_bench_seconds(bench, &written, 1) >= 0;
   while (ok && gs_bench_next(bench)) {
     const double taken = gs_bench_seconds(bench, &drawn, 1);
-    const double least = gs_bench_seconds(bench, &written, 1);
-    ok = taken > 0 && least > 0;
+    const double min = gs_bench_seconds(bench, &written, 1);
+    ok = taken > 0 && min > 0;
     gs_bench_iteration_seconds(bench, ok ? taken : 1);
-    if (!ok || pairs == MOST_PAIRS) continue;
+    if (!ok || pairs == MAX_PAIRS) continue;
     normal_s[pairs] = taken;
-    ratios[pairs++] = least / taken;
+    ratios[pairs++] = min / taken;
   }
   if (ok) report(bench, dtype, normal_s, ratios, pairs);
   gs_bench_memory_free(&memory);

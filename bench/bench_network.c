@@ -60,14 +60,14 @@ static const family gpu_families[] = {
     {GS_MLP, {50}, {64}, {32}, {GS_RELU}, 1, {GS_F32}, 1, {GS_LOOP_AUTO}, 1, 1024},
 };
 
-enum { MOST_CASES = 256 };
-static gs_bench_step_case all_cases[MOST_CASES];
+enum { MAX_CASES = 256 };
+static gs_bench_step_case all_cases[MAX_CASES];
 static int case_count = -1;
 
 static void add_shape(gs_bench_shape shape) {
   const int launches = gs_bench_info()->graphs ? 2 : 1;
   if (!gs_bench_has_dtype(shape.dtype)) return;
-  for (int graph = 0; graph < launches && case_count < MOST_CASES; graph++) {
+  for (int graph = 0; graph < launches && case_count < MAX_CASES; graph++) {
     all_cases[case_count++] = (gs_bench_step_case){shape, graph != 0};
   }
 }

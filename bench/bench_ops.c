@@ -199,12 +199,13 @@ static gs_cost cost_of(const op_case *which) {
                    .launches = 1};
 }
 
-static void report(gs_bench *bench, const op_case *which, const gs_floor *floor, double seconds) {
+static void report(gs_bench *bench, const op_case *which, const gs_roofline *roofline,
+                   double seconds) {
   const double calls = (double)gs_bench_iterations(bench);
   const gs_cost cost = cost_of(which);
   if (cost.flops > 0) gs_bench_counter_rate(bench, "flops", cost.flops * calls);
   if (cost.bytes > 0) gs_bench_bytes(bench, (int64_t)(cost.bytes * calls));
-  gs_bench_limits(bench, &cost, which->shape->dtype, floor, seconds / calls);
+  gs_bench_limits(bench, &cost, which->shape->dtype, roofline, seconds / calls);
 }
 
 typedef struct op_subject {
@@ -220,8 +221,8 @@ static gs_status enqueue_op(gs_device *device, const void *subject) {
 static void bench_op(gs_bench *bench, const void *argument) {
   const op_case *which = argument;
   gs_device *device = gs_bench_device();
-  const gs_floor *floor = gs_bench_floor(bench);
-  if (!floor) return;
+  const gs_roofline *roofline = gs_bench_roofline(bench);
+  if (!roofline) return;
   gs_bench_memory memory = {.bench = bench, .device = device};
   const layer l = make_layer(&memory, which);
   const gs_tensor flush = which->cold ? make_flush(&memory) : (gs_tensor){0};
@@ -232,7 +233,7 @@ static void bench_op(gs_bench *bench, const void *argument) {
   /* the forward pass leaves h and saved as the backward ones expect them */
   if (!memory.failed && gs_bench_ok(bench, run_dense_forward(device, &l), &device->error) &&
       gs_bench_loop(bench, &work, &seconds))
-    report(bench, which, floor, seconds);
+    report(bench, which, roofline, seconds);
   gs_bench_memory_free(&memory);
 }
 

@@ -107,12 +107,12 @@ static void ratio_of_launches(gs_bench *bench, const void *which) {
 /* Median seconds of the steps that fit into wanted_s, after one to warm up: what
  * ran before has emptied the caches. Negative on failure. */
 static double median_step(gs_bench *bench, const side *timed, double wanted_s) {
-  enum { MOST = 256 };
-  double samples[MOST];
+  enum { MAX = 256 };
+  double samples[MAX];
   double spent = 0;
   int64_t count = 0;
   bool ok = time_side(bench, timed) >= 0;
-  while (ok && spent < wanted_s && count < MOST) {
+  while (ok && spent < wanted_s && count < MAX) {
     const double seconds = time_side(bench, timed);
     ok = seconds >= 0;
     spent += seconds * (double)timed->batch;
@@ -126,8 +126,8 @@ static double median_step(gs_bench *bench, const side *timed, double wanted_s) {
 static void ratio_to_peak(gs_bench *bench, const void *argument) {
   const gs_bench_step_case *which = argument;
   gs_bench_network open;
-  enum { MOST = 1000 };
-  double fractions[MOST], steps_s[MOST];
+  enum { MAX = 1000 };
+  double fractions[MAX], steps_s[MAX];
   int64_t count = 0;
   side timed = {0};
   bool ok = gs_bench_network_open(bench, which, GS_STATS_OFF, &open) &&
@@ -135,13 +135,13 @@ static void ratio_to_peak(gs_bench *bench, const void *argument) {
   while (ok && gs_bench_next(bench)) {
     const double wanted_s = 0.3, start = gs_clock_s();
     gs_error error = {0};
-    gs_floor floor = {0};
-    ok = gs_bench_ok(bench, gs_floor_measure(gs_bench_device(), &floor, &error), &error);
+    gs_roofline roofline = {0};
+    ok = gs_bench_ok(bench, gs_roofline_measure(gs_bench_device(), &roofline, &error), &error);
     const double seconds = ok ? median_step(bench, &timed, wanted_s) : -1;
     ok = seconds > 0;
     gs_bench_iteration_seconds(bench, gs_clock_s() - start);
-    const double peak = floor.flops_per_s[which->shape.dtype];
-    if (!ok || !(peak > 0) || count == MOST) continue;
+    const double peak = roofline.flops_per_s[which->shape.dtype];
+    if (!ok || !(peak > 0) || count == MAX) continue;
     steps_s[count] = seconds;
     fractions[count++] = open.cost.flops / seconds / peak;
   }

@@ -75,8 +75,8 @@ static gs_cost cost_of(const rnn_shape *s) {
 static void bench_loop(gs_bench *bench, const rnn_shape *s,
                        gs_status (*enqueue)(gs_device *, const void *)) {
   gs_device *device = gs_bench_device();
-  const gs_floor *floor = gs_bench_floor(bench);
-  if (!floor) return;
+  const gs_roofline *roofline = gs_bench_roofline(bench);
+  if (!roofline) return;
   gs_bench_memory memory = {.bench = bench, .device = device};
   const loop l = make_loop(&memory, s);
   const gs_bench_work work = {.enqueue = enqueue, .subject = &l};
@@ -86,7 +86,7 @@ static void bench_loop(gs_bench *bench, const rnn_shape *s,
     const double calls = (double)gs_bench_iterations(bench);
     const gs_cost cost = cost_of(s);
     gs_bench_counter_rate(bench, "flops", cost.flops * calls);
-    gs_bench_limits(bench, &cost, s->dtype, floor, seconds / calls);
+    gs_bench_limits(bench, &cost, s->dtype, roofline, seconds / calls);
     gs_bench_counter(bench, "step_ns", 1e9 * seconds / calls / (double)s->steps);
   }
   gs_bench_memory_free(&memory);

@@ -3,15 +3,15 @@
 #include "bench_network.h"
 
 static void bench_step(gs_bench *bench, const gs_bench_step_case *which, gs_stats_level stats) {
-  const gs_floor *floor = gs_bench_floor(bench);
+  const gs_roofline *roofline = gs_bench_roofline(bench);
   gs_bench_network open;
   double seconds = 0;
-  if (!floor) return;
+  if (!roofline) return;
   if (gs_bench_network_open(bench, which, stats, &open) &&
       gs_bench_loop(bench, stats == GS_STATS_OFF ? &open.without : &open.with, &seconds)) {
     const int64_t steps = gs_bench_iterations(bench);
     gs_bench_items(bench, steps * which->shape.batch * which->shape.replicas);
-    gs_bench_limits(bench, &open.cost, which->shape.dtype, floor, seconds / (double)steps);
+    gs_bench_limits(bench, &open.cost, which->shape.dtype, roofline, seconds / (double)steps);
   }
   gs_bench_network_close(&open);
 }

@@ -11,7 +11,7 @@
 
 static const double BATCH_S = 200e-6; /* shorter calls are timed in batches, */
 static const double QUEUED_S = 5e-3;  /* and these a few at a time */
-enum { MOST_CALLS = 4096, QUEUED_CALLS = 4 };
+enum { MAX_CALLS = 4096, QUEUED_CALLS = 4 };
 
 double gs_bench_median(double *values, int64_t count) {
   if (count < 1) return 0;
@@ -90,7 +90,7 @@ int64_t gs_bench_batch(gs_bench *bench, const gs_bench_work *work) {
   }
   if (seconds >= QUEUED_S) return 1;
   if (seconds * QUEUED_CALLS >= BATCH_S) return QUEUED_CALLS;
-  return (int64_t)fmin(ceil(BATCH_S / fmax(seconds, 1e-9)), MOST_CALLS);
+  return (int64_t)fmin(ceil(BATCH_S / fmax(seconds, 1e-9)), MAX_CALLS);
 }
 
 /* ---- graphs ---- */
@@ -133,19 +133,19 @@ bool gs_bench_loop(gs_bench *bench, const gs_bench_work *work, double *seconds) 
   return ok;
 }
 
-void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype, const gs_floor *floor,
-                     double seconds_per_call) {
-  const gs_least_time least = gs_cost_least_time(cost, dtype, floor);
+void gs_bench_limits(gs_bench *bench, const gs_cost *cost, gs_dtype dtype,
+                     const gs_roofline *roofline, double seconds_per_call) {
+  const gs_time_bound bound = gs_cost_time_bound(cost, dtype, roofline);
   const struct {
     const char *name;
     double ns;
-  } parts[] = {{"of_peak", least.arithmetic_ns},
-               {"of_copy", least.traffic_ns},
-               {"of_barriers", least.barriers_ns},
-               {"of_launches", least.launches_ns}};
+  } parts[] = {{"of_peak", bound.arithmetic_ns},
+               {"of_copy", bound.traffic_ns},
+               {"of_barriers", bound.barriers_ns},
+               {"of_launches", bound.launches_ns}};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (!(parts[i].ns > 0)) continue;
     gs_bench_counter(bench, parts[i].name, 1e-9 * parts[i].ns / seconds_per_call);
   }
-  if (least.floor_ns > 0) gs_bench_counter(bench, "floor_us", 1e-3 * least.floor_ns);
+  if (bound.floor_ns > 0) gs_bench_counter(bench, "floor_us", 1e-3 * bound.floor_ns);
 }

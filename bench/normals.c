@@ -7,13 +7,13 @@
 
 #include "net/config.h"
 
-enum { MOST_SAMPLES = 4096, LEAST_SAMPLES = 3 };
+enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 3 };
 
 typedef struct drawing {
   gs_device *device;
   gs_tensor tensor;
   gs_event *start, *stop; /* of a GPU */
-  double samples_ns[MOST_SAMPLES];
+  double samples_ns[MAX_SAMPLES];
 } drawing;
 
 /* One fill and the wait for it. */
@@ -42,7 +42,7 @@ static gs_status sample(drawing *d, double seconds, int *count) {
   double warm_up_ns;
   GS_TRY(draw(d, &warm_up_ns));
   const double end = 1e9 * gs_clock_s() + 1e9 * seconds;
-  while (*count < LEAST_SAMPLES || (*count < MOST_SAMPLES && 1e9 * gs_clock_s() < end))
+  while (*count < MIN_SAMPLES || (*count < MAX_SAMPLES && 1e9 * gs_clock_s() < end))
     GS_TRY(draw(d, &d->samples_ns[(*count)++]));
   return GS_OK;
 }
@@ -65,7 +65,7 @@ static gs_status check(gs_device *device, int64_t rows, int64_t cols, gs_dtype d
 }
 
 gs_status gs_bench_normals(gs_device *device, int64_t rows, int64_t cols, gs_dtype dtype,
-                           double seconds, double *median_ns, double *least_ns, gs_error *error) {
+                           double seconds, double *median_ns, double *min_ns, gs_error *error) {
   int count = 0;
   GS_TRY(check(device, rows, cols, dtype, error));
   drawing *d = calloc(1, sizeof *d);
@@ -80,7 +80,7 @@ gs_status gs_bench_normals(gs_device *device, int64_t rows, int64_t cols, gs_dty
   } else {
     gs_sort(d->samples_ns, (size_t)count);
     *median_ns = d->samples_ns[count / 2];
-    *least_ns = d->samples_ns[0];
+    *min_ns = d->samples_ns[0];
   }
   clear(d);
   return status;

@@ -9,6 +9,6 @@
  * *least_ns. On the CPU by the host's clock, with the wait; on a GPU by its events.
  * Errors: GS_ERR_USAGE, GS_ERR_UNSUPPORTED, GS_ERR_MEMORY, GS_ERR_DEVICE. */
 gs_status gs_bench_normals(gs_device *device, int64_t rows, int64_t cols, gs_dtype dtype,
-                           double seconds, double *median_ns, double *least_ns, gs_error *error);
+                           double seconds, double *median_ns, double *min_ns, gs_error *error);
 
 #endif

@@ -11,13 +11,13 @@
  *   keep                    as create, of the same parameters, but weight
  *                           gradients are kept for `tensor`; "ok"
  *   time SECONDS            steps without statistics for about so long (at least
- *                           three, on a GPU one): "ok COUNT MEDIAN_NS LEAST_NS
+ *                           three, on a GPU one): "ok COUNT MEDIAN_NS MIN_NS
  *                           LAUNCH". On the CPU each step and its wait by the
  *                           host's clock; on a GPU as in a sweep: by its events,
  *                           short steps several at a time, as a graph unless the
  *                           parameters say otherwise (LAUNCH: graph or eager)
  *   normals ROWS COLS DTYPE SECONDS  fills such a tensor with normal numbers for about
- *                           so long (normals.h): "ok MEDIAN_NS LEAST_NS"
+ *                           so long (normals.h): "ok MEDIAN_NS MIN_NS"
  *   step                    one step: "ok"
  *   tensor ROLE INDEX PATH  writes a tensor's true values, float64, packed
  *                           [replicas][rows][cols]: "ok REPLICAS ROWS COLS".
@@ -158,13 +158,13 @@ static gs_status time_steps(step_server *server, double seconds, gs_error *error
 static gs_status normals(gs_device *device, const char *arguments, gs_error *error) {
   int64_t rows = 0, cols = 0;
   char name[16] = "";
-  double seconds = 0, median_ns = 0, least_ns = 0;
+  double seconds = 0, median_ns = 0, min_ns = 0;
   if (sscanf(arguments, "%" SCNd64 " %" SCNd64 " %15s %lf", &rows, &cols, name, &seconds) != 4 ||
       gs_value_of(&gs_dtype_names, name, NULL) < 0)
     return GS_FAIL(error, GS_ERR_USAGE, "normals ROWS COLS DTYPE SECONDS");
   const gs_dtype dtype = (gs_dtype)gs_value_of(&gs_dtype_names, name, NULL);
-  GS_TRY(gs_bench_normals(device, rows, cols, dtype, seconds, &median_ns, &least_ns, error));
-  printf("ok %.17g %.17g\n", median_ns, least_ns);
+  GS_TRY(gs_bench_normals(device, rows, cols, dtype, seconds, &median_ns, &min_ns, error));
+  printf("ok %.17g %.17g\n", median_ns, min_ns);
   return GS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Kernels that do nothing but wait, for the floor of timings (device/cuda_floor.c): what a
+/* Kernels that do nothing but wait, for the roofline (device/cuda_roofline.c): what a
  * dependent product costs at least that is spread over warps, blocks or multiprocessors.
  * The number of waits is given, so that no kernel can run on; the caller takes the
  * difference between two of them, in which launch and end of the kernel do not count. */

@@ -9,8 +9,8 @@ import sys
 import tempfile
 
 SWEEPS = pathlib.Path(__file__).resolve().parents[1] / "bench" / "sweeps"
-LEAST_WIDTH = 64
-LEAST_SHARE = 0.95
+MIN_WIDTH = 64
+MIN_SHARE = 0.95
 
 
 def cells_of(program, name):
@@ -26,18 +26,18 @@ def main():
         print("skipped: set GRADSWEEP to the program to test")
         return 77
     cells = [c for name in ("default", "width") for c in cells_of(os.environ["GRADSWEEP"], name)]
-    wide = [c for c in cells if c["params"].get("width", c["params"].get("hidden")) >= LEAST_WIDTH]
+    wide = [c for c in cells if c["params"].get("width", c["params"].get("hidden")) >= MIN_WIDTH]
     faults = [f"{c['name']}: {c['status']}" for c in cells if c["status"] != "ok"]
     others = [c for c in wide if c["agreement"]["verdict"] != "as predicted"]
     for cell in others:
         agreement = cell["agreement"]
         print(f"{cell['name']}: {agreement['verdict']}: {agreement['words']}")
-        if agreement["verdict"] == "off" or not agreement["words"]:
+        if agreement["verdict"] == "off" or not agreement["message"]:
             faults.append(f"{cell['name']}: not explained")
     share = 1 - len(others) / len(wide)
     print(f"{len(wide) - len(others)} of {len(wide)} cells are as predicted ({share:.1%})")
-    if not (len(wide) >= 80 and share >= LEAST_SHARE):
-        faults.append(f"fewer than {LEAST_SHARE:.0%}")
+    if not (len(wide) >= 80 and share >= MIN_SHARE):
+        faults.append(f"fewer than {MIN_SHARE:.0%}")
     print("\n".join(faults))
     return 1 if faults else 0
 

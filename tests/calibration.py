@@ -67,19 +67,19 @@ def describe(name, values):
 
 def check(cells):
     good = True
-    for reach, (most, least_sd, most_sd) in BOUNDS.items():
-        inside = [c for c in cells if c["theory"]["reach"] == reach]
+    for validity, (largest, min_sd, max_sd) in BOUNDS.items():
+        inside = [c for c in cells if c["theory"]["validity"] == validity]
         z = [c["agreement"]["decades"]["z"] for c in inside]
         z = [value for value in z if value is not None]
         good &= len(z) >= len(cells) // 5
-        mean, sd = describe(reach, z)
+        mean, sd = describe(validity, z)
         chance = 4 / math.sqrt(len(z))
-        good &= abs(mean) <= most + chance and least_sd - chance / 2 <= sd <= most_sd + chance / 2
-        off = [c["name"] + ": " + c["agreement"]["words"] for c in inside if c["agreement"]["verdict"] == "off"]
+        good &= abs(mean) <= largest + chance and min_sd - chance / 2 <= sd <= max_sd + chance / 2
+        off = [c["name"] + ": " + c["agreement"]["message"] for c in inside if c["agreement"]["verdict"] == "off"]
         print("\n".join(off))
         good &= len(off) <= 3 + 0.002 * len(inside)
     deaths = [c["agreement"]["decades"]["dead"] for c in cells
-              if c["theory"]["reach"] == "exact" and c["agreement"]["decades"]["dead"]["expected"] >= 3
+              if c["theory"]["validity"] == "exact" and c["agreement"]["decades"]["dead"]["expected"] >= 3
               and c["agreement"]["decades"]["dead"]["expected_share"] <= 0.9]
     mean, sd = describe("dead, exact", [d["z"] for d in deaths])
     return good and abs(mean) <= 4 / math.sqrt(len(deaths)) and abs(sd - 1) <= 3 / math.sqrt(len(deaths))

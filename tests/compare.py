@@ -121,7 +121,7 @@ class Compare(unittest.TestCase):
     def test_one_round_is_no_evidence(self):
         code, (found,) = self.compare(self.one, self.folder / "runs" / "two")
         self.assertEqual(code, 5)
-        self.assertIn("--interleave 9", found["words"])
+        self.assertIn("--interleave 9", found["message"])
 
     def test_a_folder_of_starts(self):
         code, (found,) = self.compare(self.folder / "runs", self.one)
@@ -145,7 +145,7 @@ class Compare(unittest.TestCase):
         self.assertEqual(code, 3)
         self.assertEqual([c["speed"]["red"] for c in found["cells"]],
                          [k == 2 for k in range(len(self.document["cells"]))])
-        self.assertIn(self.document["cells"][2]["name"], found["words"])
+        self.assertIn(self.document["cells"][2]["name"], found["message"])
 
     def test_faster(self):
         code, (found,) = self.compare(self.base, self.changed(lambda d: None, lambda k: 0.95))
@@ -178,7 +178,7 @@ class Compare(unittest.TestCase):
             timing["samples_ns"][:10 * rounds] = [3 * t for t in timing["samples_ns"][:10 * rounds]]
         code, (found,) = self.compare(self.base, self.changed(busy))
         self.assertEqual((code, found["cells"][2]["speed"]["red"]), (5, False))
-        self.assertIn("others had the machine", found["words"])
+        self.assertIn("others had the machine", found["message"])
 
         def partly(document):
             busy(document, 2)
@@ -333,7 +333,7 @@ class Compare(unittest.TestCase):
             new = self.changed(change)
             code, (found,) = self.compare(self.base, new)
             self.assertEqual((code, found["verdict"]), (6, "not comparable"), words)
-            self.assertTrue(found["words"].startswith(words), found["words"])
+            self.assertTrue(found["message"].startswith(words), found["message"])
             lines = self.run_it(self.base, new).stdout.splitlines()
             self.assertEqual(sum(line.startswith("not comparable: ") for line in lines), len(found["differences"]))
             if kind:
@@ -348,7 +348,7 @@ class Compare(unittest.TestCase):
             cell.update(status="failed", error="it is gone", backend=backend)
         code, (found,) = self.compare(self.base, self.changed(fail))
         self.assertEqual(code, 6)
-        self.assertIn("ok in", found["words"])
+        self.assertIn("ok in", found["message"])
         code, (found,) = self.compare(self.base, self.changed(fail), "--across", "cells")
         self.assertEqual((code, found["left_out"]), (0, 1))
 

@@ -66,9 +66,9 @@ def main():
     chances = 0
     for cell in cells:
         agreement = cell["agreement"]
-        kinds[cell["params"]["model"], cell["theory"]["reach"], agreement["verdict"]] += 1
+        kinds[cell["params"]["model"], cell["theory"]["validity"], agreement["verdict"]] += 1
         if agreement["verdict"] == "off":
-            print(cell["name"], agreement["words"])
+            print(cell["name"], agreement["message"])
             chances += 1
     for kind, number in sorted(kinds.items()):
         print(*kind, number)

@@ -95,7 +95,7 @@ def main():
         theory = predict(f"mlp --widths {','.join(map(str, widths))} --activation relu --batch 1 --init "
                          + ("orthogonal" if square else "he_normal")
                          + (" --output-activation identity" if linear else ""))
-        good &= theory["reach"] == "exact" and theory["dead_law"] == "exact"
+        good &= theory["validity"] == "exact" and theory["dead_law"] == "exact"
         good &= compare(f"mlp {widths[:5]}", first, last, theory, 0, 0)
     first, last = mlp(20000, [16, 4, 3, 5], False, 0.5, False)  # atoms alone: moments are outside reach
     share = predict("mlp --widths 16,4,3,5 --activation relu --batch 1 --init he_normal --bias-std 0.5")["decades"]["dead"]
@@ -108,7 +108,7 @@ def main():
         if steps == 1:
             good &= theory["decades"]["typical"] == 0 and theory["decades"]["sd"] == 0
             continue
-        good &= theory["reach"] == "exact"
+        good &= theory["validity"] == "exact"
         first, last = irnn(1500, hidden, inputs, batch, steps)
         good &= compare(f"irnn {hidden, inputs, batch, steps}", first, last, theory, 0.006, 0.06)
     return 0 if good else 1

@@ -204,10 +204,10 @@ class NewParts(unittest.TestCase):
         self.assertEqual(cells["twin"]["weights_hash"], cells["rnn"]["weights_hash"])
         self.assertEqual(cells["twin"]["layers"], cells["rnn"]["layers"])
         self.assertEqual(cells["twin"]["cost"], cells["rnn"]["cost"])
-        self.assertEqual(cells["twin"]["theory"]["reach"], "outside reach")
+        self.assertEqual(cells["twin"]["theory"]["validity"], "outside reach")
         self.assertEqual(cells["twin"]["theory"]["reasons"], ["no_theory"])
         self.assertEqual(cells["twin"]["agreement"]["verdict"], "outside reach")
-        self.assertEqual(cells["twin"]["agreement"]["words"], WORDS)
+        self.assertEqual(cells["twin"]["agreement"]["message"], WORDS)
         self.assertIn(f"no_theory: {WORDS}", self.run_program("theory", "twin", *shape))
         self.assertIn("step lost", self.run_program("run", "twin", *shape, "--time-limit=0", "--out", "other"))
 

@@ -28,7 +28,7 @@ class OneValue(ProgramTest):
         self.assertEqual(cell["status"], "ok", cell)
         self.assertEqual(cell["theory"]["reasons"], ["constant_weights"], cell["name"])
         self.assertEqual(cell["agreement"]["verdict"], "outside reach")
-        self.assertIn("all one value", cell["agreement"]["words"])
+        self.assertIn("all one value", cell["agreement"]["message"])
         decades = cell["theory"]["decades"]
         self.assertEqual([decades[key] for key in ("rms", "typical", "sd")], [None] * 3)
 

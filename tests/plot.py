@@ -169,7 +169,7 @@ class Pictures(PlotTest):
         read = document.read(self.file)
         plans = heatmap.plans(read, TOOLS.Options(read.cells, False, "delta"))
         self.assertGreater(len(plans), 2)
-        with unittest.mock.patch.object(selection, "MOST_FIGURES", 2):
+        with unittest.mock.patch.object(selection, "MAX_FIGURES", 2):
             code, out, err = quietly(self.file, "--figure", "heatmap", "--format=png", "--out", self.scratch / "out")
         self.assertEqual((code, len(out.split())), (0, 2))
         missing = [cell for plan in plans[1:-1] for cell in plan.cells]
@@ -223,7 +223,7 @@ class Pictures(PlotTest):
         """They are those of the C code, and drawn where an element of rms size meets them."""
         header = (SOURCE / "host" / "measure" / "formats.h").read_text()
         listed = re.findall(r'X\(GS_FORMAT_\w+, "(\w+)", (-?\d+), (-?\d+), (-?\d+)\)', header)
-        self.assertEqual([(f.name, str(f.subnormal), str(f.normal), str(f.most)) for f in formats.FORMATS], listed)
+        self.assertEqual([(f.name, str(f.subnormal), str(f.normal), str(f.largest)) for f in formats.FORMATS], listed)
         _, picture = self.drawn(gradient, cells="sigmoid/xavier_normal/L40/n96/")[0]
         zero = -25 * math.log10(2) + 0.5 * math.log10(3 * 96)
         self.assertTrue(has_line(picture.flat[0], [zero, zero]))

@@ -108,7 +108,7 @@ BAD_FIELDS = (
     ((*CELL, "summary", "verdict"), "fine", "$.cells[0].summary.verdict"),
     ((*CELL, "summary", "first_layer_lost", "delta", "f16"), 99, "$.cells[0].summary.first_layer_lost.delta.f16"),
     ((*CELL, "theory", "decades", "rms"), "x", "$.cells[0].theory.decades.rms"),
-    ((*CELL, "theory", "reach"), "far", "$.cells[0].theory.reach"),
+    ((*CELL, "theory", "validity"), "far", "$.cells[0].theory.validity"),
     ((*CELL, "theory", "layers", "delta", "sd"), [0], "$.cells[0].theory.layers.delta.sd"),
     ((*CELL, "theory"), 1, "$.cells[0].theory"),
     ((*CELL, "timing", "median_ns"), 0, "$.cells[0].timing.median_ns"),

@@ -207,7 +207,7 @@ class Theory(ProgramTest):
             theory = cell["theory"]
             points = min(cell["params"]["depth"], 1024)
             self.assertEqual(set(theory["decades"]), {"rms", "typical", "sd", "dead"})
-            self.assertIn(theory["reach"], ("exact", "wide limit", "outside reach"))
+            self.assertIn(theory["validity"], ("exact", "wide limit", "outside reach"))
             self.assertEqual(theory["index"][-1], cell["params"]["depth"])
             for name in ("activation", "delta", "grad_weight"):
                 for column in theory["layers"][name].values():

@@ -68,7 +68,7 @@ class Requirements(ProgramTest):
         path = self.out / "journal.jsonl"
         lines = path.read_bytes().splitlines(keepends=True)
         record = json.loads(lines[2])
-        record["agreement"].update(verdict="off", words="planted")
+        record["agreement"].update(verdict="off", message="planted")
         path.write_bytes(b"".join([*lines[:2], sealed(record)]))
         done = self.program(*run, "--resume", "--require=predicted")
         self.assert_unmet(done, f"predicted: 1 of 2 cells are off, the first is {record['name']}")

@@ -18,7 +18,7 @@ import tempfile
 ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu",
                "softsign", "softplus"]
 SEED, COUNT = 1, 400
-MOST_OFF = 0.01
+MAX_OFF = 0.01
 
 
 def init(draw):
@@ -94,7 +94,7 @@ def test(program):
             print(f"off: {cell['name']}: {cell['agreement']['words']}")
     print(counts)
     claimed = counts["as predicted"] + counts["off"]
-    return len(cells) == COUNT and counts["off"] <= MOST_OFF * claimed and claimed >= 0.75 * COUNT
+    return len(cells) == COUNT and counts["off"] <= MAX_OFF * claimed and claimed >= 0.75 * COUNT
 
 
 def main():

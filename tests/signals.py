@@ -96,10 +96,10 @@ class Signals(ProgramTest):
         self.assertLess(seconds, PROMPT_S)
         return words
 
-    def assert_kept(self, out, least):
+    def assert_kept(self, out, minimum):
         """Finished cells are in the results, and --resume goes on behind them."""
         before = self.journal(out)
-        self.assertGreater(len(before), least)
+        self.assertGreater(len(before), minimum)
         self.assertEqual(set(self.statuses(out)), {"ok"})
         self.assert_code(self.run_small("--resume", out=out), 0)
         self.assertEqual(self.journal(out)[:len(before)], before)

@@ -69,15 +69,15 @@ bool gs_support_has(const gs_device *device, gs_dtype dtype) {
 /* ---- storage formats ---- */
 
 /* The nearest number with `bits` bits of mantissa (the leading one included) and a least
- * exponent, ties to even, by one addition and subtraction; infinite past `most`. */
-static double round_to(double value, int bits, int min_exponent, double most) {
+ * exponent, ties to even, by one addition and subtraction; infinite past `max`. */
+static double round_to(double value, int bits, int min_exponent, double max) {
   if (value == 0 || !isfinite(value)) return value;
   const int exponent = ilogb(value);
   const int last = (exponent < min_exponent ? min_exponent : exponent) - bits + 1;
   const double magic = ldexp(1.5, last + 52);
   volatile double sum = value + magic;
   const double rounded = sum - magic;
-  if (fabs(rounded) > most) return copysign(INFINITY, value);
+  if (fabs(rounded) > max) return copysign(INFINITY, value);
   return rounded == 0 ? copysign(0, value) : rounded;
 }
 

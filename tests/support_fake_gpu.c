@@ -150,8 +150,8 @@ static void graph_destroy(gs_device *device, gs_graph *graph) {
   free(graph);
 }
 
-static gs_status measure_floor(gs_device *device, gs_floor *floor) {
-  *floor = fake(device)->floor;
+static gs_status measure_roofline(gs_device *device, gs_roofline *roofline) {
+  *roofline = fake(device)->roofline;
   return GS_OK;
 }
 
@@ -255,7 +255,7 @@ static const gs_device_ops fake_ops = {
     .capture_end = capture_end,
     .replay = replay,
     .graph_destroy = graph_destroy,
-    .floor = measure_floor,
+    .roofline = measure_roofline,
     .fill = fill,
     .hash = hash,
     .begin_step = begin_step,
@@ -287,7 +287,7 @@ gs_fake_gpu *gs_support_fake_gpu(void) {
                                 .capability = "9.0",
                                 .driver = "580.65.06",
                                 .multiprocessors = 132};
-  made->floor = (gs_floor){
+  made->roofline = (gs_roofline){
       .flops_per_s =
           {[GS_F64] = 1e12, [GS_F32] = 2e12, [GS_TF32] = 4e12, [GS_BF16] = 8e12, [GS_F16] = 16e12},
       .copy_bytes_per_s = 1e12,

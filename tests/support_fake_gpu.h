@@ -2,8 +2,8 @@
  * name, a driver, memory that the host must not read in place, and a clock of its
  * own, so that what is above the device interface can be tested for GPUs where
  * there are none. */
-#ifndef GS_TESTS_SUPPORT_POSING_H
-#define GS_TESTS_SUPPORT_POSING_H
+#ifndef GS_TESTS_SUPPORT_FAKE_GPU_H
+#define GS_TESTS_SUPPORT_FAKE_GPU_H
 
 #include "support.h"
 
@@ -12,7 +12,7 @@ typedef struct gs_fake_gpu {
   gs_device *cpu;
   /* What it says of itself; a test may change it. */
   gs_device_info info;
-  gs_floor floor;
+  gs_roofline roofline;
   /* Its clock moves by so much for an operation, run or replayed. */
   double operation_ns, replayed_ns;
   double clock_ns;

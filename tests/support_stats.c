@@ -89,7 +89,7 @@ static double bound_of(double bound, gs_dtype dtype) {
   return dtype == GS_F64 ? bound : (double)(float)bound; /* 16 bits are compared as f32 */
 }
 
-static double least_normal(gs_dtype dtype) {
+static double min_normal(gs_dtype dtype) {
   return dtype == GS_F64 ? DBL_MIN : dtype == GS_F16 ? 0x1p-14 : (double)FLT_MIN;
 }
 
@@ -111,7 +111,7 @@ static void count_value(expected *e, const gs_stats_job *job, double x, int32_t 
   } else if (isinf(x)) {
     s->inf++;
   } else if (magnitude > 0) {
-    s->subnormal += magnitude < least_normal(dtype);
+    s->subnormal += magnitude < min_normal(dtype);
     if (s->min_abs == 0 || magnitude < s->min_abs) s->min_abs = magnitude;
     if (magnitude > s->max_abs) s->max_abs = magnitude;
     e->sum += (long double)x;

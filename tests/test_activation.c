@@ -74,22 +74,22 @@ static evaluated evaluate_one(gs_activation_kind kind, gs_dtype dtype, double z)
 /* Half of [-200, 200] evenly, half of it by powers, down to subnormals. */
 enum { POINTS = 160001 };
 
-static double point(int64_t i, double least_exponent) {
+static double point(int64_t i, double min_exponent) {
   if (i % 2) return -200 + 400.0 * (double)i / (POINTS - 1);
-  const double exponent = least_exponent + (7.6 - least_exponent) * (double)i / (POINTS - 1);
+  const double exponent = min_exponent + (7.6 - min_exponent) * (double)i / (POINTS - 1);
   return i % 4 ? exp2(exponent) : -exp2(exponent);
 }
 
 typedef struct precision {
   double relative;
-  long double least_normal, least; /* of the storage type */
+  long double min_normal, min; /* of the storage type */
 } precision;
 
 static void assert_near(const char *what, gs_activation_kind kind, double z, double got,
                         long double want, long double scale, const precision *p) {
   const long double factor = fmaxl(1, fabsl((long double)z));
   const long double error = fabsl((long double)got - want);
-  const long double absolute = scale < p->least_normal * factor ? 2 * factor * p->least : 0;
+  const long double absolute = scale < p->min_normal * factor ? 2 * factor * p->min : 0;
   if (!(error <= (long double)p->relative * scale + absolute))
     fail_msg("%s of %s at %.9g is %.9g, not %.9Lg", what, gs_name(&gs_activation_names, kind), z,
              got, want);
@@ -198,9 +198,9 @@ static void test_any_magnitude(void **state) {
             const long double h = ldexpl(e.h, -scale.exponent);
             /* tails that underflow before h is moved back are 0 */
             const long double lift = fmaxl(1, ldexpl(1, -scale.exponent));
-            const precision of_h = {p.relative, p.least_normal * lift, p.least * lift};
+            const precision of_h = {p.relative, p.min_normal * lift, p.min * lift};
             assert_near("phi", (gs_activation_kind)kind, (double)exponent, out[i].h, h, fabsl(h),
-                        of_h.least < 1 ? &of_h : &p);
+                        of_h.min < 1 ? &of_h : &p);
             assert_near("phi'", (gs_activation_kind)kind, (double)exponent, out[i].slope, e.slope,
                         e.slope_scale, &p);
           }
@@ -209,16 +209,16 @@ static void test_any_magnitude(void **state) {
 
 /* Where plain arithmetic has the range, exponents change no bit. */
 static void check_same_bits(gs_activation_kind kind, bool wide, double z, int32_t exponent) {
-  const double least = wide ? DBL_MIN : (double)FLT_MIN, most = wide ? DBL_MAX : (double)FLT_MAX;
+  const double min = wide ? DBL_MIN : (double)FLT_MIN, max = wide ? DBL_MAX : (double)FLT_MAX;
   const gs_activate_scale scale = scale_of(kind, exponent);
   const double digits = ldexp(z, -exponent);
-  if (scale.z == 0 || fabs(digits) < least || fabs(digits) > most) return;
+  if (scale.z == 0 || fabs(digits) < min || fabs(digits) > max) return;
   const evaluated plain = evaluate_one(kind, wide ? GS_F64 : GS_F32, z);
   evaluated out;
   evaluate_scaled(kind, wide, scale, &digits, 1, &out);
   const double h = ldexp(plain.h, -scale.exponent);
   assert_true(plain.slope == out.slope);
-  if (h != 0 && (fabs(h) < least || fabs(h) > most || fabs(plain.h) < least)) return;
+  if (h != 0 && (fabs(h) < min || fabs(h) > max || fabs(plain.h) < min)) return;
   if (!(h == out.h))
     fail_msg("%s(%a) with exponent %d", gs_name(&gs_activation_names, kind), z, exponent);
 }
@@ -341,12 +341,12 @@ static void test_tails(void **state) {
  * one element at a time. */
 static void test_lengths(void **state) {
   (void)state;
-  enum { MOST = 67 };
-  float z[MOST];
-  evaluated out[MOST];
-  for (int i = 0; i < MOST; i++) z[i] = (float)(0.37 * i - 12);
+  enum { MAX = 67 };
+  float z[MAX];
+  evaluated out[MAX];
+  for (int i = 0; i < MAX; i++) z[i] = (float)(0.37 * i - 12);
   for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
-    for (int n = 1; n <= MOST; n++) {
+    for (int n = 1; n <= MAX; n++) {
       evaluate_f32((gs_activation_kind)kind, z, n, out);
       const evaluated one = evaluate_one((gs_activation_kind)kind, GS_F32, (double)z[n - 1]);
       assert_true(out[n - 1].h == one.h && out[n - 1].slope == one.slope);

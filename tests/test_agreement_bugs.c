@@ -55,9 +55,10 @@ static gs_agreement judge(const measurement *made, const gs_config *meant) {
 static void expect(const char *what, const measurement *made, const gs_config *meant,
                    gs_agreement_verdict verdict) {
   const gs_agreement agreement = judge(made, meant);
-  print_message("  %-24s %-12s %s\n", what, gs_agreement_name(agreement.verdict), agreement.words);
+  print_message("  %-24s %-12s %s\n", what, gs_agreement_name(agreement.verdict),
+                agreement.message);
   assert_int_equal(agreement.verdict, verdict);
-  assert_int_equal(agreement.words[0] == '\0', verdict == GS_AS_PREDICTED);
+  assert_int_equal(agreement.message[0] == '\0', verdict == GS_AS_PREDICTED);
 }
 
 /* Runs both: `meant` must be as predicted, `done` must not be. Clears both. */

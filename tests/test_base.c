@@ -146,14 +146,14 @@ static void test_arena_sizes_do_not_wrap(void **state) {
 
 static void test_whole_numbers_in_range_are_integers(void **state) {
   (void)state;
-  const double most = 0x1p53;
+  const double max = 0x1p53;
   static const double whole[] = {0, -0.0, 1, -1, 1e15, 9007199254740991.0};
   int64_t got = 7;
   for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-    assert_true(gs_integer_of(whole[i], -GS_INTEGER_MOST, GS_INTEGER_MOST, &got));
+    assert_true(gs_integer_of(whole[i], -GS_INTEGER_MAX, GS_INTEGER_MAX, &got));
     assert_true((double)got == whole[i]);
   }
-  assert_true(gs_integer_of(most, 0, GS_INTEGER_MOST, &got) && got == GS_INTEGER_MOST);
+  assert_true(gs_integer_of(max, 0, GS_INTEGER_MAX, &got) && got == GS_INTEGER_MAX);
   assert_true(gs_integer_of(3, 3, 3, &got) && got == 3);
 }
 

@@ -213,7 +213,7 @@ static void test_setup(void **state) {
   gs_support_ok(gs_trial_mlp(&run, 4, 9, GS_LEAKY_RELU, init, &config, &error), &error);
   config.bias_std = 0.1;
   assert_string_equal(
-      gs_setup_words(&config, NULL, NULL, text, sizeof text),
+      gs_setup_command(&config, NULL, NULL, text, sizeof text),
       "mlp --depth 4 --width 9 --activation leaky_relu --slope 0.01 --init "
       "he_normal:fan=out:slope=0.25 --bias-std 0.1 --batch 1 --replicas 1 --seed 7");
   gs_support_ok(gs_trial_widths(&config, widths, 2, &error), &error);
@@ -221,32 +221,32 @@ static void test_setup(void **state) {
   config.activation.kind = config.output_activation.kind = GS_TANH;
   config.init = gs_trial_scaled(1.5);
   config.bias_std = 0;
-  assert_string_equal(gs_setup_words(&config, "seed", "1,2", text, sizeof text),
+  assert_string_equal(gs_setup_command(&config, "seed", "1,2", text, sizeof text),
                       "mlp --widths 3,5,2 --activation tanh --init scaled:sigma_w2=1.5 --batch 1 "
                       "--replicas 1 --seed 1,2");
-  gs_setup_words(&config, NULL, NULL, text, 12); /* cut, and no further */
+  gs_setup_command(&config, NULL, NULL, text, 12); /* cut, and no further */
   assert_string_equal(text, "mlp --width");
   gs_config_clear(&config);
   gs_support_ok(gs_trial_rnn(&run, 6, 4, GS_TANH, gs_trial_scaled(1), &config, &error), &error);
-  assert_string_equal(gs_setup_words(&config, "init", "normal,scaled", text, sizeof text),
+  assert_string_equal(gs_setup_command(&config, "init", "normal,scaled", text, sizeof text),
                       "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
                       "normal,scaled --batch 1 --replicas 1 --seed 7");
   config.init = gs_init_default(GS_INIT_TORCH_DEFAULT); /* W alone */
   config.seed = 1;
-  assert_string_equal(gs_setup_words(&config, NULL, NULL, text, sizeof text),
+  assert_string_equal(gs_setup_command(&config, NULL, NULL, text, sizeof text),
                       "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
                       "torch_default --input-init scaled --bias-std 0 --batch 1 "
                       "--replicas 1");
   config.input_init = config.init;
   config.bias = GS_BIAS_TWO_UNIFORMS;
-  assert_string_equal(gs_setup_words(&config, NULL, NULL, text, sizeof text),
+  assert_string_equal(gs_setup_command(&config, NULL, NULL, text, sizeof text),
                       "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
                       "torch_default --batch 1 --replicas 1");
   config.tied = false; /* whatever changes numbers is told */
   config.loss_at = GS_LOSS_EVERY;
   config.range = GS_RANGE_NATIVE;
   config.stats = GS_STATS_OFF; /* which does not */
-  assert_string_equal(gs_setup_words(&config, NULL, NULL, text, sizeof text),
+  assert_string_equal(gs_setup_command(&config, NULL, NULL, text, sizeof text),
                       "rnn --seq-len 6 --hidden 4 --input 4 --activation tanh --init "
                       "torch_default --tied false --loss-at every --batch 1 --replicas 1 "
                       "--range native");
@@ -281,7 +281,7 @@ static void test_seeds(void **state) {
     }
     assert_int_equal(all.config.replicas, 3 * seeds);
     assert_true(gs_trial_rms_gap(&all, GS_DELTA, 1, GS_TRIAL_LAST).freedom == 3 * seeds - 1);
-    gs_trial_words(&all, NULL, NULL, text);
+    gs_trial_command(&all, NULL, NULL, text);
     assert_string_equal(strstr(text, " --replicas"),
                         seeds == 1 ? " --replicas 3 --seed 7" : " --replicas 3 --seed 7,8,9,10");
     gs_trial_clear(&all);

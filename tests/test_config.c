@@ -82,12 +82,12 @@ static void widths_are_replaced(void **state) {
 }
 
 /* Refused with a message that holds these words; then the config is cleared. */
-static void refuse(gs_config *config, const char *words) {
+static void refuse(gs_config *config, const char *message) {
   gs_error error = {0};
   const gs_status status = gs_config_check(config, &error);
   gs_config_clear(config);
-  if (status != GS_ERR_DATA || !strstr(error.message, words)) {
-    fail_msg("status %d, message \"%s\", wanted \"%s\"", (int)status, error.message, words);
+  if (status != GS_ERR_DATA || !strstr(error.message, message)) {
+    fail_msg("status %d, message \"%s\", wanted \"%s\"", (int)status, error.message, message);
   }
 }
 

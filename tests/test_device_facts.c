@@ -158,39 +158,39 @@ static void a_device_is_known_again(void **state) {
 
 /* ---- floors ---- */
 
-static void floors_come_back(void **state) {
+static void rooflines_come_back(void **state) {
   (void)state;
-  gs_floor floor = {.flops_per_s = {[GS_F32] = 3.3e13, [GS_BF16] = 7e14 / 3},
-                    .copy_bytes_per_s = 3.1e12,
-                    .launch_ns = 1234.5,
-                    .block_barrier_ns = 12.5,
-                    .grid_barrier_ns = 1100};
+  gs_roofline roofline = {.flops_per_s = {[GS_F32] = 3.3e13, [GS_BF16] = 7e14 / 3},
+                          .copy_bytes_per_s = 3.1e12,
+                          .launch_ns = 1234.5,
+                          .block_barrier_ns = 12.5,
+                          .grid_barrier_ns = 1100};
   for (int i = 0; i < 3; i++) {
-    gs_floor back;
+    gs_roofline back;
     memset(&back, 0xff, sizeof back);
-    if (i == 1) floor.flops_per_s[GS_F64] = 6e13;
-    if (i == 2) floor.launch_ns = 0;
-    if (i == 2) floor.cluster_hop_ns = 110, floor.cluster_barrier_ns = 190;
-    cJSON *tree = gs_floor_to_json(&floor);
+    if (i == 1) roofline.flops_per_s[GS_F64] = 6e13;
+    if (i == 2) roofline.launch_ns = 0;
+    if (i == 2) roofline.cluster_hop_ns = 110, roofline.cluster_barrier_ns = 190;
+    cJSON *tree = gs_roofline_to_json(&roofline);
     assert_int_equal(cJSON_GetArraySize(tree), 11);
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(tree, "flops_per_s_tf32")));
     assert_int_equal(cJSON_IsNull(cJSON_GetObjectItem(tree, "flops_per_s_f64")), i == 0);
     assert_int_equal(cJSON_IsNull(cJSON_GetObjectItem(tree, "cluster_hop_ns")), i < 2);
-    assert_true(gs_floor_from_json(tree, &back));
+    assert_true(gs_roofline_from_json(tree, &back));
     for (int d = 0; d < GS_DTYPE_COUNT; d++) {
-      assert_true(back.flops_per_s[d] == floor.flops_per_s[d]);
+      assert_true(back.flops_per_s[d] == roofline.flops_per_s[d]);
     }
-    assert_true(back.copy_bytes_per_s == floor.copy_bytes_per_s);
-    assert_true(back.launch_ns == floor.launch_ns);
-    assert_true(back.block_barrier_ns == floor.block_barrier_ns);
-    assert_true(back.cluster_hop_ns == floor.cluster_hop_ns);
-    assert_true(back.cluster_barrier_ns == floor.cluster_barrier_ns);
-    assert_true(back.grid_barrier_ns == floor.grid_barrier_ns);
+    assert_true(back.copy_bytes_per_s == roofline.copy_bytes_per_s);
+    assert_true(back.launch_ns == roofline.launch_ns);
+    assert_true(back.block_barrier_ns == roofline.block_barrier_ns);
+    assert_true(back.cluster_hop_ns == roofline.cluster_hop_ns);
+    assert_true(back.cluster_barrier_ns == roofline.cluster_barrier_ns);
+    assert_true(back.grid_barrier_ns == roofline.grid_barrier_ns);
     cJSON_Delete(tree);
   }
 }
 
-static void what_is_no_floor(void **state) {
+static void what_is_no_roofline(void **state) {
   (void)state;
   static const struct {
     const char *key;
@@ -201,40 +201,40 @@ static void what_is_no_floor(void **state) {
                  {"copy_bytes_per_s", 0},          {"launch_ns", -1},
                  {"block_barrier_ns", 0},          {"cluster_hop_ns", -1},
                  {"cluster_barrier_ns", 0},        {"grid_barrier_ns", -1}};
-  const gs_floor floor = {.flops_per_s = {[GS_F32] = 1}, .copy_bytes_per_s = 1};
-  gs_floor back;
+  const gs_roofline roofline = {.flops_per_s = {[GS_F32] = 1}, .copy_bytes_per_s = 1};
+  gs_roofline back;
   for (size_t i = 0; i < 2 * sizeof changes / sizeof *changes; i++) {
-    cJSON *tree = gs_floor_to_json(&floor);
+    cJSON *tree = gs_roofline_to_json(&roofline);
     const char *key = changes[i / 2].key;
-    assert_true(gs_floor_from_json(tree, &back));
+    assert_true(gs_roofline_from_json(tree, &back));
     cJSON_DeleteItemFromObject(tree, key); /* once away for good, once replaced */
     if (i % 2) assert_true(gs_json_add_number(tree, key, changes[i / 2].value));
-    if (gs_floor_from_json(tree, &back)) fail_msg("%s, change %zu", key, i);
+    if (gs_roofline_from_json(tree, &back)) fail_msg("%s, change %zu", key, i);
     cJSON_Delete(tree);
   }
-  assert_false(gs_floor_from_json(NULL, &back));
+  assert_false(gs_roofline_from_json(NULL, &back));
 }
 
 /* ---- lines ---- */
 
-static char *printed(gs_device *device, const gs_floor *floor) {
-  char *words = NULL;
+static char *printed(gs_device *device, const gs_roofline *roofline) {
+  char *text = NULL;
   size_t length = 0;
-  FILE *stream = open_memstream(&words, &length);
+  FILE *stream = open_memstream(&text, &length);
   assert_non_null(stream);
   cJSON *facts = facts_of(device);
-  gs_device_facts_print(stream, facts, floor);
+  gs_device_facts_print(stream, facts, roofline);
   cJSON_Delete(facts);
   assert_int_equal(fclose(stream), 0);
-  return words;
+  return text;
 }
 
 static void a_gpu_in_lines(void **state) {
   (void)state;
   gs_fake_gpu *gpu = gs_support_fake_gpu();
-  gpu->floor.flops_per_s[GS_F16] = 0;
-  char *words = printed(&gpu->base, &gpu->floor);
-  assert_string_equal(words,
+  gpu->roofline.flops_per_s[GS_F16] = 0;
+  char *text = printed(&gpu->base, &gpu->roofline);
+  assert_string_equal(text,
                       "backend    cuda\n"
                       "device     Pretender 100\n"
                       "uuid       GPU-01234567-89ab-cdef-0123-456789abcdef\n"
@@ -251,27 +251,27 @@ static void a_gpu_in_lines(void **state) {
                       "latencies  12.5 ns (block barrier), 110.0 ns (cluster hop), "
                       "190.0 ns (cluster barrier), 1100.0 ns (grid barrier), "
                       "1300.0 ns (graph node), measured now\n");
-  free(words);
-  gpu->floor.cluster_hop_ns = gpu->floor.cluster_barrier_ns = 0; /* before capability 9.0 */
-  words = printed(&gpu->base, &gpu->floor);
-  assert_non_null(strstr(words, "\nlatencies  12.5 ns (block barrier), 1100.0 ns (grid barrier), "
-                                "1300.0 ns (graph node), measured now\n"));
-  free(words);
+  free(text);
+  gpu->roofline.cluster_hop_ns = gpu->roofline.cluster_barrier_ns = 0; /* before capability 9.0 */
+  text = printed(&gpu->base, &gpu->roofline);
+  assert_non_null(strstr(text, "\nlatencies  12.5 ns (block barrier), 1100.0 ns (grid barrier), "
+                               "1300.0 ns (graph node), measured now\n"));
+  free(text);
   gpu->base.ops->destroy(&gpu->base);
 }
 
 static void a_cpu_in_lines(void **state) {
-  const gs_floor floor = {.flops_per_s = {[GS_F32] = 2e11, [GS_F64] = 1e11},
-                          .copy_bytes_per_s = 3e10};
-  char *words = printed(*state, &floor);
+  const gs_roofline roofline = {.flops_per_s = {[GS_F32] = 2e11, [GS_F64] = 1e11},
+                                .copy_bytes_per_s = 3e10};
+  char *text = printed(*state, &roofline);
   int lines = 0;
-  for (const char *at = words; *at; at++) lines += *at == '\n';
+  for (const char *at = text; *at; at++) lines += *at == '\n';
   assert_int_equal(lines, 6);
-  assert_non_null(strstr(words, "backend    cpu\ndevice     "));
-  assert_non_null(strstr(words, "\nthreads    2\nmemory     "));
-  assert_non_null(strstr(words, "\nlimits     200 GFLOP/s (f32), 100 GFLOP/s (f64), 30.0 GB/s "
-                                "(copy), measured now\n"));
-  free(words);
+  assert_non_null(strstr(text, "backend    cpu\ndevice     "));
+  assert_non_null(strstr(text, "\nthreads    2\nmemory     "));
+  assert_non_null(strstr(text, "\nlimits     200 GFLOP/s (f32), 100 GFLOP/s (f64), 30.0 GB/s "
+                               "(copy), measured now\n"));
+  free(text);
 }
 
 int main(void) {
@@ -281,8 +281,8 @@ int main(void) {
       cmocka_unit_test(same_devices),
       cmocka_unit_test(public_facts),
       cmocka_unit_test(a_device_is_known_again),
-      cmocka_unit_test(floors_come_back),
-      cmocka_unit_test(what_is_no_floor),
+      cmocka_unit_test(rooflines_come_back),
+      cmocka_unit_test(what_is_no_roofline),
       cmocka_unit_test(a_gpu_in_lines),
       cmocka_unit_test(a_cpu_in_lines),
   };

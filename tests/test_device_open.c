@@ -56,13 +56,13 @@ static void assert_gpu(gs_backend backend, const char *name) {
 }
 
 static void assert_refused(gpu state, gs_backend backend, const char *name, gs_status status,
-                           const char *words) {
+                           const char *message) {
   gs_device *device = NULL;
   gs_error error = {0};
   assert_int_equal(open_device(state, backend, name, &device, &error), status);
   assert_int_equal(error.status, status);
   assert_null(device);
-  if (!strstr(error.message, words)) fail_msg("\"%s\" lacks \"%s\"", error.message, words);
+  if (!strstr(error.message, message)) fail_msg("\"%s\" lacks \"%s\"", error.message, message);
 }
 
 static void the_cpu_is_opened_whatever_gpu_there_is(void **state) {

@@ -112,9 +112,9 @@ static void test_sample_is_stable(void **state) {
 typedef struct format_case {
   gs_format format;
   const char *name;
-  int least, normal, most;                         /* binary exponents */
-  double log10_least, log10_normal, log10_largest; /* THEORY section 6; e4m3, e5m2: OCP */
-  double significand;                              /* of the largest number */
+  int min, normal, max;                          /* binary exponents */
+  double log10_min, log10_normal, log10_largest; /* THEORY section 6; e4m3, e5m2: OCP */
+  double significand;                            /* of the largest number */
 } format_case;
 
 static const format_case formats[] = {
@@ -140,16 +140,16 @@ static void test_format_limits(void **state) {
   for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
     const format_case *f = &formats[i];
     assert_string_equal(gs_format_name(f->format), f->name);
-    assert_true(fabs(f->least * log10(2) - f->log10_least) < 0.006);
+    assert_true(fabs(f->min * log10(2) - f->log10_min) < 0.006);
     assert_true(fabs(f->normal * log10(2) - f->log10_normal) < 0.006);
-    assert_true(fabs(f->most * log10(2) + log10(f->significand) - f->log10_largest) < 0.006);
-    assert_int_equal(keep(f->format, f->most).normal, 5);
-    assert_int_equal(keep(f->format, f->most + 1).inf, 5);
+    assert_true(fabs(f->max * log10(2) + log10(f->significand) - f->log10_largest) < 0.006);
+    assert_int_equal(keep(f->format, f->max).normal, 5);
+    assert_int_equal(keep(f->format, f->max + 1).inf, 5);
     assert_int_equal(keep(f->format, f->normal).normal, 5);
     assert_int_equal(keep(f->format, f->normal - 1).subnormal, 5);
-    assert_int_equal(keep(f->format, f->least).subnormal, 5);
-    assert_int_equal(keep(f->format, f->least - 1).subnormal, 5); /* rounds up to it */
-    assert_int_equal(keep(f->format, f->least - 2).zero, 5);
+    assert_int_equal(keep(f->format, f->min).subnormal, 5);
+    assert_int_equal(keep(f->format, f->min - 1).subnormal, 5); /* rounds up to it */
+    assert_int_equal(keep(f->format, f->min - 2).zero, 5);
     assert_int_equal(keep(f->format, -1000000).zero, 5);
     assert_int_equal(keep(f->format, 1000000).inf, 5);
     assert_int_equal(keep(f->format, 0).normal, 5);
@@ -176,10 +176,10 @@ static void test_format_sums(void **state) {
       gs_kept_add(&kept, f->format, counts, 277, -149 + shift);
       for (int i = 0; i < 277; i++) {
         const int64_t e = -149 + shift + i;
-        int64_t *place = e <= f->least - 2 ? &want.zero
-                         : e < f->normal   ? &want.subnormal
-                         : e <= f->most    ? &want.normal
-                                           : &want.inf;
+        int64_t *place = e <= f->min - 2 ? &want.zero
+                         : e < f->normal ? &want.subnormal
+                         : e <= f->max   ? &want.normal
+                                         : &want.inf;
         *place += i + 1;
       }
       assert_memory_equal(&kept, &want, sizeof kept);

@@ -16,7 +16,7 @@
 
 #define LIMIT 5.2
 
-enum { MOST_ROWS = 64, PIECE = 20 /* networks at a time, for little memory */ };
+enum { MAX_ROWS = 64, PIECE = 20 /* networks at a time, for little memory */ };
 
 typedef struct row {
   gs_quantity quantity;
@@ -27,7 +27,7 @@ typedef struct row {
 typedef struct golden {
   char init[32], model[8], activation[16];
   int64_t length, units, inputs, batch, networks;
-  row rows[MOST_ROWS];
+  row rows[MAX_ROWS];
   int count;
 } golden;
 
@@ -63,7 +63,7 @@ static bool next_case(FILE *file, golden *g) {
       8);
   while (next_line(file, line) && strcmp(line, "end\n") != 0) {
     row *r = &g->rows[g->count++];
-    assert_true(g->count < MOST_ROWS);
+    assert_true(g->count < MAX_ROWS);
     assert_int_equal(sscanf(line, "%31s %" SCNd64 " %lf %lf", name, &r->point, &r->mean, &r->sd),
                      4);
     r->quantity = quantity_of(name);
@@ -125,7 +125,7 @@ static void add_networks(gs_device *device, const gs_config *config, const golde
 
 /* The largest number of standard errors that a mean or an sd is off. */
 static double worst_of(gs_device *device, const golden *g, const char *rest, bool shown) {
-  sum sums[MOST_ROWS] = {{0, 0}};
+  sum sums[MAX_ROWS] = {{0, 0}};
   gs_config config = config_of(g, rest);
   const double N = (double)(g->networks / PIECE * PIECE);
   double worst = 0;

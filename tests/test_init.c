@@ -51,7 +51,7 @@ typedef enum law_kind { NORMAL, UNIFORM, CUT, TWO_UNIFORMS } law_kind;
 /* Even moments 2, 4, 6, 8 of the law with variance 1, and its largest value. */
 typedef struct moments {
   double m[4];
-  double most;
+  double max;
 } moments;
 
 static moments moments_of(law_kind law) {
@@ -71,7 +71,7 @@ static moments moments_of(law_kind law) {
   }
   const double variance = cut.m[0];
   for (int i = 0; i < 4; i++) cut.m[i] /= pow(variance, i + 1);
-  cut.most = 2 / sqrt(variance);
+  cut.max = 2 / sqrt(variance);
   return cut;
 }
 
@@ -82,13 +82,13 @@ static void assert_law(const char *name, const double *x, int64_t count, law_kin
   const moments want = moments_of(law);
   const double *m = want.m;
   const double n = (double)count;
-  double sum = 0, squares = 0, fourths = 0, most = 0;
+  double sum = 0, squares = 0, fourths = 0, max = 0;
   for (int64_t i = 0; i < count; i++) {
     const double square = x[i] * x[i] / variance;
     sum += x[i];
     squares += square;
     fourths += square * square;
-    most = fmax(most, fabs(x[i]));
+    max = fmax(max, fabs(x[i]));
   }
   const double mean_error = fabs(sum / n) / sqrt(variance / n);
   const double variance_error = fabs(squares / n - 1) / sqrt((m[1] - 1) / n);
@@ -99,10 +99,10 @@ static void assert_law(const char *name, const double *x, int64_t count, law_kin
   if (!(mean_error <= LIMIT && variance_error <= LIMIT && kurtosis_error <= LIMIT))
     fail_msg("%s: mean %.2f, variance %.2f, kurtosis %.2f standard errors off", name, mean_error,
              variance_error, kurtosis_error);
-  assert_true(most <= want.most * sqrt(variance) * (1 + 1e-6));
-  if (law == TWO_UNIFORMS) assert_true(most >= 0.95 * want.most * sqrt(variance));
-  if (law == UNIFORM || law == CUT) assert_true(most >= 0.999 * want.most * sqrt(variance));
-  if (law == NORMAL) assert_true(most >= 4.5 * sqrt(variance)); /* nobody cut it */
+  assert_true(max <= want.max * sqrt(variance) * (1 + 1e-6));
+  if (law == TWO_UNIFORMS) assert_true(max >= 0.95 * want.max * sqrt(variance));
+  if (law == UNIFORM || law == CUT) assert_true(max >= 0.999 * want.max * sqrt(variance));
+  if (law == NORMAL) assert_true(max >= 4.5 * sqrt(variance)); /* nobody cut it */
 }
 
 typedef struct expectation {
@@ -166,7 +166,7 @@ static void test_laws(void **state) {
   }
   for (int kind = 0; kind < GS_INIT_COUNT; kind++) assert_true(seen[kind]);
   assert_true(fabs(moments_of(CUT).m[1] - 2.36553) < 1e-4);
-  assert_true(fabs(moments_of(CUT).most - 2 / CUT_DEVIATION) < 1e-9);
+  assert_true(fabs(moments_of(CUT).max - 2 / CUT_DEVIATION) < 1e-9);
 }
 
 /* The defaults are He et al.'s: fan_in, no slope. */

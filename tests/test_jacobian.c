@@ -95,11 +95,11 @@ static void plain_layer(plain *p, gs_activation phi, const double *W, int64_t ro
   free(next);
 }
 
-static plain plain_start(const double *h, int64_t units, int64_t most) {
+static plain plain_start(const double *h, int64_t units, int64_t max) {
   plain p = {.units = units, .columns = units};
-  p.h = calloc((size_t)most, sizeof *p.h);
-  p.layer = calloc((size_t)(most * most), sizeof *p.layer);
-  p.product = calloc((size_t)(most * most), sizeof *p.product);
+  p.h = calloc((size_t)max, sizeof *p.h);
+  p.layer = calloc((size_t)(max * max), sizeof *p.layer);
+  p.product = calloc((size_t)(max * max), sizeof *p.product);
   assert_true(p.h && p.layer && p.product);
   if (h) memcpy(p.h, h, (size_t)units * sizeof *h);
   for (int64_t i = 0; i < units; i++) p.product[i * units + i] = 1;
@@ -120,10 +120,10 @@ static double *numbers_of(gs_network *network, gs_role role, int64_t index) {
 static void check_mlp_replica(gs_network *network, const gs_jacobian *j, int64_t r) {
   const gs_config *config = gs_network_config(network);
   double *x = numbers_of(network, GS_ROLE_INPUT, 0);
-  int64_t most = 0;
+  int64_t max = 0;
   for (int64_t l = 0; l <= config->depth; l++)
-    if (config->widths[l] > most) most = config->widths[l];
-  plain p = plain_start(x + r * config->batch * config->widths[0], config->widths[0], most);
+    if (config->widths[l] > max) max = config->widths[l];
+  plain p = plain_start(x + r * config->batch * config->widths[0], config->widths[0], max);
   for (int64_t l = 1; l <= config->depth; l++) {
     const int64_t rows = config->widths[l], cols = config->widths[l - 1];
     double *W = numbers_of(network, GS_ROLE_WEIGHT, l);

@@ -168,11 +168,11 @@ static void solve(const double *matrix, int n, bool transposed, double *y) {
 
 /* Scales y to length 1; returns log10 of what it was. */
 static double unit(double y[N]) {
-  double most = 0, squares = 0;
-  for (int i = 0; i < N; i++) most = fmax(most, fabs(y[i]));
-  for (int i = 0; i < N; i++) squares += y[i] / most * (y[i] / most);
-  for (int i = 0; i < N; i++) y[i] /= most * sqrt(squares);
-  return log10(most) + 0.5 * log10(squares);
+  double max = 0, squares = 0;
+  for (int i = 0; i < N; i++) max = fmax(max, fabs(y[i]));
+  for (int i = 0; i < N; i++) squares += y[i] / max * (y[i] / max);
+  for (int i = 0; i < N; i++) y[i] /= max * sqrt(squares);
+  return log10(max) + 0.5 * log10(squares);
 }
 
 /* y = P^-1 y, or P^-T y, of unit length; returns log10 of its length. P is the product

@@ -234,7 +234,7 @@ typedef struct seen {
   int64_t offset[4];
   int64_t length[4];
   int damaged;
-  char words[256]; /* about the last line that is */
+  char message[256]; /* about the last line that is */
 } seen;
 
 static gs_status remember(void *user, const gs_journal_line *line, gs_error *error) {
@@ -249,10 +249,10 @@ static gs_status remember(void *user, const gs_journal_line *line, gs_error *err
   return GS_OK;
 }
 
-static void notice(void *user, const char *words) {
+static void notice(void *user, const char *message) {
   seen *all = user;
   all->damaged++;
-  snprintf(all->words, sizeof all->words, "%s", words);
+  snprintf(all->message, sizeof all->message, "%s", message);
 }
 
 static seen read_all(gs_journal *journal) {
@@ -271,7 +271,7 @@ static void a_torn_line_is_dropped(void **state) {
   assert_non_null(gs_journal_header(journal));
   const seen all = read_all(journal);
   assert_int_equal(all.damaged, 1);
-  assert_non_null(strstr(all.words, "journal.jsonl:3: its end is missing"));
+  assert_non_null(strstr(all.message, "journal.jsonl:3: its end is missing"));
   assert_int_equal(all.count, 1);
   assert_int_equal(all.offset[0], SECOND);
   assert_int_equal(all.length[0], 7);
@@ -354,8 +354,8 @@ static void damage_costs_one_line(void **state) {
     const seen all = read_all(journal);
     assert_int_equal(all.damaged, 1);
     assert_int_equal(all.count, 1);
-    assert_non_null(strstr(all.words, "journal.jsonl:2: "));
-    assert_non_null(strstr(all.words, damaged[i].why));
+    assert_non_null(strstr(all.message, "journal.jsonl:2: "));
+    assert_non_null(strstr(all.message, damaged[i].why));
     gs_journal_destroy(journal);
     assert_file(text);
   }

@@ -85,14 +85,14 @@ static void test_lost(void **state) {
   const gs_predicted zero = {-INFINITY, -INFINITY, NAN};
   const gs_predicted some = {1, 1, 0.4};
   const gs_measured none = {8, 0, NAN, NAN, false};
-  const gs_measured most = {8, 7, 1, 0.4, false};
+  const gs_measured max = {8, 7, 1, 0.4, false};
   gs_judgement j = gs_judge(&none, &zero, &NONE); /* zero as it should be */
   assert_true(gs_judgement_agrees(&j, 1));
-  j = gs_judge(&most, &zero, &NONE);
+  j = gs_judge(&max, &zero, &NONE);
   assert_false(gs_judgement_agrees(&j, 1e9));
   j = gs_judge(&none, &some, &NONE);
   assert_false(gs_judgement_agrees(&j, 1e9));
-  j = gs_judge(&most, &some, &NONE);
+  j = gs_judge(&max, &some, &NONE);
   assert_true(j.lost && !gs_judgement_agrees(&j, 1e9));
 }
 
@@ -182,7 +182,7 @@ static void test_limit(void **state) {
 /* ---- whole cells ---- */
 
 /* Clears the config. */
-static void check_cell(gs_config config, gs_agreement_verdict verdict, const char *words) {
+static void check_cell(gs_config config, gs_agreement_verdict verdict, const char *message) {
   gs_error error = {0};
   gs_theory theory;
   gs_agreement made;
@@ -194,30 +194,31 @@ static void check_cell(gs_config config, gs_agreement_verdict verdict, const cha
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) stats[q] = gs_support_stats(network, (gs_quantity)q);
   gs_support_ok(gs_theory_of(&config, &theory, &error), &error);
   gs_support_ok(gs_agreement_of(stats, &config, &theory, &made, &error), &error);
-  print_message("  %s: %s\n", gs_agreement_name(made.verdict), made.words);
+  print_message("  %s: %s\n", gs_agreement_name(made.verdict), made.message);
   assert_int_equal(made.verdict, verdict);
-  assert_non_null(strstr(made.words, words));
-  assert_true(verdict == GS_OUTSIDE_REACH ? isnan(made.in_band)
-                                          : made.in_band >= 0 && made.in_band <= 1);
+  assert_non_null(strstr(made.message, message));
+  assert_true(verdict == GS_OUTSIDE_VALIDITY ? isnan(made.in_band)
+                                             : made.in_band >= 0 && made.in_band <= 1);
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) gs_quantity_stats_clear(&stats[q]);
   gs_theory_clear(&theory);
   gs_network_destroy(network);
   gs_config_clear(&config);
 }
 
-static void test_reach(void **state) {
+static void test_validity(void **state) {
   (void)state;
   check_cell(gs_support_mlp(1, 64, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_AS_PREDICTED, "");
   check_cell(gs_support_mlp(20, 64, GS_IDENTITY, GS_INIT_ORTHOGONAL), GS_AS_PREDICTED, "");
   check_cell(gs_support_rnn(20, 64, GS_RELU, GS_INIT_IDENTITY), GS_AS_PREDICTED, "");
-  check_cell(gs_support_rnn(20, 64, GS_TANH, GS_INIT_IDENTITY), GS_OUTSIDE_REACH, "identity");
-  check_cell(gs_support_mlp(10, 8, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_OUTSIDE_REACH, "fewer than");
-  check_cell(gs_support_mlp(10, 64, GS_SOFTSIGN, GS_INIT_NORMAL), GS_OUTSIDE_REACH, "rare");
+  check_cell(gs_support_rnn(20, 64, GS_TANH, GS_INIT_IDENTITY), GS_OUTSIDE_VALIDITY, "identity");
+  check_cell(gs_support_mlp(10, 8, GS_TANH, GS_INIT_XAVIER_NORMAL), GS_OUTSIDE_VALIDITY,
+             "fewer than");
+  check_cell(gs_support_mlp(10, 64, GS_SOFTSIGN, GS_INIT_NORMAL), GS_OUTSIDE_VALIDITY, "rare");
   check_cell(gs_support_mlp(100, 64, GS_ELU, GS_INIT_NORMAL), GS_AS_PREDICTED, "");
   check_cell(gs_support_mlp(100, 64, GS_RELU, GS_INIT_NORMAL), GS_AS_PREDICTED, "");
   gs_config config = gs_support_mlp(5, 64, GS_RELU, GS_INIT_HE_NORMAL);
   config.loss = GS_LOSS_MSE;
-  check_cell(config, GS_OUTSIDE_REACH, "mse");
+  check_cell(config, GS_OUTSIDE_VALIDITY, "mse");
 }
 
 /* However far weights take an activation, what its range does is no fault of the run's. */
@@ -226,10 +227,10 @@ static void test_far(void **state) {
     gs_activation_kind kind;
     double std;
     gs_agreement_verdict verdict;
-  } cells[] = {{GS_TANH, 1e-3, GS_AS_PREDICTED}, {GS_SELU, 1e-3, GS_AS_PREDICTED},
-               {GS_GELU, 1e-3, GS_AS_PREDICTED}, {GS_GELU, 1e3, GS_AS_PREDICTED},
-               {GS_SELU, 1e3, GS_AS_PREDICTED},  {GS_SOFTPLUS, 1e3, GS_AS_PREDICTED},
-               {GS_TANH, 1e3, GS_OUTSIDE_REACH}}; /* its slopes' tails */
+  } cells[] = {{GS_TANH, 1e-3, GS_AS_PREDICTED},   {GS_SELU, 1e-3, GS_AS_PREDICTED},
+               {GS_GELU, 1e-3, GS_AS_PREDICTED},   {GS_GELU, 1e3, GS_AS_PREDICTED},
+               {GS_SELU, 1e3, GS_AS_PREDICTED},    {GS_SOFTPLUS, 1e3, GS_AS_PREDICTED},
+               {GS_TANH, 1e3, GS_OUTSIDE_VALIDITY}}; /* its slopes' tails */
   (void)state;
   for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
     gs_config config = gs_support_mlp(60, 64, cells[i].kind, GS_INIT_NORMAL);
@@ -240,7 +241,7 @@ static void test_far(void **state) {
   for (int down = 0; down <= 1; down++) {
     gs_config config = gs_support_mlp(30, 64, GS_RELU, GS_INIT_NORMAL);
     config.init.std = down ? 1e-30 : 1e30;
-    check_cell(config, GS_OUTSIDE_REACH, "too large or small for products");
+    check_cell(config, GS_OUTSIDE_VALIDITY, "too large or small for products");
   }
 }
 
@@ -252,7 +253,7 @@ static void test_native(void **state) {
   check_cell(config, GS_AS_PREDICTED, "");
   config = gs_support_mlp(100, 64, GS_SIGMOID, GS_INIT_XAVIER_NORMAL);
   config.range = GS_RANGE_NATIVE;
-  check_cell(config, GS_OUTSIDE_REACH, "native");
+  check_cell(config, GS_OUTSIDE_VALIDITY, "native");
 }
 
 static int setup(void **state) {
@@ -273,7 +274,7 @@ int main(void) {
       cmocka_unit_test(test_deaths),
       cmocka_unit_test(test_skew),
       cmocka_unit_test(test_limit),
-      cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_validity),
       cmocka_unit_test(test_native),
       cmocka_unit_test(test_far),
   };

@@ -106,10 +106,12 @@ static void a_model_without_a_theory_says_what_it_has(void **state) {
   (void)state;
   gs_theory theory = {.no_theory = "products of gates"};
   assert_true(gs_reason_outside(GS_REASON_MODEL));
-  assert_string_equal(gs_theory_words(&theory, GS_REASON_MODEL), "products of gates");
-  assert_string_equal(gs_theory_words(&theory, GS_REASON_LOSS), gs_reason_words(GS_REASON_LOSS));
+  assert_string_equal(gs_theory_message(&theory, GS_REASON_MODEL), "products of gates");
+  assert_string_equal(gs_theory_message(&theory, GS_REASON_LOSS),
+                      gs_reason_message(GS_REASON_LOSS));
   theory.no_theory = NULL;
-  assert_string_equal(gs_theory_words(&theory, GS_REASON_MODEL), gs_reason_words(GS_REASON_MODEL));
+  assert_string_equal(gs_theory_message(&theory, GS_REASON_MODEL),
+                      gs_reason_message(GS_REASON_MODEL));
   for (int m = 0; m < GS_MODEL_COUNT; m++) {
     gs_error error;
     gs_config config = made((gs_model)m);

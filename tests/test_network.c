@@ -95,8 +95,8 @@ static void test_windows(void **state) {
     for (int64_t K = 1; K <= DEPTH + 1; K++) {
       for (int keep = 0; keep < 2; keep++) {
         gs_network *network = stepped(*state, &config, keep, K * layer + layer / 2);
-        const int64_t most = K < DEPTH ? K : DEPTH;
-        assert_int_equal(calls, (DEPTH + most - 1) / most);
+        const int64_t max = K < DEPTH ? K : DEPTH;
+        assert_int_equal(calls, (DEPTH + max - 1) / max);
         assert_int_equal(jobs_seen, DEPTH);
         assert_same(one, network);
         gs_network_destroy(network);

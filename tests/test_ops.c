@@ -143,8 +143,8 @@ static void settle_kinks(layer *l, const layer_case *c) {
 
 /* Makes the tensors and runs layer_forward. */
 static layer forward(const layer_case *c) {
-  const int64_t most = c->in > c->out ? c->in : c->out, R = c->replicas;
-  layer l = {.pool = gs_pool_open(c->dtype, c->rows, most, R, 0, 2)};
+  const int64_t max = c->in > c->out ? c->in : c->out, R = c->replicas;
+  layer l = {.pool = gs_pool_open(c->dtype, c->rows, max, R, 0, 2)};
   l.x = gs_pool_random(&l.pool,
                        (gs_shape){c->dtype, R, c->rows, c->in, 3, c->shared, c->scaled ? 1 : 0},
                        c->digit, &c->exponent);

@@ -8,14 +8,14 @@
 #include "support_network.h"
 #include "support_wide.h"
 
-enum { N = 24, B = 3, MOST = 100 };
+enum { N = 24, B = 3, MAX = 100 };
 
 static gs_device *device;
 
 /* Layers (steps) 1..length: log10 of the norms, and counts. */
 typedef struct trace {
-  double h[MOST + 1], delta[MOST + 1], grad_weight[MOST + 1];
-  int64_t zero[MOST + 1], saturated[MOST + 1]; /* of h */
+  double h[MAX + 1], delta[MAX + 1], grad_weight[MAX + 1];
+  int64_t zero[MAX + 1], saturated[MAX + 1]; /* of h */
 } trace;
 
 static long double *numbers(int64_t count) {

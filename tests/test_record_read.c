@@ -198,7 +198,7 @@ static void each_member_counts(void **state) {
     assert_non_null(changed);
     for (size_t at = 1; next_member(line, at, &m); at = m.value, members++) {
       for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        const bool any_text = strcmp(m.key, "device") == 0 || strcmp(m.key, "words") == 0;
+        const bool any_text = strcmp(m.key, "device") == 0 || strcmp(m.key, "message") == 0;
         const bool any_number = strstr("mean sd p05 p50 p95 rms z difference allowance measured "
                                        "typical steepest singular spectral_radius sd_ratio "
                                        "depth_scale standard_error",

@@ -139,12 +139,11 @@ static void compare_number(const gs_json_shape *shape, const cJSON *node, const 
   const bool integer = shape->kind == GS_SHAPE_INTEGER;
   const double above = limit(node, "exclusiveMinimum", NAN);
   const bool exclusive = !isnan(above);
-  const double least = exclusive ? above : limit(node, "minimum", values ? -1 : -INFINITY);
-  const double most =
-      limit(node, "maximum", values ? 1 : limit(node, "exclusiveMaximum", INFINITY));
+  const double min = exclusive ? above : limit(node, "minimum", values ? -1 : -INFINITY);
+  const double max = limit(node, "maximum", values ? 1 : limit(node, "exclusiveMaximum", INFINITY));
   const bool kind = values ? cJSON_GetArraySize(values) == 4 && integer
                            : has_type(node, integer ? "integer" : "number");
-  if (!kind || shape->least != least || shape->most != most || shape->above != exclusive) {
+  if (!kind || shape->min != min || shape->max != max || shape->above != exclusive) {
     fail_msg("%s: another kind or range of number", path);
   }
   if (shape->not_minus_one != (get(node, "not") != NULL)) fail_msg("%s: -1", path);
@@ -194,9 +193,9 @@ static void records_are_those_of_the_schema(void **state) {
   compare(gs_record_shape(GS_STATS_NORMS), definition("cell"), "cell", false);
 }
 
-static void so_are_floors_and_devices(void **state) {
+static void so_are_rooflines_and_devices(void **state) {
   (void)state;
-  compare(&gs_floor_shape, definition("floor"), "floor", false);
+  compare(&gs_roofline_shape, definition("floor"), "floor", false);
   compare(&gs_device_shape, definition("device"), "device", false);
 }
 
@@ -216,7 +215,7 @@ static void every_field_has_its_place(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(records_are_those_of_the_schema),
-      cmocka_unit_test(so_are_floors_and_devices),
+      cmocka_unit_test(so_are_rooflines_and_devices),
       cmocka_unit_test(every_field_has_its_place),
   };
   return cmocka_run_group_tests(tests, read_schema, free_schema);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "sweep/device_facts.h"
-#include "sweep/floors.h"
 #include "sweep/order.h"
+#include "sweep/rooflines.h"
 
 /* ---- order ---- */
 
@@ -64,10 +64,10 @@ static void the_order_is_pinned(void **state) {
 /* ---- floors ---- */
 
 static cJSON *entry_of(double f32, double f64, double copy, double launch) {
-  const gs_floor floor = {.flops_per_s = {[GS_F32] = f32, [GS_F64] = f64},
-                          .copy_bytes_per_s = copy,
-                          .launch_ns = launch};
-  cJSON *entry = gs_floors_entry(gs_floor_to_json(&floor), 1.5);
+  const gs_roofline roofline = {.flops_per_s = {[GS_F32] = f32, [GS_F64] = f64},
+                                .copy_bytes_per_s = copy,
+                                .launch_ns = launch};
+  cJSON *entry = gs_rooflines_entry(gs_roofline_to_json(&roofline), 1.5);
   assert_non_null(entry);
   return entry;
 }
@@ -78,45 +78,45 @@ static void the_best_of_all(void **state) {
   (void)state;
   static const double measured[][4] = {
       {3e10, 0, 2e9, 500}, {2e10, 1e10, 5e9, 700}, {1e10, 2e10, 4e9, 300}};
-  gs_floors floors = {0};
-  gs_floor_best best;
+  gs_rooflines rooflines = {0};
+  gs_roofline_best best;
   gs_error error = {0};
-  assert_false(gs_floors_best(&floors, &best));
+  assert_false(gs_rooflines_best(&rooflines, &best));
   for (int i = 0; i < 3; i++) {
     cJSON *entry = entry_of(measured[i][0], measured[i][1], measured[i][2], measured[i][3]);
-    gs_support_ok(gs_floors_add(&floors, entry, &error), &error);
+    gs_support_ok(gs_rooflines_add(&rooflines, entry, &error), &error);
     cJSON_Delete(entry);
-    assert_true(gs_floors_best(&floors, &best));
+    assert_true(gs_rooflines_best(&rooflines, &best));
     assert_int_equal(best.measurements, i + 1);
     assert_true(best.limits.flops_per_s[GS_F32] == 3e10);
   }
   assert_true(best.limits.flops_per_s[GS_F64] == 2e10);
   assert_true(best.limits.copy_bytes_per_s == 5e9);
   assert_true(best.limits.launch_ns == 300);
-  assert_int_equal(cJSON_GetArraySize(floors.list), 3);
-  gs_floors_clear(&floors);
+  assert_int_equal(cJSON_GetArraySize(rooflines.list), 3);
+  gs_rooflines_clear(&rooflines);
 }
 
-static void what_is_no_floor(void **state) {
+static void what_is_no_roofline(void **state) {
   (void)state;
   static const char *const keys[] = {"date", "elapsed_s", "limits"};
-  gs_floors floors = {0};
+  gs_rooflines rooflines = {0};
   gs_error error = {0};
   for (int i = 0; i < 3; i++) {
     cJSON *entry = entry_of(1e10, 1e10, 1e9, 0);
     cJSON_DeleteItemFromObject(entry, keys[i]);
-    assert_int_equal(gs_floors_add(&floors, entry, &error), GS_ERR_DATA);
+    assert_int_equal(gs_rooflines_add(&rooflines, entry, &error), GS_ERR_DATA);
     cJSON_Delete(entry);
   }
-  assert_null(floors.list);
-  assert_int_equal(gs_floors_add(&floors, NULL, &error), GS_ERR_DATA);
+  assert_null(rooflines.list);
+  assert_int_equal(gs_rooflines_add(&rooflines, NULL, &error), GS_ERR_DATA);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_round_has_every_cell), cmocka_unit_test(orders_are_fair),
       cmocka_unit_test(the_order_is_pinned),        cmocka_unit_test(the_best_of_all),
-      cmocka_unit_test(what_is_no_floor),
+      cmocka_unit_test(what_is_no_roofline),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,13 +28,13 @@ static void assert_one_line(const gs_error *error) {
   }
 }
 
-static void refuse(const char *text, const char *path, const char *words) {
+static void refuse(const char *text, const char *path, const char *message) {
   gs_error error = {0};
   gs_sweep sweep = {.count = 0};
   const gs_status status = expand(text, strlen(text), &sweep, &error);
-  if (status != GS_ERR_DATA || !strstr(error.message, path) || !strstr(error.message, words)) {
+  if (status != GS_ERR_DATA || !strstr(error.message, path) || !strstr(error.message, message)) {
     fail_msg("%s: status %d, message \"%s\", wanted \"%s\" and \"%s\"", text, (int)status,
-             error.message, path, words);
+             error.message, path, message);
   }
   assert_one_line(&error);
   assert_int_equal(sweep.count, 0);
@@ -88,11 +88,12 @@ static void what_json_itself_refuses(void **state) {
 
 /* ---- blocks: text of an mlp's or rnn's parameters after the model ---- */
 
-static void refuse_block(const char *model, const char *rest, const char *path, const char *words) {
+static void refuse_block(const char *model, const char *rest, const char *path,
+                         const char *message) {
   char text[1024];
   snprintf(text, sizeof text, "{\"blocks\": [{\"model\": \"mlp\"}, {\"model\": \"%s\", %s}]}",
            model, rest);
-  refuse(text, path, words);
+  refuse(text, path, message);
 }
 
 static void keys(void **state) {
@@ -255,20 +256,20 @@ static void hostile_text_stays_one_short_line(void **state) {
 /* ---- the command line ---- */
 
 static void refuse_settings(const char *model, const gs_setting *settings, int count,
-                            const char *words) {
+                            const char *message) {
   gs_error error = {0};
   gs_sweep sweep;
   const gs_status status = gs_sweep_from_settings(model, settings, count, &sweep, &error);
-  if (status != GS_ERR_USAGE || !strstr(error.message, words)) {
-    fail_msg("status %d, message \"%s\", wanted \"%s\"", (int)status, error.message, words);
+  if (status != GS_ERR_USAGE || !strstr(error.message, message)) {
+    fail_msg("status %d, message \"%s\", wanted \"%s\"", (int)status, error.message, message);
   }
   assert_one_line(&error);
   assert_null(sweep.cells);
 }
 
 static void refuse_setting(const char *model, const char *key, const char *value,
-                           const char *words) {
-  refuse_settings(model, &(gs_setting){key, value}, 1, words);
+                           const char *message) {
+  refuse_settings(model, &(gs_setting){key, value}, 1, message);
 }
 
 static void settings(void **state) {

@@ -10,7 +10,7 @@
 
 #include "base/random.h"
 
-enum { MOST_ELEMENTS = 1 << 18 };
+enum { MAX_ELEMENTS = 1 << 18 };
 
 typedef struct fixture {
   gs_device *device;
@@ -290,7 +290,7 @@ static void test_canonical(void **state) {
 static int setup(void **state) {
   static fixture f;
   const gs_workspace_need need = {
-      .rows = 1, .columns = 1, .elements = MOST_ELEMENTS * 2, .replicas = 3, .dtype = GS_F64};
+      .rows = 1, .columns = 1, .elements = MAX_ELEMENTS * 2, .replicas = 3, .dtype = GS_F64};
   f.device = gs_support_device(1);
   const size_t bytes = f.device->ops->workspace_bytes(f.device, &need);
   f.workspace = gs_support_alloc(f.device, bytes);

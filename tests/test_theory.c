@@ -42,7 +42,7 @@ static void test_relu_exact(void **state) {
   config.init.fan = GS_FAN_OUT; /* s = 2 n_{l-1}/n_l: E|delta^l|^2 follows n_l */
   config.batch = 1;
   theory = theory_of(&config);
-  assert_int_equal(theory.reach, GS_REACH_EXACT);
+  assert_int_equal(theory.validity, GS_VALIDITY_EXACT);
   double variance = 0;
   for (int l = 1; l <= 5; l++) {
     const double expected = 80 / 2.0 * (double)widths[l] / 80;
@@ -94,7 +94,7 @@ static void test_irnn(void **state) {
   const int64_t T = 300;
   gs_config config = gs_support_rnn(T, 64, GS_RELU, GS_INIT_IDENTITY);
   gs_theory theory = theory_of(&config);
-  assert_int_equal(theory.reach, GS_REACH_EXACT);
+  assert_int_equal(theory.validity, GS_VALIDITY_EXACT);
   assert_true(near(theory.decades_rms, 0.5 * log10(central(T) / (1 - central(T))), 1e-12));
   double convolved = 0;
   for (int64_t t = 1; t <= T; t++) {
@@ -117,7 +117,7 @@ static void test_irnn(void **state) {
   gs_theory_clear(&theory);
   config = gs_support_rnn(50, 64, GS_TANH, GS_INIT_IDENTITY);
   theory = theory_of(&config);
-  assert_int_equal(theory.reach, GS_REACH_OUTSIDE);
+  assert_int_equal(theory.validity, GS_VALIDITY_OUTSIDE);
   assert_true(theory.reasons[GS_REASON_IDENTITY] && isnan(theory.decades_rms));
   gs_theory_clear(&theory);
 }
@@ -134,7 +134,7 @@ static void test_constant_weights(void **state) {
   configs[4].init.gain = 0;
   for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
     gs_theory theory = theory_of(&configs[i]);
-    assert_int_equal(theory.reach, GS_REACH_OUTSIDE);
+    assert_int_equal(theory.validity, GS_VALIDITY_OUTSIDE);
     for (int r = 0; r < GS_REASON_COUNT; r++)
       assert_true(theory.reasons[r] == (r == GS_REASON_CONSTANT));
     assert_true(isnan(theory.decades_rms) && isnan(theory.decades_sd));
@@ -171,11 +171,11 @@ static void test_gains(void **state) {
 static void check_reason(gs_config config, gs_reason reason, bool expected) {
   gs_theory theory = theory_of(&config);
   assert_int_equal(theory.reasons[reason], expected);
-  if (expected && gs_reason_outside(reason)) assert_int_equal(theory.reach, GS_REACH_OUTSIDE);
+  if (expected && gs_reason_outside(reason)) assert_int_equal(theory.validity, GS_VALIDITY_OUTSIDE);
   gs_theory_clear(&theory);
 }
 
-static void test_reach(void **state) {
+static void test_validity(void **state) {
   (void)state;
   gs_config config = gs_support_mlp(10, 64, GS_TANH, GS_INIT_XAVIER_NORMAL);
   config.loss = GS_LOSS_MSE;
@@ -218,7 +218,7 @@ static gs_config mlp_of_std(double std, gs_dtype dtype) {
 }
 
 /* Orders that grow, networks too far apart, and weights that no product holds. */
-static void test_reach_of_extremes(void **state) {
+static void test_validity_of_extremes(void **state) {
   (void)state;
   gs_config config = gs_support_rnn(400, 64, GS_RELU, GS_INIT_ORTHOGONAL);
   check_reason(config, GS_REASON_GROWING, false);
@@ -269,7 +269,7 @@ static void test_rotation(void **state) {
 /* Inside reach every number is there, outside none, and there is a reason. */
 static void check_whole(gs_config config) {
   gs_theory theory = theory_of(&config);
-  const bool outside = theory.reach == GS_REACH_OUTSIDE;
+  const bool outside = theory.validity == GS_VALIDITY_OUTSIDE;
   bool reason = false;
   for (int r = 0; r < GS_REASON_COUNT; r++) {
     reason = reason || (theory.reasons[r] && gs_reason_outside((gs_reason)r));
@@ -327,7 +327,7 @@ static void test_no_holes(void **state) {
 /* Milliseconds for 10,000 layers; a busy machine may take its time. */
 static void test_speed(void **state) {
   (void)state;
-  const double most_s = GS_SANITIZED ? 20 : 0.5;
+  const double max_s = GS_SANITIZED ? 20 : 0.5;
   for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
     gs_config config = gs_support_mlp(10000, 128, (gs_activation_kind)kind, GS_INIT_XAVIER_NORMAL);
     const clock_t start = clock();
@@ -335,7 +335,7 @@ static void test_speed(void **state) {
     const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     print_message("%s: %.1f ms\n", gs_name(&gs_activation_names, (gs_activation_kind)kind),
                   seconds * 1000);
-    assert_true(seconds <= most_s);
+    assert_true(seconds <= max_s);
     gs_theory_clear(&theory);
   }
 }
@@ -346,10 +346,10 @@ int main(void) {
       cmocka_unit_test(test_transient),
       cmocka_unit_test(test_orthogonal_linear),
       cmocka_unit_test(test_irnn),
-      cmocka_unit_test(test_reach),
+      cmocka_unit_test(test_validity),
       cmocka_unit_test(test_constant_weights),
       cmocka_unit_test(test_gains),
-      cmocka_unit_test(test_reach_of_extremes),
+      cmocka_unit_test(test_validity_of_extremes),
       cmocka_unit_test(test_rotation),
       cmocka_unit_test(test_no_holes),
       cmocka_unit_test(test_speed),

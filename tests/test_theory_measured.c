@@ -76,7 +76,7 @@ static void check(gs_config config, allowance allowed) {
   print_message("%s %s %s, B %d: %s\n", gs_name(&gs_model_names, config.model),
                 gs_name(&gs_activation_names, config.activation.kind),
                 gs_name(&gs_init_names, config.init.kind), (int)config.batch,
-                gs_reach_name(theory.reach));
+                gs_validity_name(theory.validity));
   gs_network *network = gs_support_network(device, &config, false);
   gs_support_step(network, true);
   gs_quantity_stats delta = gs_support_stats(network, GS_DELTA);

@@ -98,16 +98,16 @@ static void relative_errors(const gs_moments *m, const reference *r, double erro
   errors[6] = (double)fabsl(m->gain_m1 - (r->x2m1 / r->m1 - 1) / 2);
 }
 
-static void raise(double most[FIELDS], const double errors[FIELDS]) {
+static void raise(double max[FIELDS], const double errors[FIELDS]) {
   for (int f = 0; f < FIELDS; f++) {
-    if (!(errors[f] <= most[f])) most[f] = errors[f];
+    if (!(errors[f] <= max[f])) max[f] = errors[f];
   }
 }
 
 static void check_activation(gs_activation activation) {
   double own = 0;
   double direct[FIELDS] = {0};
-  double table_most[FIELDS] = {0};
+  double table_max[FIELDS] = {0};
   gs_moment_table *table = NULL;
   gs_error error = {0};
   gs_support_ok(gs_moment_table_create(activation, &table, &error), &error);
@@ -124,18 +124,18 @@ static void check_activation(gs_activation activation) {
     relative_errors(&m, &r, errors);
     raise(direct, errors);
     relative_errors(&t, &r, errors);
-    raise(table_most, errors);
+    raise(table_max, errors);
   }
   gs_moment_table_destroy(table);
   print_message("%-10s V %.1e m1 %.1e m2 %.1e, table %.1e %.1e %.1e, rest %.1e %.1e %.1e %.1e, "
                 "reference %.1e\n",
                 gs_name(&gs_activation_names, activation.kind), direct[0], direct[1], direct[2],
-                table_most[0], table_most[1], table_most[2], table_most[3], table_most[4],
-                table_most[5], table_most[6], own);
+                table_max[0], table_max[1], table_max[2], table_max[3], table_max[4], table_max[5],
+                table_max[6], own);
   assert_true(own <= 1e-14);
   for (int f = 0; f < FIELDS; f++) {
     assert_true(direct[f] <= 1e-12);
-    assert_true(table_most[f] <= 1e-12);
+    assert_true(table_max[f] <= 1e-12);
   }
 }
 

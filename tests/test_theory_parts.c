@@ -303,11 +303,10 @@ static void test_steepest(void **state) {
   (void)state;
   for (int kind = 0; kind < GS_ACTIVATION_COUNT; kind++) {
     const gs_activation phi = {(gs_activation_kind)kind, 0.01};
-    double most = 0;
-    for (double z = -10; z <= 10; z += 1e-3)
-      most = fmax(most, fabs(gs_f64_activation(phi, z).slope));
-    assert_true(near(gs_activation_steepest(phi), most, 1e-4));
-    assert_true(gs_activation_steepest(phi) >= most * (1 - 1e-12));
+    double max = 0;
+    for (double z = -10; z <= 10; z += 1e-3) max = fmax(max, fabs(gs_f64_activation(phi, z).slope));
+    assert_true(near(gs_activation_steepest(phi), max, 1e-4));
+    assert_true(gs_activation_steepest(phi) >= max * (1 - 1e-12));
   }
 }
 
@@ -336,7 +335,7 @@ static double mixed(gs_activation phi, bool slope, bool two, double s, double a)
  * integrals, to a half of what normal biases of the same variance would be off, or 1e-4. */
 static void test_uniform_biases(void **state) {
   (void)state;
-  double most = 0; /* off, for normal biases */
+  double max = 0; /* off, for normal biases */
   for (int k = 0; k < GS_ACTIVATION_COUNT * 2; k++) {
     gs_error error = {0};
     gs_chain chain;
@@ -358,11 +357,11 @@ static void test_uniform_biases(void **state) {
     const double m1 = mixed(config.activation, true, two, s, 1 / sqrt(n));
     assert_true(near(deep->m.log_V, V, fabs(normal.log_V - V) / 2 + 1e-4));
     assert_true(near(deep->m.log_m1, m1, fabs(normal.log_m1 - m1) / 2 + 1e-4));
-    most = fmax(most, fabs(normal.log_m1 - m1));
+    max = fmax(max, fabs(normal.log_m1 - m1));
     gs_chain_clear(&chain);
     gs_config_clear(&config);
   }
-  assert_true(most > 5e-3);
+  assert_true(max > 5e-3);
 }
 
 int main(void) {

@@ -33,15 +33,15 @@ static uint64_t draw(void) {
   return z ^ (z >> 31);
 }
 
-static int64_t up_to(int64_t most) { return 1 + (int64_t)(draw() % (uint64_t)most); }
+static int64_t up_to(int64_t max) { return 1 + (int64_t)(draw() % (uint64_t)max); }
 
-static double uniform(double least, double most) {
-  return least + (most - least) * (double)(draw() >> 11) * 0x1p-53;
+static double uniform(double min, double max) {
+  return min + (max - min) * (double)(draw() >> 11) * 0x1p-53;
 }
 
-static int64_t least_units; /* of one configuration */
+static int64_t min_units; /* of one configuration */
 
-static int64_t units(void) { return least_units - 1 + up_to(65 - least_units); }
+static int64_t units(void) { return min_units - 1 + up_to(65 - min_units); }
 
 static gs_init random_init(void) {
   gs_init init = gs_init_default((gs_init_kind)(draw() % GS_INIT_IDENTITY));
@@ -77,7 +77,7 @@ static gs_config random_config(void) {
   gs_config config;
   const gs_activation_kind phi = (gs_activation_kind)(draw() % GS_ACTIVATION_COUNT);
   const gs_init init = random_init();
-  least_units = draw() % 3 ? 16 : 1; /* below 16 little is inside reach */
+  min_units = draw() % 3 ? 16 : 1; /* below 16 little is inside reach */
   if (draw() % 2) {
     random_mlp(&config, phi, init.kind);
   } else {
@@ -114,13 +114,13 @@ static void fault(const gs_config *config, const char *what, double value, doubl
 }
 
 static void check_number(const gs_config *config, const char *what, double rms, double typical,
-                         double sd, double most_sd) {
+                         double sd, double max_sd) {
   const double order = 0.02;
   if (isnan(rms) && isnan(typical) && isnan(sd)) return; /* not predicted */
   if (typical == -INFINITY && rms == -INFINITY) return;
   if (!isfinite(rms) || !isfinite(typical) || !isfinite(sd)) fault(config, what, typical, rms);
   if (!(typical <= rms + order)) fault(config, what, typical, rms + order);
-  if (!(sd >= 0 && sd <= most_sd)) fault(config, what, sd, most_sd);
+  if (!(sd >= 0 && sd <= max_sd)) fault(config, what, sd, max_sd);
 }
 
 static void check_inside(const gs_config *config, const gs_theory *theory) {
@@ -128,15 +128,15 @@ static void check_inside(const gs_config *config, const gs_theory *theory) {
       (config->activation.kind == GS_RELU || config->activation.kind == GS_IDENTITY) &&
       config->model == GS_MLP;
   const double telling = fmax(2, 0.125 * log10(2) * (double)(theory->points - 1));
-  const double most = homogeneous ? INFINITY : telling;
+  const double max = homogeneous ? INFINITY : telling;
   if (isnan(theory->decades_typical)) fault(config, "decades", NAN, NAN);
   check_number(config, "decades", theory->decades_rms, theory->decades_typical, theory->decades_sd,
-               most);
+               max);
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     const gs_theory_series *s = &theory->series[q];
     for (int64_t i = 0; i < s->points; i++) {
       check_number(config, gs_quantity_name((gs_quantity)q), s->rms[i], s->typical[i], s->sd[i],
-                   most);
+                   max);
     }
   }
 }
@@ -177,7 +177,7 @@ static void check_batches(const gs_config *config, const gs_theory *theory) {
   gs_theory more = theory_of(&twice);
   const double one_sd = theory->series[GS_DELTA].sd[last];
   const double two_sd = more.series[GS_DELTA].sd[last];
-  if (more.reach != GS_REACH_OUTSIDE && !(two_sd <= one_sd * slack)) {
+  if (more.validity != GS_VALIDITY_OUTSIDE && !(two_sd <= one_sd * slack)) {
     fault(config, "sd of delta at the loss with twice the batch", two_sd, one_sd);
   }
   gs_theory_clear(&more);
@@ -198,7 +198,7 @@ static void test_random_configurations(void **unused) {
     state = (uint64_t)(first + i) << 20;
     gs_config config = random_config();
     gs_theory theory = theory_of(&config);
-    if (theory.reach == GS_REACH_OUTSIDE) {
+    if (theory.validity == GS_VALIDITY_OUTSIDE) {
       check_outside(&config, &theory);
     } else {
       inside++;

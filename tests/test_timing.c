@@ -358,7 +358,7 @@ static void test_record(void **state) {
   (void)state;
   gs_config config = mlp_config(3, 20, 10);
   const gs_cost cost = gs_cost_of(&config);
-  const gs_floor_best floor = {
+  const gs_roofline_best roofline = {
       .limits = {.flops_per_s = {[GS_F32] = 4e9, [GS_F64] = 2e9}, .copy_bytes_per_s = 1e9},
       .measurements = 3};
   gs_timing *timing = calloc(1, sizeof *timing);
@@ -372,7 +372,7 @@ static void test_record(void **state) {
   for (int i = 0; i < 5; i++) timing->samples_ns[i] = 1e5 + 1e3 * (double)((i * 2) % 5);
   for (int wide = 0; wide < 2; wide++) {
     config.dtype = wide ? GS_F64 : GS_F32;
-    gs_support_ok(gs_timing_json(timing, 0, &config, &floor, &json, &error), &error);
+    gs_support_ok(gs_timing_json(timing, 0, &config, &roofline, &json, &error), &error);
     const double bytes = cost.bytes * (wide ? 2 : 1);
     const double flops_ns = cost.flops / (wide ? 2.0 : 4.0), copy_ns = bytes;
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "samples_ns")), 5);
@@ -425,7 +425,7 @@ static void test_the_launch_is_not_timed(void **state) {
 /* Each dtype has its own peak; one without any has no fraction of it, and a floor of what
  * is left; barriers make the floor of what is small. Launches are no part of it, however
  * long they take. */
-static void test_floors(void **state) {
+static void test_rooflines(void **state) {
   (void)state;
   gs_config config = mlp_config(3, 40, 10);
   const gs_cost cost = gs_cost_of(&config); /* 6 barriers, 6 launches */
@@ -437,15 +437,15 @@ static void test_floors(void **state) {
   timing->samples_ns[0] = 1e6;
   for (int d = 0; d < GS_DTYPE_COUNT; d++) {
     for (int launched = 0; launched < 2; launched++) {
-      gs_floor_best floor = {.limits = {.copy_bytes_per_s = 1e9,
-                                        .launch_ns = launched ? 5e5 : 0,
-                                        .block_barrier_ns = launched ? 1e5 : 0}};
+      gs_roofline_best roofline = {.limits = {.copy_bytes_per_s = 1e9,
+                                              .launch_ns = launched ? 5e5 : 0,
+                                              .block_barrier_ns = launched ? 1e5 : 0}};
       gs_error error = {0};
       cJSON *json = NULL;
-      for (int e = 0; e < GS_DTYPE_COUNT; e++) floor.limits.flops_per_s[e] = 1e8 * (e + 1);
-      floor.limits.flops_per_s[GS_BF16] = 0;
+      for (int e = 0; e < GS_DTYPE_COUNT; e++) roofline.limits.flops_per_s[e] = 1e8 * (e + 1);
+      roofline.limits.flops_per_s[GS_BF16] = 0;
       config.dtype = (gs_dtype)d;
-      gs_support_ok(gs_timing_json(timing, 0, &config, &floor, &json, &error), &error);
+      gs_support_ok(gs_timing_json(timing, 0, &config, &roofline, &json, &error), &error);
       const double flops_ns = d == GS_BF16 ? 0 : cost.flops / (1e8 * (d + 1)) * 1e9;
       const double bytes_ns = copy_ns * (double)gs_dtype_bytes((gs_dtype)d) / 4;
       const double floor_ns = fmax(flops_ns, fmax(bytes_ns, launched ? 6e5 : 0));
@@ -466,17 +466,17 @@ static void test_floors(void **state) {
 }
 
 /* The machine can do something, and multiplying is faster than copying. */
-static void test_floor(void **state) {
-  gs_floor floor = {0};
+static void test_roofline(void **state) {
+  gs_roofline roofline = {0};
   gs_error error = {0};
-  gs_support_ok(gs_floor_measure(*state, &floor, &error), &error);
-  assert_true(floor.flops_per_s[GS_F32] > 1e8 && floor.flops_per_s[GS_F32] < 1e15);
-  assert_true(floor.flops_per_s[GS_F64] > 1e8 && floor.flops_per_s[GS_F64] < 1e15);
+  gs_support_ok(gs_roofline_measure(*state, &roofline, &error), &error);
+  assert_true(roofline.flops_per_s[GS_F32] > 1e8 && roofline.flops_per_s[GS_F32] < 1e15);
+  assert_true(roofline.flops_per_s[GS_F64] > 1e8 && roofline.flops_per_s[GS_F64] < 1e15);
   const gs_device *device = *state;
-  assert_int_equal(floor.launch_ns > 0, !device->host_memory); /* the CPU launches nothing */
-  assert_int_equal(floor.block_barrier_ns > 0, !device->host_memory);
-  assert_int_equal(floor.grid_barrier_ns > 0, !device->host_memory);
-  assert_true(floor.copy_bytes_per_s > 1e7 && floor.copy_bytes_per_s < 1e13);
+  assert_int_equal(roofline.launch_ns > 0, !device->host_memory); /* the CPU launches nothing */
+  assert_int_equal(roofline.block_barrier_ns > 0, !device->host_memory);
+  assert_int_equal(roofline.grid_barrier_ns > 0, !device->host_memory);
+  assert_true(roofline.copy_bytes_per_s > 1e7 && roofline.copy_bytes_per_s < 1e13);
 }
 
 int main(void) {
@@ -494,8 +494,8 @@ int main(void) {
       cmocka_unit_test(test_capture_fails),
       cmocka_unit_test(test_record),
       cmocka_unit_test(test_the_launch_is_not_timed),
-      cmocka_unit_test(test_floors),
-      cmocka_unit_test(test_floor),
+      cmocka_unit_test(test_rooflines),
+      cmocka_unit_test(test_roofline),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device_alone, gs_support_close_device);
 }

@@ -213,9 +213,9 @@ static void rounds_are_put_together(void **state) {
     assert_true(gs_timing_is_round(rounds[i]));
   }
   const cJSON *const *borrowed = (const cJSON *const *)rounds;
-  const gs_floor_best floor = {
+  const gs_roofline_best roofline = {
       .limits = {.flops_per_s = {[GS_F32] = 1e18}, .copy_bytes_per_s = 1e8}, .measurements = 4};
-  gs_support_ok(gs_timing_compose(borrowed, ROUNDS, &config, &floor, &all, &error), &error);
+  gs_support_ok(gs_timing_compose(borrowed, ROUNDS, &config, &roofline, &all, &error), &error);
   assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(all, "samples_ns")), 117);
   assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(all, "sample_round")), 117);
   assert_true(at(all, "sample_round", 0) == 0 && at(all, "sample_round", 5) == 1);

@@ -89,7 +89,7 @@ static void test_verdict_is_open(void **state) {
 /* ---- laws ---- */
 
 typedef struct known_law {
-  const char *words;
+  const char *name;
   double mean, sd; /* of decades: norms are lognormal */
   double dead, overflown;
   const char *verdict; /* threshold 1 */
@@ -145,7 +145,7 @@ static void test_known_laws(void **state) {
         }
       }
       if (!(open >= 0.93 * sizes[k].seeds && same >= sizes[k].same * sizes[k].seeds))
-        fail_msg("%s, %d networks: of %d seeds %d leave it open, %d say so", laws[l].words,
+        fail_msg("%s, %d networks: of %d seeds %d leave it open, %d say so", laws[l].name,
                  (int)sizes[k].networks, sizes[k].seeds, open, same);
     }
   }

@@ -13,13 +13,13 @@
 #include "sweep/pipe.h"
 #include "sweep/worker.h"
 
-enum { MOST_ANSWERS = 8 };
+enum { MAX_ANSWERS = 8 };
 
 /* What a worker made of some lines. */
 typedef struct conversation {
   gs_status status;
   gs_error error;
-  cJSON *answers[MOST_ANSWERS];
+  cJSON *answers[MAX_ANSWERS];
   int count;
 } conversation;
 
@@ -49,7 +49,7 @@ static conversation talk(const char *lines, const char *fault) {
   ssize_t length;
   while ((length = getline(&line, &capacity, answers)) > 0) {
     gs_error error = {0};
-    assert_true(said.count < MOST_ANSWERS);
+    assert_true(said.count < MAX_ANSWERS);
     assert_int_equal(line[length - 1], '\n');
     gs_support_ok(
         gs_json_parse(line, (size_t)length - 1, "answer", &said.answers[said.count++], &error),

@@ -172,11 +172,11 @@ static double group_cpus(const char *root, const char *folder, bool unified) {
 }
 
 static double group_memory_limit(const char *root, const char *folder, bool unified) {
-  const double most = (double)INFINITY;
-  const double limit = unified ? fmin(read_number(root, folder, "/memory.max", most),
-                                      read_number(root, folder, "/memory.high", most))
-                               : read_number(root, folder, "/memory.limit_in_bytes", most);
-  return limit < 0x1p60 ? limit : most; /* version 1 writes a huge number for none */
+  const double max = (double)INFINITY;
+  const double limit = unified ? fmin(read_number(root, folder, "/memory.max", max),
+                                      read_number(root, folder, "/memory.high", max))
+                               : read_number(root, folder, "/memory.limit_in_bytes", max);
+  return limit < 0x1p60 ? limit : max; /* version 1 writes a huge number for none */
 }
 
 static double group_memory(const char *root, const char *folder, bool unified) {
@@ -189,8 +189,8 @@ static double group_memory(const char *root, const char *folder, bool unified) {
 }
 
 /* The least of a limit over the process's group and those above it, in both versions. */
-static double least(const gs_cgroups *groups, const membership both[2],
-                    double (*limit_of)(const char *, const char *, bool)) {
+static double min(const gs_cgroups *groups, const membership both[2],
+                  double (*limit_of)(const char *, const char *, bool)) {
   double limit = (double)INFINITY;
   char folder[2 * PATH_MAX];
   for (int version = 0; version < 2; version++) {
@@ -233,8 +233,7 @@ gs_cgroups *gs_cgroups_find(const char *root) {
 }
 
 gs_cgroup_limits gs_cgroups_read(const gs_cgroups *groups) {
-  return (gs_cgroup_limits){.cpus = least(groups, groups->cpu, group_cpus),
-                            .memory_bytes = least(groups, groups->memory, group_memory),
-                            .memory_limit_bytes =
-                                least(groups, groups->memory, group_memory_limit)};
+  return (gs_cgroup_limits){.cpus = min(groups, groups->cpu, group_cpus),
+                            .memory_bytes = min(groups, groups->memory, group_memory),
+                            .memory_limit_bytes = min(groups, groups->memory, group_memory_limit)};
 }

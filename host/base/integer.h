@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 /* Up to here a double holds every integer, and reads back what was written. */
-#define GS_INTEGER_MOST (INT64_C(1) << 53)
+#define GS_INTEGER_MAX (INT64_C(1) << 53)
 
-/* Whether `value` is a whole number in [least, most], both within GS_INTEGER_MOST of
+/* Whether `value` is a whole number in [min, max], both within GS_INTEGER_MAX of
  * zero; then also *integer. NaN is none. */
-static inline bool gs_integer_of(double value, int64_t least, int64_t most, int64_t *integer) {
-  if (!(value >= (double)least && value <= (double)most)) return false;
-  if (!(value >= (double)-GS_INTEGER_MOST && value <= (double)GS_INTEGER_MOST)) return false;
+static inline bool gs_integer_of(double value, int64_t min, int64_t max, int64_t *integer) {
+  if (!(value >= (double)min && value <= (double)max)) return false;
+  if (!(value >= (double)-GS_INTEGER_MAX && value <= (double)GS_INTEGER_MAX)) return false;
   const int64_t whole = (int64_t)value;
   if ((double)whole != value) return false;
   *integer = whole;

@@ -7,7 +7,7 @@
 
 #include "base/integer.h"
 
-enum { MOST_LEVELS = 16, NUMBER_BYTES = 64, TEXT_BYTES = 8192, PLACE_BYTES = 128 };
+enum { MAX_LEVELS = 16, NUMBER_BYTES = 64, TEXT_BYTES = 8192, PLACE_BYTES = 128 };
 
 /* How lists are aligned: not at all, or with the first one, which has not come yet. */
 enum { FREE = -2, FIRST = -1 };
@@ -15,7 +15,7 @@ enum { FREE = -2, FIRST = -1 };
 typedef struct reading {
   gs_json_scanner *s;
   FILE *kept;
-  const char *path[MOST_LEVELS];
+  const char *path[MAX_LEVELS];
   int depth;       /* of the path */
   int64_t aligned; /* the length that lists must have, FREE or FIRST */
   int lists;       /* around this value, within what is aligned */
@@ -78,10 +78,10 @@ static gs_status check_number(reading *r, const gs_json_shape *shape, gs_shape_k
   const double value = strtod(text, NULL);
   if (!isfinite(value)) return fail(r, "a number outside the range of a double");
   const bool integer = shape->kind == GS_SHAPE_INTEGER;
-  if (integer && !gs_integer_of(value, -GS_INTEGER_MOST, GS_INTEGER_MOST, &whole)) {
+  if (integer && !gs_integer_of(value, -GS_INTEGER_MAX, GS_INTEGER_MAX, &whole)) {
     return fail(r, "expected an integer");
   }
-  if (!(value >= shape->least && value <= shape->most) || (shape->above && value == shape->least) ||
+  if (!(value >= shape->min && value <= shape->max) || (shape->above && value == shape->min) ||
       (shape->not_minus_one && whole == -1)) {
     return fail(r, "a number out of range");
   }
@@ -217,7 +217,7 @@ static gs_status check_member(reading *r, members *of, gs_shape_keep keep) {
   of->kept = of->kept || kept != GS_KEEP_NONE;
   gs_json_skip_space(s);
   const int64_t start = (int64_t)s->at;
-  if (r->depth == MOST_LEVELS) return fail(r, "nested too deeply");
+  if (r->depth == MAX_LEVELS) return fail(r, "nested too deeply");
   r->path[r->depth++] = field->name;
   GS_TRY(check_value(r, field->shape, kept));
   r->depth--;

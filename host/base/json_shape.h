@@ -42,7 +42,7 @@ struct gs_json_shape {
   const gs_json_shape *each;    /* of a list's entries */
   int64_t fewest;               /* entries */
   bool unique;                  /* entries, names */
-  double least, most;           /* of a number; the table says it if there is no limit */
+  double min, max;              /* of a number; the table says it if there is no limit */
   bool above;                   /* least itself is too little */
   bool not_minus_one;           /* of an integer */
   const gs_names *names;        /* of a text: one of these; NULL: any */

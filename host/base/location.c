@@ -64,15 +64,15 @@ static void append_path(gs_line *line, const gs_location *location) {
 gs_status gs_location_fail(const gs_location *location, gs_error *error, const char *file, int line,
                            const char *format, ...) {
   char message[GS_ERROR_MESSAGE_BYTES];
-  gs_line words = gs_line_in(message, sizeof message);
+  gs_line text = gs_line_in(message, sizeof message);
   if (location->path) {
-    append_path(&words, location);
+    append_path(&text, location);
   } else {
-    append_option(&words, location);
+    append_option(&text, location);
   }
   va_list arguments;
   va_start(arguments, format);
-  gs_line_add_list(&words, format, arguments);
+  gs_line_add_list(&text, format, arguments);
   va_end(arguments);
   const gs_status status = location->path ? GS_ERR_DATA : GS_ERR_USAGE;
   return gs_error_set(error, status, 0, file, line, "%s", message);
@@ -91,14 +91,14 @@ const char *gs_quote(const char *text, char buffer[GS_QUOTE_BYTES]) {
 
 const char *gs_quote_value(const cJSON *value, char buffer[GS_QUOTE_BYTES]) {
   if (cJSON_IsString(value)) return gs_quote(value->valuestring, buffer);
-  const char *words = "an object";
-  if (cJSON_IsBool(value)) words = cJSON_IsTrue(value) ? "true" : "false";
-  if (cJSON_IsNull(value)) words = "null";
-  if (cJSON_IsArray(value)) words = "a list";
+  const char *kind = "an object";
+  if (cJSON_IsBool(value)) kind = cJSON_IsTrue(value) ? "true" : "false";
+  if (cJSON_IsNull(value)) kind = "null";
+  if (cJSON_IsArray(value)) kind = "a list";
   if (cJSON_IsNumber(value)) {
     snprintf(buffer, GS_QUOTE_BYTES, "%.17g", value->valuedouble);
   } else {
-    snprintf(buffer, GS_QUOTE_BYTES, "%s", words);
+    snprintf(buffer, GS_QUOTE_BYTES, "%s", kind);
   }
   return buffer;
 }

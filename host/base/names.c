@@ -36,7 +36,7 @@ int gs_value_of(const gs_names *names, const char *word, const char **meant) {
 
 enum { LONGEST_WORD = 31 };
 
-static int least(int a, int b, int c) {
+static int min(int a, int b, int c) {
   const int ab = a < b ? a : b;
   return ab < c ? ab : c;
 }
@@ -52,7 +52,7 @@ static int edit_distance(const char *a, const char *b) {
   for (int i = 1; i <= rows; i++) {
     for (int j = 1; j <= cols; j++) {
       const int replaced = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-      table[i][j] = least(table[i - 1][j] + 1, table[i][j - 1] + 1, replaced);
+      table[i][j] = min(table[i - 1][j] + 1, table[i][j - 1] + 1, replaced);
       const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped && table[i - 2][j - 2] + 1 < table[i][j]) table[i][j] = table[i - 2][j - 2] + 1;
     }

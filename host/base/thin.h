@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* How many of `count` entries are kept: all, or `most` where that is at least 2. */
-static inline int64_t gs_thin_count(int64_t count, int64_t most) {
-  return most > 1 && count > most ? most : count;
+/* How many of `count` entries are kept: all, or `max` where that is at least 2. */
+static inline int64_t gs_thin_count(int64_t count, int64_t max) {
+  return max > 1 && count > max ? max : count;
 }
 
 /* The i-th of the kept ones (from 0): evenly spread, with both ends. */

@@ -61,12 +61,12 @@ gs_status gs_value_word(const cJSON *value, const gs_location *location, const c
 
 enum { LIST_BYTES = 256 };
 
-static const char *join(const char *const *words, int count, char list[LIST_BYTES]) {
+static const char *join(const char *const *choices, int count, char list[LIST_BYTES]) {
   size_t length = 0;
   list[0] = '\0';
   for (int i = 0; i < count && length < LIST_BYTES; i++) {
     const int more =
-        snprintf(list + length, LIST_BYTES - length, "%s%s", i > 0 ? ", " : "", words[i]);
+        snprintf(list + length, LIST_BYTES - length, "%s%s", i > 0 ? ", " : "", choices[i]);
     length += more > 0 ? (size_t)more : 0;
   }
   return list;
@@ -74,7 +74,7 @@ static const char *join(const char *const *words, int count, char list[LIST_BYTE
 
 /* `meant`: what the word may have been meant to be, or NULL. */
 static gs_status fail_unknown(const gs_location *location, const char *what, const char *word,
-                              const char *meant, const char *const *words, int count,
+                              const char *meant, const char *const *choices, int count,
                               gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   char list[LIST_BYTES];
@@ -83,7 +83,7 @@ static gs_status fail_unknown(const gs_location *location, const char *what, con
                       gs_quote(word, quoted), meant);
   }
   return GS_FAIL_AT(location, error, "unknown %s %s (known: %s)", what, gs_quote(word, quoted),
-                    join(words, count, list));
+                    join(choices, count, list));
 }
 
 gs_status gs_value_unknown_key(const gs_location *location, const char *const *keys, int count,

@@ -31,7 +31,7 @@ static gs_status check_gap(gs_claim_run *run, const gs_trial *trial, const char 
                     .finding = finding};
   check.measured = gs_trial_gap(trial, quantity, 1, GS_TRIAL_LAST);
   check.expected = gs_expect_near(gs_trial_typical(trial, quantity, 1, GS_TRIAL_LAST), 0.01, 0.15);
-  gs_setup_words(&trial->config, NULL, NULL, check.setup, sizeof check.setup);
+  gs_setup_command(&trial->config, NULL, NULL, check.setup, sizeof check.setup);
   snprintf(check.remark, sizeof check.remark, "%s", remark);
   return gs_claim_add(run, &check, error);
 }
@@ -110,7 +110,7 @@ static gs_status check_singular(gs_claim_run *run, gs_init_kind init, layers ove
   GS_TRY(gs_trial_mlp(run, over.depth, WIDTH, GS_TANH, gs_init_default(init), &config, error));
   config.replicas = JACOBIANS;
   config.jacobian = true;
-  gs_setup_words(&config, NULL, NULL, check->setup, sizeof check->setup);
+  gs_setup_command(&config, NULL, NULL, check->setup, sizeof check->setup);
   const gs_status status = mean_singular(run, &config, over, means, error);
   gs_config_clear(&config);
   if (status != GS_OK) return status;
@@ -121,17 +121,17 @@ static gs_status check_singular(gs_claim_run *run, gs_init_kind init, layers ove
 static gs_status singular_values(gs_claim_run *run, gs_error *error) {
   const gs_moments m = gs_moments_at((gs_activation){.kind = GS_TANH}, 0);
   const char *const section = "section 4.2.2";
-  const char *const words = "mean singular value of a layer's Jacobian, mean over networks";
+  const char *const quantity = "mean singular value of a layer's Jacobian, mean over networks";
   gs_check standard = {.sentence = "With standard weights the mean singular value drops to 0.5.",
                        .source = section,
-                       .quantity = words,
+                       .quantity = quantity,
                        .from = "the paper: 0.5; where tanh is linear: 0.490",
                        .expected = gs_expect_inside(0.45, 0.55),
                        .remark = "layers 3 to 6 of 6"};
   gs_check normalised_deep = {
       .sentence = "With normalised weights it is around 0.8.",
       .source = section,
-      .quantity = words,
+      .quantity = quantity,
       .from = "the paper: around 0.8; where tanh is linear: 0.849",
       .expected = gs_expect_inside(0.75, 0.85),
       .finding = GS_HOLDS_ONLY_WHEN,
@@ -141,7 +141,7 @@ static gs_status singular_values(gs_claim_run *run, gs_error *error) {
   gs_check normalised_first = {.sentence =
                                    "With normalised weights it is around 0.8: the first layer.",
                                .source = section,
-                               .quantity = words,
+                               .quantity = quantity,
                                .from = "above 0; below 8/(3 pi) times the rms of tanh' for N(0,1)",
                                .expected = gs_expect_inside(0, LINEAR * exp(0.5 * m.log_m1)),
                                .finding = GS_HOLDS_NOT,

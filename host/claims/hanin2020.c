@@ -45,7 +45,7 @@ static void take(population *all, const gs_trial *trial) {
   all->beta = beta_of(&trial->config);
   all->mean = 2 * M_LN10 * trial->theory.decades_typical;
   all->variance = deviation * deviation;
-  gs_trial_words(trial, NULL, NULL, all->setup);
+  gs_trial_command(trial, NULL, NULL, all->setup);
 }
 
 /* widths: n_0..n_depth, or NULL for equal ones. */
@@ -102,11 +102,11 @@ static gs_status check_moments(gs_claim_run *run, const population *all, gs_erro
                        .quantity = "variance of ln |delta^1|^2/|delta^L|^2 over networks",
                        .finding = GS_HOLDS_ONLY_WHEN,
                        .measured = gs_estimate_variance(all->logs, all->count)};
-  const char *const words = "the exact law: ln of chi-squared over binomially many units";
+  const char *const source = "the exact law: ln of chi-squared over binomially many units";
   mean.expected = gs_expect_near(all->mean, 0, 0.2);
   variance.expected = gs_expect_near(all->variance, 0, 0.1 * all->variance);
-  snprintf(mean.from, sizeof mean.from, "%s", words);
-  snprintf(variance.from, sizeof variance.from, "%s", words);
+  snprintf(mean.from, sizeof mean.from, "%s", source);
+  snprintf(variance.from, sizeof variance.from, "%s", source);
   snprintf(mean.remark, sizeof mean.remark,
            "terms of order L/n^2 are small: -beta/2 is %.4f, the exact mean %.4f", -0.5 * all->beta,
            all->mean);

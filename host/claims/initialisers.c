@@ -162,7 +162,7 @@ static gs_status add_share(gs_claim_run *run, const definition *of, const char *
 }
 
 gs_status gs_claim_kaiming_normal(gs_claim_run *run, gs_error *error) {
-  static const char *const words[TAILS] = {
+  static const char *const quantities[TAILS] = {
       "share beyond 1 standard deviation",  "share beyond 2 standard deviations",
       "share beyond 3 standard deviations", "share beyond 4 standard deviations",
       "share beyond 5 standard deviations", "share beyond 6 standard deviations"};
@@ -178,7 +178,7 @@ gs_status gs_claim_kaiming_normal(gs_claim_run *run, gs_error *error) {
   GS_TRY(check_moments(run, &normal, &all, error));
   for (int k = 0; k < TAILS; k++) {
     const double expected = 2 * gs_normal_cdf(-all.edges[k]);
-    GS_TRY(add_share(run, &normal, "It is normal: nothing is cut off.", words[k], expected,
+    GS_TRY(add_share(run, &normal, "It is normal: nothing is cut off.", quantities[k], expected,
                      all.beyond[k], all.count, "2 Phi(-k)", error));
   }
   init.slope = 0.25;
@@ -201,15 +201,15 @@ static void truncated_moments(double m[9]) {
 
 static gs_status check_cut(gs_claim_run *run, const definition *of, const sums *all,
                            gs_error *error) {
-  static const char *const words[] = {"share beyond 1 standard deviation of the uncut normal",
-                                      "share beyond 1.5 standard deviations of it",
-                                      "share beyond 1.9 standard deviations of it"};
+  static const char *const quantities[] = {"share beyond 1 standard deviation of the uncut normal",
+                                           "share beyond 1.5 standard deviations of it",
+                                           "share beyond 1.9 standard deviations of it"};
   const double kept = 1 - 2 * gs_normal_cdf(-2);
   const double parent = 1 / TRUNCATED_SD; /* in standard deviations of what is left */
   for (int k = 0; k < 3; k++) {
     const double expected = 2 * (gs_normal_cdf(-all->edges[k] / parent) - gs_normal_cdf(-2)) / kept;
-    GS_TRY(add_share(run, of, "Inside the cut it is normal.", words[k], expected, all->beyond[k],
-                     all->count, "the cut normal's distribution", error));
+    GS_TRY(add_share(run, of, "Inside the cut it is normal.", quantities[k], expected,
+                     all->beyond[k], all->count, "the cut normal's distribution", error));
   }
   GS_TRY(add(run, of, "Nothing lies beyond two standard deviations of the uncut normal.",
              "numbers beyond", gs_expect_near(0, 0, 0), gs_estimate_exact((double)all->beyond[3]),

@@ -42,7 +42,7 @@ static gs_status check_survivors(gs_claim_run *run, const gs_trial *trial, int64
   snprintf(check.remark, sizeof check.remark,
            "a unit stays above zero from step %lld to %lld: %.2f %% of them do", (long long)step,
            (long long)T, 100 * check.measured.value);
-  gs_trial_words(trial, NULL, NULL, check.setup);
+  gs_trial_command(trial, NULL, NULL, check.setup);
   return gs_claim_add(run, &check, error);
 }
 
@@ -62,7 +62,7 @@ static gs_status check_constant(gs_claim_run *run, const gs_trial *trial, gs_err
   const double n = (double)alive;
   check.measured = gs_estimate_normal(squares / n, sqrt(2 / n)); /* E g^4 = 3 */
   check.expected = gs_expect_near(1, 0, 0.1);
-  gs_trial_words(trial, NULL, NULL, check.setup);
+  gs_trial_command(trial, NULL, NULL, check.setup);
   return gs_claim_add(run, &check, error);
 }
 
@@ -78,7 +78,7 @@ static gs_status check_decades(gs_claim_run *run, const gs_trial *trial, const c
   const double log_ratio = gs_irnn_log_survival(1, T) - gs_irnn_log_survival(T, T);
   check.measured = gs_trial_rms_gap(trial, GS_DELTA, 1, GS_TRIAL_LAST);
   check.expected = gs_expect_near(0.5 * log_ratio / M_LN10, 0, 0.1);
-  gs_trial_words(trial, NULL, NULL, check.setup);
+  gs_trial_command(trial, NULL, NULL, check.setup);
   return gs_claim_add(run, &check, error);
 }
 

@@ -72,7 +72,7 @@ static gs_status mean_factor(gs_claim_run *run, const gs_trial *trial, gs_error 
   check.measured = power(gs_estimate_linear(gap, 1.0 / (HIDDEN - 1), 0));
   snprintf(check.from, sizeof check.from, "his smallest and largest; theory: %.4f",
            pow(10, typical));
-  gs_setup_words(&trial->config, NULL, NULL, check.setup, sizeof check.setup);
+  gs_setup_command(&trial->config, NULL, NULL, check.setup, sizeof check.setup);
   return gs_claim_add(run, &check, error);
 }
 
@@ -100,7 +100,7 @@ static gs_status single_factors(gs_claim_run *run, const gs_trial *trial, double
   snprintf(check.remark, sizeof check.remark,
            "factors from %.3f to %.3f, median %.3f: one network's layers differ",
            pow(10, sample.p05), pow(10, sample.p95), pow(10, sample.p50));
-  gs_setup_words(&trial->config, NULL, NULL, check.setup, sizeof check.setup);
+  gs_setup_command(&trial->config, NULL, NULL, check.setup, sizeof check.setup);
   return gs_claim_add(run, &check, error);
 }
 

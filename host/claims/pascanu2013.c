@@ -34,24 +34,24 @@ static gs_status run_networks(gs_claim_run *run, gs_activation_kind activation, 
 }
 
 /* The most that any network at any step lies above (gamma lambda)^(T-t), in decades. */
-static double most_above(const networks *all, bool by_radius) {
+static double max_above(const networks *all, bool by_radius) {
   double gaps[NETWORKS];
-  double most = -INFINITY;
+  double max = -INFINITY;
   for (int64_t t = 1; t < STEPS; t++) {
     gs_trial_gaps(&all->trial, GS_DELTA, t, GS_TRIAL_LAST, gaps);
     for (int r = 0; r < NETWORKS; r++) {
       const double lambda = by_radius ? all->spectra[r].radius : all->spectra[r].singular;
       const double above = gaps[r] - (double)(STEPS - t) * log10(all->gamma * lambda);
-      if (!(above <= most)) most = above; /* NaN stays */
+      if (!(above <= max)) max = above; /* NaN stays */
     }
   }
-  return most;
+  return max;
 }
 
 static double largest_product(const networks *all) {
-  double most = 0;
-  for (int r = 0; r < NETWORKS; r++) most = fmax(most, all->gamma * all->spectra[r].singular);
-  return most;
+  double max = 0;
+  for (int r = 0; r < NETWORKS; r++) max = fmax(max, all->gamma * all->spectra[r].singular);
+  return max;
 }
 
 /* ---- the bound ---- */
@@ -66,7 +66,7 @@ static gs_status check_bound(gs_claim_run *run, gs_activation_kind activation, d
                     .from = "the norm of a product of matrices: none",
                     .expected = gs_expect_inside(-INFINITY, rounding)};
   GS_TRY(run_networks(run, activation, sigma_w2, &all, error));
-  check.measured = gs_estimate_exact(most_above(&all, false));
+  check.measured = gs_estimate_exact(max_above(&all, false));
   const gs_estimate decades = gs_trial_gap(&all.trial, GS_DELTA, 1, GS_TRIAL_LAST);
   snprintf(check.remark, sizeof check.remark,
            "gamma lambda_1 is %.3f at most, which allows %.2f decades; the mean is %.2f",
@@ -86,7 +86,7 @@ static gs_status check_radius(gs_claim_run *run, gs_error *error) {
                     .expected = gs_expect_inside(0.01, INFINITY),
                     .finding = GS_HOLDS_NOT};
   GS_TRY(run_networks(run, GS_IDENTITY, 0.81, &all, error));
-  check.measured = gs_estimate_exact(most_above(&all, true));
+  check.measured = gs_estimate_exact(max_above(&all, true));
   snprintf(check.remark, sizeof check.remark,
            "the bound by the spectral radius is passed on the way; for the limit of many steps "
            "of a linear network it is right");
@@ -102,16 +102,16 @@ static gs_status check_converse(gs_claim_run *run, gs_error *error) {
                     .expected = gs_expect_inside(-INFINITY, -1),
                     .finding = GS_HOLDS_NOT};
   GS_TRY(run_networks(run, GS_TANH, 1, &all, error));
-  double least = INFINITY;
+  double min = INFINITY;
   for (int r = 0; r < NETWORKS; r++) {
-    least = fmin(least, all.gamma * all.spectra[r].singular);
+    min = fmin(min, all.gamma * all.spectra[r].singular);
   }
   check.measured = gs_trial_gap(&all.trial, GS_DELTA, 1, GS_TRIAL_LAST);
-  if (!(least > 1)) check.measured = gs_estimate_exact(NAN); /* not the case */
+  if (!(min > 1)) check.measured = gs_estimate_exact(NAN); /* not the case */
   snprintf(check.remark, sizeof check.remark,
            "gamma lambda_1 is %.3f at least, yet all vanish: driven units are not at their "
            "steepest",
-           least);
+           min);
   return gs_trial_conclude(run, &all.trial, &check, error);
 }
 
@@ -147,10 +147,10 @@ static gs_status check_necessary(gs_claim_run *run, gs_error *error) {
     networks all;
     GS_TRY(run_networks(run, GS_TANH, variances[i], &all, error));
     count(&all, &counts);
-    gs_setup_words(&all.trial.config, "init",
-                   "scaled:sigma_w2=0.125,scaled:sigma_w2=0.25,scaled:sigma_w2=1,"
-                   "scaled:sigma_w2=4,scaled:sigma_w2=8,scaled:sigma_w2=16",
-                   check.setup, sizeof check.setup);
+    gs_setup_command(&all.trial.config, "init",
+                     "scaled:sigma_w2=0.125,scaled:sigma_w2=0.25,scaled:sigma_w2=1,"
+                     "scaled:sigma_w2=4,scaled:sigma_w2=8,scaled:sigma_w2=16",
+                     check.setup, sizeof check.setup);
     gs_trial_clear(&all.trial);
   }
   check.measured = gs_estimate_exact(counts.below);

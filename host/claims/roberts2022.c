@@ -88,7 +88,7 @@ static gs_status check_signal(gs_claim_run *run, const gs_trial *trial, gs_error
            -0.5 * log10(2.0 * (DEEP + 1)));
   snprintf(check.remark, sizeof check.remark,
            "the network is deep: 1/q is 2 l - (5/6) ln l, and a constant");
-  gs_trial_words(trial, NULL, NULL, check.setup);
+  gs_trial_command(trial, NULL, NULL, check.setup);
   return gs_claim_add(run, &check, error);
 }
 
@@ -102,7 +102,7 @@ static gs_status check_constant(gs_claim_run *run, const gs_trial *trial, gs_err
   check.expected = gs_expect_near(law, fabs(decades_of(DEEP) - law) + beyond(finite), 0.12);
   snprintf(check.from, sizeof check.from, "1/2 log10(C/(2 L)), C = %.5f; layer by layer: %.4f",
            constant(), decades_of(DEEP));
-  gs_trial_words(trial, NULL, NULL, check.setup);
+  gs_trial_command(trial, NULL, NULL, check.setup);
   return gs_claim_add(run, &check, error);
 }
 
@@ -125,7 +125,7 @@ static gs_status check_exponent(gs_claim_run *run, const gs_trial *deep, gs_erro
   check.expected = gs_expect_near(expected, beyond(finite) / span, 0.12);
   snprintf(check.from, sizeof check.from, "-1/2, and of ln L/L between these depths %.4f",
            expected + 0.5);
-  gs_trial_words(deep, "depth", "12,100", check.setup);
+  gs_trial_command(deep, "depth", "12,100", check.setup);
   return gs_claim_add(run, &check, error);
 }
 

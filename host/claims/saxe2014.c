@@ -22,7 +22,7 @@ static gs_status jacobians(gs_claim_run *run, gs_activation_kind activation, gs_
   GS_TRY(gs_trial_mlp(run, LAYERS, UNITS, activation, init, &config, error));
   config.replicas = NETWORKS;
   config.jacobian = true;
-  gs_setup_words(&config, NULL, NULL, check->setup, sizeof check->setup);
+  gs_setup_command(&config, NULL, NULL, check->setup, sizeof check->setup);
   gs_status status = gs_network_create(run->device, &config, NULL, &network, error);
   gs_config_clear(&config);
   if (status != GS_OK) return status;
@@ -33,12 +33,12 @@ static gs_status jacobians(gs_claim_run *run, gs_activation_kind activation, gs_
 
 /* The largest |log10| of any singular value of any network. */
 static double furthest(const gs_jacobian *jacobian) {
-  double most = 0;
+  double max = 0;
   for (int r = 0; r < NETWORKS; r++) {
     const double ends = fmax(fabs(jacobian->log10_largest[r]), fabs(jacobian->log10_smallest[r]));
-    if (!(ends <= most)) most = ends;
+    if (!(ends <= max)) max = ends;
   }
-  return most;
+  return max;
 }
 
 /* Decades between largest and smallest, mean over networks. */

@@ -30,7 +30,7 @@ static gs_status log_chi(gs_claim_run *run, double sigma_w2, const char *axis, c
   const double unit = 2 * M_LN10 / (DEPTH - SETTLED);
   gs_trial_gaps(&trial, GS_DELTA, SETTLED, GS_TRIAL_LAST, chi);
   for (int r = 0; r < REPLICAS; r++) chi[r] = (chi[r] + finite) * unit;
-  gs_trial_words(&trial, axis, values, setup);
+  gs_trial_command(&trial, axis, values, setup);
   gs_trial_clear(&trial);
   return GS_OK;
 }

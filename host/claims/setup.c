@@ -43,8 +43,8 @@ static void add_param(gs_line *line, const gs_param *param, const gs_config *con
   gs_line_add(line, " --%s %s", option, swept ? values : value);
 }
 
-const char *gs_setup_words(const gs_config *config, const char *axis, const char *values,
-                           char *text, size_t capacity) {
+const char *gs_setup_command(const gs_config *config, const char *axis, const char *values,
+                             char *text, size_t capacity) {
   gs_line line = gs_line_in(text, capacity);
   gs_config usual;
   gs_error error;

@@ -32,12 +32,12 @@ double gs_normal_quantile(double p) {
 
 static double beta_fraction(double a, double b, double x) {
   const double tiny = 1e-300;
-  const int most = 10000;
+  const int max = 10000;
   double c = 1;
   double d = 1 - (a + b) * x / (a + 1);
   d = 1 / (fabs(d) < tiny ? tiny : d);
   double value = d;
-  for (int i = 1; i <= most; i++) {
+  for (int i = 1; i <= max; i++) {
     const double m = i;
     const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
     const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
@@ -156,26 +156,26 @@ gs_estimate gs_estimate_variance(const double *values, int64_t count) {
 
 gs_estimate gs_estimate_rms_ratio(const double *a, const double *b, int64_t count) {
   const double n = (double)count;
-  double most[2] = {-INFINITY, -INFINITY};
+  double max[2] = {-INFINITY, -INFINITY};
   double sum[2] = {0, 0};
   double squares = 0;
   if (count < 2) return nothing();
   for (int64_t i = 0; i < count; i++) {
     if (isnan(a[i]) || isnan(b[i])) return nothing();
-    most[0] = fmax(most[0], a[i]);
-    most[1] = fmax(most[1], b[i]);
+    max[0] = fmax(max[0], a[i]);
+    max[1] = fmax(max[1], b[i]);
   }
-  if (!isfinite(most[0]) || !isfinite(most[1])) return nothing();
+  if (!isfinite(max[0]) || !isfinite(max[1])) return nothing();
   for (int64_t i = 0; i < count; i++) {
-    sum[0] += exp(2 * M_LN10 * (a[i] - most[0])) / n;
-    sum[1] += exp(2 * M_LN10 * (b[i] - most[1])) / n;
+    sum[0] += exp(2 * M_LN10 * (a[i] - max[0])) / n;
+    sum[1] += exp(2 * M_LN10 * (b[i] - max[1])) / n;
   }
   for (int64_t i = 0; i < count; i++) { /* of ln mean a - ln mean b, to first order */
     const double influence =
-        exp(2 * M_LN10 * (a[i] - most[0])) / sum[0] - exp(2 * M_LN10 * (b[i] - most[1])) / sum[1];
+        exp(2 * M_LN10 * (a[i] - max[0])) / sum[0] - exp(2 * M_LN10 * (b[i] - max[1])) / sum[1];
     squares += influence * influence / (n - 1);
   }
-  const double value = most[0] - most[1] + 0.5 * log10(sum[0] / sum[1]);
+  const double value = max[0] - max[1] + 0.5 * log10(sum[0] / sum[1]);
   return estimate_of(value, 0.5 * sqrt(squares / n) / M_LN10, n - 1);
 }
 

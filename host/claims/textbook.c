@@ -93,7 +93,8 @@ static gs_status turn_over_widths(gs_claim_run *run, gs_check *check, double *rm
     theory[i] = trial.theory.decades_typical;
     rms[i] = trial.theory.decades_rms;
     gs_trial_gaps(&trial, GS_DELTA, 1, GS_TRIAL_LAST, measured + (ptrdiff_t)i * WIDTH_REPLICAS);
-    gs_setup_words(&trial.config, "width", "88,104,120,136,152", check->setup, sizeof check->setup);
+    gs_setup_command(&trial.config, "width", "88,104,120,136,152", check->setup,
+                     sizeof check->setup);
     gs_trial_clear(&trial);
   }
   const double root = gs_estimate_crossing(x, theory, WIDTHS, 1).value;
@@ -211,7 +212,7 @@ static gs_status weight_gradients(gs_claim_run *run, gs_activation_kind activati
   check->expected =
       gs_expect_near(gs_trial_typical(&trial, GS_GRAD_WEIGHT, 1, GS_TRIAL_LAST), 0.02, 0.25);
   snprintf(check->from, sizeof check->from, "theory, a typical network");
-  gs_setup_words(&trial.config, NULL, NULL, check->setup, sizeof check->setup);
+  gs_setup_command(&trial.config, NULL, NULL, check->setup, sizeof check->setup);
   gs_trial_clear(&trial);
   return GS_OK;
 }

@@ -141,12 +141,12 @@ gs_status gs_trial_run_seeds(const gs_claim_run *run, gs_config *config, int see
   return status;
 }
 
-void gs_trial_words(const gs_trial *trial, const char *axis, const char *values,
-                    char text[GS_CHECK_SETUP_BYTES]) {
+void gs_trial_command(const gs_trial *trial, const char *axis, const char *values,
+                      char text[GS_CHECK_SETUP_BYTES]) {
   gs_config each = trial->config;
   each.replicas /= trial->seeds;
   if (trial->seeds > 1) each.seed = 1; /* which is not written */
-  gs_setup_words(&each, axis, values, text, GS_CHECK_SETUP_BYTES);
+  gs_setup_command(&each, axis, values, text, GS_CHECK_SETUP_BYTES);
   for (int s = 0; trial->seeds > 1 && s < trial->seeds; s++) {
     const size_t length = strlen(text);
     snprintf(text + length, GS_CHECK_SETUP_BYTES - length, "%s%" PRIu64, s == 0 ? " --seed " : ",",
@@ -155,7 +155,7 @@ void gs_trial_words(const gs_trial *trial, const char *axis, const char *values,
 }
 
 gs_status gs_trial_conclude(gs_claim_run *run, gs_trial *trial, gs_check *check, gs_error *error) {
-  gs_trial_words(trial, NULL, NULL, check->setup);
+  gs_trial_command(trial, NULL, NULL, check->setup);
   gs_trial_clear(trial);
   return gs_claim_add(run, check, error);
 }
@@ -221,7 +221,7 @@ static gs_status make_config(const gs_claim_run *run, const gs_decades_case *wan
   return GS_OK;
 }
 
-static const char *quantity_words(const gs_decades_case *wanted) {
+static const char *quantity_text(const gs_decades_case *wanted) {
   if (!wanted->per_layer) return "decades of delta, mean over networks";
   return gs_model_is_recurrent(wanted->model) ? "decades of delta per step, mean over networks"
                                               : "decades of delta per layer, mean over networks";
@@ -233,13 +233,13 @@ gs_status gs_trial_check_decades(gs_claim_run *run, const gs_decades_case *wante
   gs_trial trial;
   gs_check check = {.sentence = wanted->sentence,
                     .source = wanted->source,
-                    .quantity = quantity_words(wanted),
+                    .quantity = quantity_text(wanted),
                     .finding = wanted->finding};
   const double unit = wanted->per_layer ? 1 / (double)(wanted->depth - 1) : 1;
   GS_TRY(make_config(run, wanted, &config, error));
   GS_TRY(gs_trial_run(run, &config, &trial, error));
   const double typical = trial.theory.decades_typical * unit;
-  gs_setup_words(&trial.config, NULL, NULL, check.setup, sizeof check.setup);
+  gs_setup_command(&trial.config, NULL, NULL, check.setup, sizeof check.setup);
   check.measured = gs_estimate_linear(gs_trial_gap(&trial, GS_DELTA, 1, GS_TRIAL_LAST), unit, 0);
   if (wanted->low < wanted->high) {
     check.expected = gs_expect_inside(wanted->low, wanted->high);
@@ -247,7 +247,7 @@ gs_status gs_trial_check_decades(gs_claim_run *run, const gs_decades_case *wante
   } else {
     check.expected = gs_expect_near(typical, wanted->allowance, wanted->resolution);
     snprintf(check.from, sizeof check.from, "theory, a typical network (%s)",
-             gs_reach_name(trial.theory.reach));
+             gs_validity_name(trial.theory.validity));
   }
   if (wanted->remark) snprintf(check.remark, sizeof check.remark, "%s", wanted->remark);
   gs_trial_clear(&trial);

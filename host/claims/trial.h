@@ -37,9 +37,9 @@ gs_status gs_trial_run(const gs_claim_run *run, gs_config *config, gs_trial *tri
 gs_status gs_trial_run_seeds(const gs_claim_run *run, gs_config *config, int seeds, gs_trial *trial,
                              gs_error *error);
 void gs_trial_clear(gs_trial *trial);
-/* gs_setup_words of the trial, all its seeds included. */
-void gs_trial_words(const gs_trial *trial, const char *axis, const char *values,
-                    char text[GS_CHECK_SETUP_BYTES]);
+/* gs_setup_command of the trial, all its seeds included. */
+void gs_trial_command(const gs_trial *trial, const char *axis, const char *values,
+                      char text[GS_CHECK_SETUP_BYTES]);
 /* Writes the check's set-up, clears the trial and adds the check. */
 gs_status gs_trial_conclude(gs_claim_run *run, gs_trial *trial, gs_check *check, gs_error *error);
 

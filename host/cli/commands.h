@@ -11,7 +11,7 @@ enum {
   GS_EXIT_GATE = 1,    /* a claim was not reproduced */
   GS_EXIT_CELLS = 2,   /* some cells failed, timed out or crashed, or all were skipped */
   GS_EXIT_REQUIRE = 3, /* what --require asks for is not met */
-  GS_EXIT_MOST = 7,    /* of commands that ran to their end; compare's: compare/compare.h */
+  GS_EXIT_MAX = 7,     /* of commands that ran to their end; compare's: compare/compare.h */
   GS_EXIT_OUTPUT = 74, /* as GS_ERR_OUTPUT */
   GS_EXIT_SIGNAL = 128 /* plus the signal's number */
 };

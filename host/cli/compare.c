@@ -91,7 +91,7 @@ static const gs_option options[] = {
 #undef FIELD
 
 static gs_status check_arguments(compare_arguments *a, const gs_given *given, gs_error *error) {
-  if (given->word_count < 2) {
+  if (given->operand_count < 2) {
     return GS_FAIL(error, GS_ERR_USAGE,
                    "compare what? BASE and NEW, each a results.json or a folder: see gradsweep "
                    "compare --help");
@@ -133,7 +133,7 @@ static gs_status print(const compare_arguments *a, const gs_compare_page *page, 
     break;
   }
   if (a->csv && page->result->differences.count > 0) {
-    (void)fprintf(stderr, "gradsweep: not comparable: %s\n", page->result->words);
+    (void)fprintf(stderr, "gradsweep: not comparable: %s\n", page->result->message);
   }
   return GS_OK;
 }
@@ -171,9 +171,9 @@ static gs_status compare(const compare_arguments *a, const gs_given *given, int 
   gs_side base;
   gs_compare_verdict worst = GS_COMPARE_SAME;
   cJSON *list = cJSON_CreateArray();
-  gs_status status = gs_side_read(given->words[0], &base, error);
-  for (int i = 1; status == GS_OK && i < given->word_count; i++) {
-    status = compare_with(a, &base, given->words[i], i - 1, list, &worst, error);
+  gs_status status = gs_side_read(given->operands[0], &base, error);
+  for (int i = 1; status == GS_OK && i < given->operand_count; i++) {
+    status = compare_with(a, &base, given->operands[i], i - 1, list, &worst, error);
   }
   if (status == GS_OK && a->json) status = print_document(list, worst, error);
   *code = gs_compare_exit_code(worst);
@@ -208,5 +208,5 @@ const gs_command gs_compare_command = {
     .options = options,
     .arguments_size = sizeof(compare_arguments),
     .defaults = set_defaults,
-    .words = true,
+    .operands = true,
     .run = run};

@@ -125,8 +125,8 @@ static void print_differences(const gs_compare_page *page, const char *lead) {
   }
 }
 
-static const char *words_of(const gs_compare_page *page, char words[512]) {
-  return gs_printable(page->result->words, words, 512);
+static const char *words_of(const gs_compare_page *page, char message[512]) {
+  return gs_printable(page->result->message, message, 512);
 }
 
 /* ---- a table ---- */
@@ -162,7 +162,7 @@ static void print_rows(const gs_compare_page *page) {
 }
 
 void gs_compare_print_table(const gs_compare_page *page) {
-  char words[512];
+  char message[512];
   (void)fprintf(page->stream, "base %s (%d start%s), new %s (%d start%s)\n", page->base,
                 page->base_starts, page->base_starts == 1 ? "" : "s", page->other,
                 page->other_starts, page->other_starts == 1 ? "" : "s");
@@ -175,7 +175,7 @@ void gs_compare_print_table(const gs_compare_page *page) {
   print_counts(page);
   print_global(page);
   (void)fprintf(page->stream, "%s: %s\n", gs_compare_name(page->result->verdict),
-                words_of(page, words));
+                words_of(page, message));
 }
 
 /* ---- Markdown ---- */
@@ -190,9 +190,9 @@ static void print_escaped(FILE *stream, const char *text) {
 
 void gs_compare_print_markdown(const gs_compare_page *page) {
   const gs_compare_result *r = page->result;
-  char words[512];
+  char message[512];
   (void)fprintf(page->stream, "**%s**: ", gs_compare_name(r->verdict));
-  print_escaped(page->stream, words_of(page, words));
+  print_escaped(page->stream, words_of(page, message));
   (void)fputs("\n\n", page->stream);
   print_differences(page, "- ");
   if (r->differences.count > 0) return;
@@ -393,7 +393,7 @@ cJSON *gs_compare_json(const gs_compare_page *page) {
       gs_json_add_int(json, "new_starts", page->other_starts) &&
       gs_json_add_string(json, "verdict", gs_compare_name(r->verdict)) &&
       gs_json_add_int(json, "exit_code", gs_compare_exit_code(r->verdict)) &&
-      gs_json_add_string(json, "words", r->words) && add_differences(json, &r->differences) &&
+      gs_json_add_string(json, "message", r->message) && add_differences(json, &r->differences) &&
       (r->differences.count > 0 ||
        (gs_json_add_string(json, "numbers", gs_name(&gs_numbers_names, r->numbers)) &&
         gs_json_add_string(json, "numbers_required", gs_name(&gs_numbers_names, r->required)) &&

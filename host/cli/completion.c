@@ -111,7 +111,7 @@ static gs_status run(void *arguments, const gs_given *given, int *code, gs_error
   static const gs_names shells = {"shell", list, NULL};
   static void (*const scripts[])(FILE *) = {print_bash_script, print_zsh_script, print_fish_script};
   (void)arguments, (void)code;
-  const int shell = given->word_count == 1 ? gs_value_of(&shells, given->words[0], NULL) : -1;
+  const int shell = given->operand_count == 1 ? gs_value_of(&shells, given->operands[0], NULL) : -1;
   if (shell < 0) {
     return GS_FAIL(error, GS_ERR_USAGE, "completion for which shell? bash, zsh or fish");
   }
@@ -125,5 +125,5 @@ const gs_command gs_completion_command = {
     .usages = (const char *const[]){"bash|zsh|fish", NULL},
     .description = "Prints a script: source <(gradsweep completion bash), or into a file that the\n"
                    "shell reads at its start.\n",
-    .words = true,
+    .operands = true,
     .run = run};

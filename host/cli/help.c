@@ -37,11 +37,11 @@ void gs_help_print(FILE *stream) {
 }
 
 /* Words from column `indent` on, in lines of at most HELP_COLUMNS. */
-static void print_wrapped(FILE *stream, const char *words, int indent) {
+static void print_wrapped(FILE *stream, const char *text, int indent) {
   int column = indent;
-  for (const char *word = words; *word; word += strspn(word, " ")) {
+  for (const char *word = text; *word; word += strspn(word, " ")) {
     const int length = (int)strcspn(word, " ");
-    const bool first = word == words;
+    const bool first = word == text;
     if (!first && column + 1 + length > HELP_COLUMNS) {
       (void)fprintf(stream, "\n%*s", indent, "");
       column = indent;
@@ -58,9 +58,9 @@ void gs_help_print_parameters(FILE *stream, const gs_command *command) {
   for (int i = 1; i < GS_PARAM_COUNT; i++) { /* 0 is the model itself */
     const gs_param *param = &gs_params[i];
     if (gs_command_has(command, param->key)) continue;
-    char words[HELP_BYTES];
+    char text[HELP_BYTES];
     char models[HELP_BYTES];
-    gs_line line = gs_line_in(words, sizeof words);
+    gs_line line = gs_line_in(text, sizeof text);
     gs_line where = gs_line_in(models, sizeof models);
     for (int m = 0; m < GS_MODEL_COUNT; m++) {
       if (!gs_param_of_model(param, (gs_model)m)) continue;
@@ -69,7 +69,7 @@ void gs_help_print_parameters(FILE *stream, const gs_command *command) {
     gs_param_add_help(param, &line);
     const int indent = fprintf(stream, "  --%-18s %-3s ", param->key,
                                gs_param_of_every_model(param) ? "" : models);
-    print_wrapped(stream, words, indent);
+    print_wrapped(stream, text, indent);
   }
 }
 

@@ -9,14 +9,14 @@
 #include "sweep/session.h"
 
 static gs_status show(gs_session *session, gs_error *error) {
-  gs_floor floor;
+  gs_roofline roofline;
   cJSON *tree = NULL;
-  GS_TRY(gs_session_floor(session, &tree, error));
+  GS_TRY(gs_session_roofline(session, &tree, error));
   if (session->interrupted) return GS_OK;
-  (void)gs_floor_from_json(tree, &floor); /* has been checked */
+  (void)gs_roofline_from_json(tree, &roofline); /* has been checked */
   cJSON_Delete(tree);
   gs_version_print(stdout);
-  gs_device_facts_print(stdout, session->device, &floor);
+  gs_device_facts_print(stdout, session->device, &roofline);
   return GS_OK;
 }
 

@@ -28,10 +28,10 @@ static void occupy_standard_streams(void) {
 
 /* The command that an unknown word was meant to be, or NULL. */
 static const char *closest_command(const char *word) {
-  enum { MOST = 32 };
-  const char *names[MOST] = {"--help", "--version"};
+  enum { MAX = 32 };
+  const char *names[MAX] = {"--help", "--version"};
   int count = 2;
-  for (int i = 0; gs_commands[i] && count < MOST; i++) {
+  for (int i = 0; gs_commands[i] && count < MAX; i++) {
     if (!gs_commands[i]->hidden) names[count++] = gs_commands[i]->name;
   }
   return gs_closest(word, names, count);
@@ -99,6 +99,6 @@ int main(int argc, char **argv) {
     code = gs_status_exit_code(status);
   }
   const int output = finish_output();
-  const bool ended = code >= 0 && code <= GS_EXIT_MOST;
+  const bool ended = code >= 0 && code <= GS_EXIT_MAX;
   return ended && output ? output : code;
 }

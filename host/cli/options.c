@@ -31,7 +31,7 @@ static gs_status parse_whole(const gs_option *option, const char *text, int64_t 
                              gs_error *error) {
   double number = 0;
   GS_TRY(parse_number(option, text, &number, error));
-  if (gs_integer_of(number, -GS_INTEGER_MOST, GS_INTEGER_MOST, value)) return GS_OK;
+  if (gs_integer_of(number, -GS_INTEGER_MAX, GS_INTEGER_MAX, value)) return GS_OK;
   return GS_FAIL(error, GS_ERR_USAGE, "--%s: %s is not a whole number", option->name, text);
 }
 
@@ -183,33 +183,33 @@ static gs_status take_option(const gs_command *command, char **words, int count,
 
 gs_status gs_options_parse(const gs_command *command, int argc, char **argv, void *arguments,
                            gs_given *given, gs_error *error) {
-  const size_t most = argc > 0 ? (size_t)argc : 1;
-  bool only_words = false;
+  const size_t max = argc > 0 ? (size_t)argc : 1;
+  bool only_operands = false;
   *given = (gs_given){.argv = argv,
-                      .words = calloc(most, sizeof *given->words),
-                      .settings = calloc(most, sizeof *given->settings)};
-  if (!given->words || !given->settings) {
+                      .operands = calloc(max, sizeof *given->operands),
+                      .settings = calloc(max, sizeof *given->settings)};
+  if (!given->operands || !given->settings) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
   }
   for (int i = 1; i < argc;) {
     int used = 1;
-    if (only_words || argv[i][0] != '-' || !argv[i][1]) {
-      given->words[given->word_count++] = argv[i];
+    if (only_operands || argv[i][0] != '-' || !argv[i][1]) {
+      given->operands[given->operand_count++] = argv[i];
     } else if (strcmp(argv[i], "--") == 0) {
-      only_words = true;
+      only_operands = true;
     } else {
       GS_TRY(take_option(command, argv + i, argc - i, arguments, given, &used, error));
     }
     i += used;
   }
-  if (command->words || given->word_count == 0 || given->help) return GS_OK;
+  if (command->operands || given->operand_count == 0 || given->help) return GS_OK;
   char quoted[GS_QUOTE_BYTES];
   return GS_FAIL(error, GS_ERR_USAGE, "gradsweep %s takes no %s, only options: --help has them",
-                 command->name, gs_quote(given->words[0], quoted));
+                 command->name, gs_quote(given->operands[0], quoted));
 }
 
 void gs_given_clear(gs_given *given) {
-  free(given->words);
+  free(given->operands);
   free(given->settings);
   *given = (gs_given){0};
 }
@@ -258,7 +258,7 @@ static gs_status model_sweep(const gs_given *given, const char *backend, const c
   if (count > 0) memcpy(all, given->settings, (size_t)count * sizeof *all);
   if (backend) all[count++] = (gs_setting){"backend", backend};
   if (device) all[count++] = (gs_setting){"device", device};
-  const gs_status status = gs_sweep_from_settings(given->words[0], all, count, sweep, error);
+  const gs_status status = gs_sweep_from_settings(given->operands[0], all, count, sweep, error);
   free(all);
   return status;
 }
@@ -267,15 +267,15 @@ gs_status gs_given_sweep(const gs_command *command, const gs_given *given, const
                          const char *device, gs_sweep *sweep, gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   const char *meant = NULL;
-  if (given->word_count == 0) {
+  if (given->operand_count == 0) {
     return GS_FAIL(error, GS_ERR_USAGE,
                    "gradsweep %s takes a sweep file, mlp or rnn: see gradsweep %s --help",
                    command->name, command->name);
   }
-  const char *word = given->words[0];
-  if (given->word_count > 1) {
+  const char *word = given->operands[0];
+  if (given->operand_count > 1) {
     return GS_FAIL(error, GS_ERR_USAGE, "one sweep at a time: what is %s?",
-                   gs_quote(given->words[1], quoted));
+                   gs_quote(given->operands[1], quoted));
   }
   if (gs_value_of(&gs_model_names, word, &meant) >= 0) {
     return model_sweep(given, backend, device, sweep, error);

@@ -41,7 +41,7 @@ typedef struct gs_command {
   const gs_option *options;  /* besides --help; ends with a NULL name; or NULL */
   size_t arguments_size;     /* of what the options go into */
   void (*defaults)(void *arguments); /* sets what is not 0 without options; or NULL */
-  bool words;                        /* takes words besides options */
+  bool operands;                     /* takes words besides options */
   bool parameters;                   /* a cell's parameters are options, too (net/param.h) */
   bool hidden;                       /* for the program itself, in no help */
   /* *code is 0 and becomes the exit code where it ran to its end; an error is main's to
@@ -51,9 +51,9 @@ typedef struct gs_command {
 
 /* What a command line holds besides its command's options. */
 struct gs_given {
-  char **argv;  /* the command's: argv[0] is its name, argv[-1] the program's */
-  char **words; /* argv's, in their order */
-  int word_count;
+  char **argv;     /* the command's: argv[0] is its name, argv[-1] the program's */
+  char **operands; /* argv's, in their order */
+  int operand_count;
   gs_setting *settings; /* of parameters, in their order */
   int setting_count;
   bool help;

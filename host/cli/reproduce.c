@@ -49,23 +49,23 @@ static const gs_option options[] = {{.name = "list",
 
 /* Names are judged before anything is run. */
 static gs_status check_names(const reproduce_arguments *a, const gs_given *given, gs_error *error) {
-  enum { MOST = 64 };
-  const char *known[MOST];
+  enum { MAX = 64 };
+  const char *known[MAX];
   char quoted[GS_QUOTE_BYTES];
   int count = 0;
-  for (int i = 0; i < gs_claim_count && count < MOST - 1; i++) known[count++] = gs_claims[i].name;
+  for (int i = 0; i < gs_claim_count && count < MAX - 1; i++) known[count++] = gs_claims[i].name;
   known[count++] = "all";
-  for (int i = 0; i < given->word_count; i++) {
-    if (strcmp(given->words[i], "all") == 0 || gs_claim_find(given->words[i])) continue;
-    const char *close = gs_closest(given->words[i], known, count);
+  for (int i = 0; i < given->operand_count; i++) {
+    if (strcmp(given->operands[i], "all") == 0 || gs_claim_find(given->operands[i])) continue;
+    const char *close = gs_closest(given->operands[i], known, count);
     return GS_FAIL(error, GS_ERR_USAGE, "unknown claim %s%s%s: see gradsweep reproduce --list",
-                   gs_quote(given->words[i], quoted), close ? ", did you mean " : "",
+                   gs_quote(given->operands[i], quoted), close ? ", did you mean " : "",
                    close ? close : "");
   }
-  if (a->list && (given->word_count > 0 || a->json)) {
+  if (a->list && (given->operand_count > 0 || a->json)) {
     return GS_FAIL(error, GS_ERR_USAGE, "--list goes with nothing else");
   }
-  if (given->word_count > 0 || a->list) return GS_OK;
+  if (given->operand_count > 0 || a->list) return GS_OK;
   return GS_FAIL(error, GS_ERR_USAGE,
                  "reproduce what? names of claims, or all: see gradsweep reproduce --list");
 }
@@ -73,8 +73,8 @@ static gs_status check_names(const reproduce_arguments *a, const gs_given *given
 /* ---- claims ---- */
 
 static bool is_wanted(const gs_given *given, const gs_claim *claim) {
-  for (int i = 0; i < given->word_count; i++) {
-    if (strcmp(given->words[i], "all") == 0 || strcmp(given->words[i], claim->name) == 0)
+  for (int i = 0; i < given->operand_count; i++) {
+    if (strcmp(given->operands[i], "all") == 0 || strcmp(given->operands[i], claim->name) == 0)
       return true;
   }
   return false;
@@ -194,5 +194,5 @@ const gs_command gs_reproduce_command = {
     .options = options,
     .arguments_size = sizeof(reproduce_arguments),
     .defaults = set_defaults,
-    .words = true,
+    .operands = true,
     .run = run};

@@ -247,6 +247,6 @@ const gs_command gs_run_command = {
     .options = gs_run_option_table,
     .arguments_size = sizeof(gs_run_arguments),
     .defaults = gs_run_arguments_default,
-    .words = true,
+    .operands = true,
     .parameters = true,
     .run = run};

@@ -1,8 +1,8 @@
 /* The command line of `gradsweep run`. See run_options.h. */
 #include "cli/run_options.h"
 
-static gs_status add_requirement(void *all, const char *words, gs_error *error) {
-  return gs_requirements_add(&((gs_run_arguments *)all)->require, words, error);
+static gs_status add_requirement(void *all, const char *list, gs_error *error) {
+  return gs_requirements_add(&((gs_run_arguments *)all)->require, list, error);
 }
 
 #define FIELD(name) offsetof(gs_run_arguments, name)

@@ -138,6 +138,6 @@ const gs_command gs_theory_command = {
         "cell, the norms of every layer or step. It says how far the prediction can be trusted.\n",
     .options = options,
     .arguments_size = sizeof(theory_arguments),
-    .words = true,
+    .operands = true,
     .parameters = true,
     .run = run};

@@ -49,7 +49,7 @@ static void print_headings(FILE *stream, const gs_table_params *params) {
     if (params->varies[i]) print_value(stream, params, i, gs_params[i].key);
   }
   (void)fprintf(stream, "  %9s  %9s  %8s  %9s  %9s  %s\n", "rms", "typical", "sd", unit, "scale",
-                "reach");
+                "validity");
 }
 
 static gs_status print_row(FILE *stream, const gs_table_params *params, const gs_cell *cell,
@@ -67,7 +67,7 @@ static gs_status print_row(FILE *stream, const gs_table_params *params, const gs
                 decades_text(theory->decades_typical, 2, texts[1]),
                 gs_text_fixed(theory->decades_sd, 3, texts[2]),
                 decades_text(theory->decades_typical / steps, 4, texts[3]),
-                gs_text_short(theory->depth_scale, texts[4]), gs_reach_name(theory->reach));
+                gs_text_short(theory->depth_scale, texts[4]), gs_validity_name(theory->validity));
   const char *separator = ": ";
   for (int r = 0; r < GS_REASON_COUNT; r++) {
     if (!theory->reasons[r]) continue;
@@ -91,7 +91,7 @@ static void print_legend(FILE *stream, const gs_sweep *sweep, const gs_theory *t
       if (!theories[i].reasons[r] || seen[r]) continue;
       seen[r] = true;
       (void)fprintf(stream, "%s: %s\n", gs_reason_name((gs_reason)r),
-                    gs_theory_words(&theories[i], (gs_reason)r));
+                    gs_theory_message(&theories[i], (gs_reason)r));
     }
   }
 }
@@ -143,9 +143,9 @@ static void print_single(FILE *stream, const gs_theory_series *series, gs_quanti
 }
 
 static void print_layers(FILE *stream, const gs_config *config, const gs_theory *theory,
-                         int64_t most) {
+                         int64_t max) {
   const int64_t points = theory->points;
-  const int64_t kept = points > most ? most : points;
+  const int64_t kept = points > max ? max : points;
   (void)fprintf(stream, "\n%9s  %9s  %9s", gs_model_row_of(config->model)->point, "log10 q",
                 "log10 chi");
   for (int k = 0; k <= GS_GRAD_BIAS; k++) {

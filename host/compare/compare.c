@@ -285,7 +285,7 @@ static void say_undecided(const gs_compare_result *result, const gs_compare_poli
 }
 
 static void decide(const gs_compare_policy *policy, gs_compare_result *result) {
-  gs_line line = gs_line_in(result->words, sizeof result->words);
+  gs_line line = gs_line_in(result->message, sizeof result->message);
   result->verdict = GS_COMPARE_SAME;
   if (result->differences.count > 0) {
     result->verdict = GS_COMPARE_NOT_COMPARABLE;

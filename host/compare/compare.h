@@ -63,7 +63,7 @@ typedef struct gs_compared_cell {
 /* Borrows from both sides. */
 typedef struct gs_compare_result {
   gs_compare_verdict verdict;
-  char words[512];            /* why, one line */
+  char message[512];          /* why, one line */
   gs_differences differences; /* why not comparable; nothing below counts then */
   gs_compared_cell *cells;    /* [count]: ok on both sides, in the base's order */
   int64_t count;

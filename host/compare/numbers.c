@@ -28,11 +28,11 @@ static double roundoff(const char *name) {
 
 double gs_numbers_allowance(const gs_rounding *rounding) {
   const double factor = 8;
-  const double most_luck = 30;
+  const double max_luck = 30;
   const double horizon = 0.01;
   const double few = 0.01;
   const double k = (double)rounding->products;
-  const double luck = fmin(exp(sqrt(2 * k / rounding->units)), most_luck);
+  const double luck = fmin(exp(sqrt(2 * k / rounding->units)), max_luck);
   const double relative =
       factor * roundoff(rounding->dtype) * sqrt(k) * pow(10, rounding->growth) * luck;
   const double crossings = rounding->elements * k * roundoff(rounding->dtype) * sqrt(k);
@@ -407,9 +407,9 @@ static const char *text_of(const cJSON *item) { return cJSON_GetStringValue(item
 /* Of a list of widths; 1 where there is none. */
 static double narrowest(const cJSON *widths) {
   const cJSON *width = NULL;
-  double least = INFINITY;
-  cJSON_ArrayForEach(width, widths) least = fmin(least, gs_json_number_of(width));
-  return isfinite(least) && least >= 1 ? least : 1;
+  double min = INFINITY;
+  cJSON_ArrayForEach(width, widths) min = fmin(min, gs_json_number_of(width));
+  return isfinite(min) && min >= 1 ? min : 1;
 }
 
 /* The others have two slopes, which a large z steps between at once. */

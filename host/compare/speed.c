@@ -170,32 +170,32 @@ static gs_cell_speed measure(gs_speed_times *times, const gs_speed_policy *polic
 }
 
 /* Whether a cell has all units that any cell has: busy rounds are left out cell by cell. */
-static bool is_full(const gs_speed_times *times, int64_t base_most, int64_t other_most) {
-  return times->base_count == base_most && times->other_count == other_most;
+static bool is_full(const gs_speed_times *times, int64_t base_max, int64_t other_max) {
+  return times->base_count == base_max && times->other_count == other_max;
 }
 
 /* The mean over cells of each unit, of the cells that have all units, if half of them do. */
 static gs_status shift_of(const gs_speed_times *times, int64_t count, gs_ratio *shift,
                           gs_error *error) {
-  int64_t base_most = 0;
-  int64_t other_most = 0;
+  int64_t base_max = 0;
+  int64_t other_max = 0;
   int64_t full = 0;
   *shift = (gs_ratio){NAN, NAN, NAN};
   for (int64_t i = 0; i < count; i++) {
-    if (times[i].base_count > base_most) base_most = times[i].base_count;
-    if (times[i].other_count > other_most) other_most = times[i].other_count;
+    if (times[i].base_count > base_max) base_max = times[i].base_count;
+    if (times[i].other_count > other_max) other_max = times[i].other_count;
   }
-  for (int64_t i = 0; i < count; i++) full += is_full(&times[i], base_most, other_most);
-  if (base_most == 0 || other_most == 0 || 2 * full < count) return GS_OK;
-  double *base = calloc((size_t)base_most, sizeof *base);
-  double *other = calloc((size_t)other_most, sizeof *other);
+  for (int64_t i = 0; i < count; i++) full += is_full(&times[i], base_max, other_max);
+  if (base_max == 0 || other_max == 0 || 2 * full < count) return GS_OK;
+  double *base = calloc((size_t)base_max, sizeof *base);
+  double *other = calloc((size_t)other_max, sizeof *other);
   for (int64_t i = 0; base && other && i < count; i++) {
-    if (!is_full(&times[i], base_most, other_most)) continue;
-    for (int64_t k = 0; k < base_most; k++) base[k] += times[i].base[k] / (double)full;
-    for (int64_t k = 0; k < other_most; k++) other[k] += times[i].other[k] / (double)full;
+    if (!is_full(&times[i], base_max, other_max)) continue;
+    for (int64_t k = 0; k < base_max; k++) base[k] += times[i].base[k] / (double)full;
+    for (int64_t k = 0; k < other_max; k++) other[k] += times[i].other[k] / (double)full;
   }
   const bool made = base && other;
-  if (made) *shift = gs_ratio_of(base, base_most, other, other_most);
+  if (made) *shift = gs_ratio_of(base, base_max, other, other_max);
   free(base);
   free(other);
   return made ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the shift of all cells");
@@ -204,7 +204,7 @@ static gs_status shift_of(const gs_speed_times *times, int64_t count, gs_ratio *
 static void judge_global(const gs_cell_speed *cells, int64_t count, const gs_speed_policy *policy,
                          gs_global_speed *global) {
   const double alpha = GLOBAL_SHARE * policy->alpha;
-  const double least = log1p(GLOBAL_THRESHOLD * policy->threshold);
+  const double min = log1p(GLOBAL_THRESHOLD * policy->threshold);
   for (int64_t i = 0; i < count; i++) {
     if (cells[i].word == GS_SPEED_NOT_TIMED) continue;
     global->cells++;
@@ -215,10 +215,10 @@ static void judge_global(const gs_cell_speed *cells, int64_t count, const gs_spe
   global->p_slower = gs_sign_test(global->slower, signs);
   global->p_faster = gs_sign_test(global->faster, signs);
   global->word = GS_SPEED_UNDECIDED;
-  if (global->p_slower <= alpha && gs_ratio_above(&global->shift, least) <= policy->alpha) {
+  if (global->p_slower <= alpha && gs_ratio_above(&global->shift, min) <= policy->alpha) {
     global->word = GS_SPEED_SLOWER;
   }
-  if (global->p_faster <= alpha && gs_ratio_below(&global->shift, -least) <= policy->alpha) {
+  if (global->p_faster <= alpha && gs_ratio_below(&global->shift, -min) <= policy->alpha) {
     global->word = GS_SPEED_FASTER;
   }
 }

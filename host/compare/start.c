@@ -202,12 +202,12 @@ static gs_status read_context(gs_start *start, span value, gs_error *error) {
 /* ---- a record ---- */
 
 /* A list of so many positive numbers; wanted < 0: at least one. */
-static bool is_list(const cJSON *list, int wanted, double least) {
+static bool is_list(const cJSON *list, int wanted, double min) {
   const cJSON *item = NULL;
   const int count = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
   if (count == 0 || (wanted >= 0 && count != wanted)) return false;
   cJSON_ArrayForEach(item, list) {
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= least)) return false;
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= min)) return false;
   }
   return true;
 }

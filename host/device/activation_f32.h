@@ -42,8 +42,8 @@ GS_PORTABLE_FN gs_f32_exp_pair gs_f32_exp_pair_of(float exp, float expm1) {
 /* For x <= 0 or NaN; e^x is subnormal below -87.3 and 0 below -104. */
 GS_PORTABLE_FN gs_f32_exp_pair gs_f32_exp_nonpositive(float x) {
   const float round_magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-  const float least = -105.0f;
-  x = x < least ? least : x;
+  const float min = -105.0f;
+  x = x < min ? min : x;
   const float shifted = gs_f32_fused(x, 1.44269504f, round_magic);
   const float n = shifted - round_magic;
   float r = gs_f32_fused(n, -0.693145752f, x); /* ln 2 in two parts */

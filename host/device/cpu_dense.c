@@ -96,7 +96,7 @@ static size_t strip_bytes(int64_t n_in, gs_dtype dtype) {
 size_t gs_cpu_dense_workspace(const gs_workspace_need *need, int threads) {
   gs_arena arena = gs_arena_counting();
   const size_t bytes = gs_dtype_bytes(need->dtype);
-  const int64_t row_tiles = need->recurrent ? 0 : gs_cpu_most_row_tiles(need->rows);
+  const int64_t row_tiles = need->recurrent ? 0 : gs_cpu_max_row_tiles(need->rows);
   const int64_t by_weights = need->weights / (2 * STRIP_COLS);
   const int64_t n_in = need->columns < by_weights ? need->columns : by_weights;
   if (forward_packs(need->rows, n_in, need->columns)) {

@@ -72,11 +72,11 @@ static size_t workspace_bytes(gs_device *device, const gs_workspace_need *need) 
       gs_cpu_fill_workspace(need, threads), gs_cpu_dense_workspace(need, threads),
       gs_cpu_gradient_workspace(need, threads), gs_cpu_recurrent_workspace(need, threads),
       gs_cpu_stats_workspace(need, threads)};
-  size_t most = 0;
+  size_t max = 0;
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
-    if (needs[i] > most) most = needs[i];
+    if (needs[i] > max) max = needs[i];
   }
-  return most;
+  return max;
 }
 
 static gs_status set_workspace(gs_device *device, void *memory, const gs_workspace_need *need) {
@@ -157,7 +157,7 @@ static const gs_device_ops cpu_ops = {
     .capture_end = capture_end,
     .replay = replay,
     .graph_destroy = graph_destroy,
-    .floor = gs_cpu_floor,
+    .roofline = gs_cpu_roofline,
     .fill = gs_cpu_fill,
     .hash = gs_cpu_hash,
     .begin_step = begin_step,

@@ -39,7 +39,7 @@ static int64_t kernel_available(void) {
 }
 
 /* The least of three limits. */
-static int64_t least_bytes(int64_t machine, double group) {
+static int64_t min_bytes(int64_t machine, double group) {
   struct rlimit limit;
   int64_t bytes = group < (double)machine ? (int64_t)group : machine;
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < (rlim_t)bytes) {
@@ -50,6 +50,6 @@ static int64_t least_bytes(int64_t machine, double group) {
 
 void gs_cpu_memory(const gs_cgroups *groups, int64_t *available, int64_t *capacity) {
   const gs_cgroup_limits limits = gs_cgroups_read(groups);
-  *available = least_bytes(kernel_available(), limits.memory_bytes);
-  *capacity = least_bytes(machine_bytes(), limits.memory_limit_bytes);
+  *available = min_bytes(kernel_available(), limits.memory_bytes);
+  *capacity = min_bytes(machine_bytes(), limits.memory_limit_bytes);
 }

@@ -5,7 +5,7 @@
 
 #include "device/cpu_internal.h"
 
-enum { WANTED_TASKS = 4, LEAST_ROWS = 32, LEAST_COLS = 64, NN_ROWS = 64 };
+enum { WANTED_TASKS = 4, MIN_ROWS = 32, MIN_COLS = 64, NN_ROWS = 64 };
 
 /* Tile shapes that keep the tile GEMM near its peak and still leave enough tiles
  * that a disturbed thread does not keep the others waiting (compare with
@@ -43,7 +43,7 @@ gs_tiling gs_cpu_fixed_tiling(int64_t rows, int64_t cols, int64_t replicas, int6
   return tiling;
 }
 
-int64_t gs_cpu_most_row_tiles(int64_t rows) {
+int64_t gs_cpu_max_row_tiles(int64_t rows) {
   const int64_t full = ceil_div(rows, NN_ROWS);
   return full > 2 * WANTED_TASKS ? full : 2 * WANTED_TASKS;
 }
@@ -56,8 +56,8 @@ gs_tiling gs_cpu_tiling(gs_gemm_form form, int64_t rows, int64_t cols, int64_t r
   if (tile_cols > cols) tile_cols = cols;
   gs_tiling tiling = gs_cpu_fixed_tiling(rows, cols, replicas, tile_rows, tile_cols);
   while (tiling.tasks < WANTED_TASKS) {
-    const bool can_halve_rows = tile_rows >= 2 * LEAST_ROWS;
-    const bool can_halve_cols = tile_cols >= 2 * LEAST_COLS;
+    const bool can_halve_rows = tile_rows >= 2 * MIN_ROWS;
+    const bool can_halve_cols = tile_cols >= 2 * MIN_COLS;
     if (!can_halve_rows && !can_halve_cols) break;
     if (can_halve_rows && (tile_rows * 4 >= tile_cols || !can_halve_cols)) {
       tile_rows = ceil_div(tile_rows, 2);
@@ -70,10 +70,10 @@ gs_tiling gs_cpu_tiling(gs_gemm_form form, int64_t rows, int64_t cols, int64_t r
 }
 
 gs_tiling gs_cpu_row_tiling(int64_t rows, int64_t cols, int64_t replicas) {
-  enum { LEAST_LOOP_ROWS = 8 }; /* a loop over T steps outweighs the smaller tile */
+  enum { MIN_LOOP_ROWS = 8 }; /* a loop over T steps outweighs the smaller tile */
   int64_t tile_rows = rows;
   gs_tiling tiling = gs_cpu_fixed_tiling(rows, cols, replicas, tile_rows, cols);
-  while (tiling.tasks < WANTED_TASKS && tile_rows >= 2 * LEAST_LOOP_ROWS) {
+  while (tiling.tasks < WANTED_TASKS && tile_rows >= 2 * MIN_LOOP_ROWS) {
     tile_rows = ceil_div(tile_rows, 2);
     tiling = gs_cpu_fixed_tiling(rows, cols, replicas, tile_rows, cols);
   }

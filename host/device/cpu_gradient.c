@@ -32,15 +32,15 @@ static int32_t step_exponent(const gs_tensor *delta, const gs_tensor *x, int64_t
 
 static gs_sum_scale sum_scale_of(const gs_tensor *sum, const gs_tensor *delta, const gs_tensor *x,
                                  int64_t replica, int64_t steps) {
-  int32_t least = GS_EXPONENT_EMPTY;
-  int32_t most = GS_EXPONENT_EMPTY;
+  int32_t min = GS_EXPONENT_EMPTY;
+  int32_t max = GS_EXPONENT_EMPTY;
   for (int64_t t = 0; t < steps; t++) {
     const int32_t exponent = step_exponent(delta, x, replica, t);
     if (exponent == GS_EXPONENT_EMPTY) continue;
-    if (least == GS_EXPONENT_EMPTY || exponent < least) least = exponent;
-    if (exponent > most) most = exponent;
+    if (min == GS_EXPONENT_EMPTY || exponent < min) min = exponent;
+    if (exponent > max) max = exponent;
   }
-  return gs_sum_scale_of(least, most, sum->scale != NULL, delta->dtype);
+  return gs_sum_scale_of(min, max, sum->scale != NULL, delta->dtype);
 }
 
 static void write_slots(const gs_tensor *sum, const gs_tensor *delta, const gs_tensor *x,
@@ -82,10 +82,10 @@ static bool shifted_tile(const gradient_pass *pass, gs_tile tile, int32_t expone
 static bool plain_tile(const gradient_pass *pass, gs_tile tile) {
   const gs_tensor *delta = pass->delta;
   const int64_t r = tile.replica;
-  const int64_t most = pass->step_rows == delta->rows ? delta->rows : CHUNK_ROWS;
+  const int64_t max = pass->step_rows == delta->rows ? delta->rows : CHUNK_ROWS;
   bool done = true;
-  for (int64_t first = 0; first < delta->rows; first += most) {
-    const int64_t rows = delta->rows - first < most ? delta->rows - first : most;
+  for (int64_t first = 0; first < delta->rows; first += max) {
+    const int64_t rows = delta->rows - first < max ? delta->rows - first : max;
     done = gs_cpu_gemm_tile(delta->dtype, true, false, tile.rows, tile.cols, rows,
                             gs_cpu_at(delta, r, first, tile.row), delta->ld,
                             gs_cpu_at(pass->x, r, first, tile.col), pass->x->ld, first ? 1 : 0,

@@ -94,7 +94,7 @@ gs_tiling gs_cpu_fixed_tiling(int64_t rows, int64_t cols, int64_t replicas, int6
 /* The best tiles for a product. */
 gs_tiling gs_cpu_tiling(gs_gemm_form form, int64_t rows, int64_t cols, int64_t replicas);
 /* Upper bound of row_tiles for NN products with this many rows. */
-int64_t gs_cpu_most_row_tiles(int64_t rows);
+int64_t gs_cpu_max_row_tiles(int64_t rows);
 /* Row tiles alone (whole rows), for the recurrent loops. */
 gs_tiling gs_cpu_row_tiling(int64_t rows, int64_t cols, int64_t replicas);
 gs_tile gs_cpu_tile(const gs_tiling *tiling, int64_t task, int64_t rows, int64_t cols);
@@ -174,7 +174,7 @@ gs_status gs_cpu_recurrent_forward(gs_device *, const gs_recurrence *, const gs_
 gs_status gs_cpu_recurrent_backward(gs_device *, const gs_recurrence *, const gs_tensor *, int64_t,
                                     const gs_tensor *, const gs_tensor *, const gs_tensor *);
 gs_status gs_cpu_stats(gs_device *, const gs_stats_job *, int64_t);
-gs_status gs_cpu_floor(gs_device *, gs_floor *);
+gs_status gs_cpu_roofline(gs_device *, gs_roofline *);
 
 /* Workspace each file's operations need for tensors of these sizes. */
 size_t gs_cpu_fill_workspace(const gs_workspace_need *, int threads);

@@ -135,14 +135,14 @@ static double dot(const void *a_row, const void *b_row, int64_t n) {
 /* Magnitudes order as integers do; signed ones, for which vectors have a maximum. */
 static int32_t peak(const void *row, int64_t n) {
   const float *x = row;
-  int32_t most = 0;
+  int32_t max = 0;
   for (int64_t i = 0; i < n; i++) {
     const int32_t magnitude = (int32_t)(gs_float_bits(x[i]) & 0x7fffffffu);
     const int32_t finite = magnitude < 0x7f800000 ? magnitude : 0;
-    most = finite > most ? finite : most;
+    max = finite > max ? finite : max;
   }
-  if (most >= 0x00800000) return (most >> 23) - 127; /* normal: without a library call */
-  return most ? (int32_t)ilogbf(gs_float_from_bits((uint32_t)most)) : GS_PEAK_NONE;
+  if (max >= 0x00800000) return (max >> 23) - 127; /* normal: without a library call */
+  return max ? (int32_t)ilogbf(gs_float_from_bits((uint32_t)max)) : GS_PEAK_NONE;
 }
 
 const gs_cpu_rows gs_cpu_rows_f32 = {scale_add, copy,   activate, activate_scaled,

@@ -83,12 +83,12 @@ static double dot(const void *a_row, const void *b_row, int64_t n) {
 
 static int32_t peak(const void *row, int64_t n) {
   const double *x = row;
-  double most = 0;
+  double max = 0;
   for (int64_t i = 0; i < n; i++) {
     const double magnitude = fabs(x[i]);
-    if (magnitude > most && isfinite(magnitude)) most = magnitude;
+    if (magnitude > max && isfinite(magnitude)) max = magnitude;
   }
-  return most > 0 ? (int32_t)ilogb(most) : GS_PEAK_NONE;
+  return max > 0 ? (int32_t)ilogb(max) : GS_PEAK_NONE;
 }
 
 const gs_cpu_rows gs_cpu_rows_f64 = {scale_add, copy,   activate, activate_scaled,

@@ -12,7 +12,7 @@
 
 enum {
   PART = 1 << 16,
-  MOST_WORKS = 8 /* jobs handled in one parallel region */
+  MAX_WORKS = 8 /* jobs handled in one parallel region */
 };
 
 typedef struct unit {
@@ -60,16 +60,16 @@ static row_range part_range(const unit *u, int64_t part) {
 /* f64 squares leave the range at 2^+-512: shift by the largest magnitude first,
  * but by no more than a factor that float64 holds. */
 static int prescale_of(const unit *u, row_range range) {
-  const int32_t least = -1000;
+  const int32_t min = -1000;
   if (u->tensor.dtype != GS_F64) return 0;
-  int32_t most = GS_PEAK_NONE;
+  int32_t max = GS_PEAK_NONE;
   for (int64_t i = 0; i < range.count; i++) {
     const int32_t peak =
         gs_cpu_rows_f64.peak(gs_cpu_at(&u->tensor, u->replica, range.first + i, 0), u->tensor.cols);
-    if (peak > most) most = peak;
+    if (peak > max) max = peak;
   }
-  if (most == GS_PEAK_NONE || (most <= 400 && most >= -400)) return 0;
-  return most < least ? least : most;
+  if (max == GS_PEAK_NONE || (max <= 400 && max >= -400)) return 0;
+  return max < min ? min : max;
 }
 
 /* Columns that are not zero in every row of the range. */
@@ -212,9 +212,8 @@ static work take_work(gs_arena *arena, const gs_stats_job *job, int64_t first) {
   taken.unit_bytes = (size_t)taken.parts * part_bytes(step.dtype, step.cols);
   const int64_t left = job->steps * job->tensor.replicas - first;
   const size_t room = arena->capacity - arena->used;
-  const size_t most =
-      room > GS_ARENA_ALIGNMENT ? (room - GS_ARENA_ALIGNMENT) / taken.unit_bytes : 0;
-  taken.units = most < (size_t)left ? (int64_t)most : left;
+  const size_t max = room > GS_ARENA_ALIGNMENT ? (room - GS_ARENA_ALIGNMENT) / taken.unit_bytes : 0;
+  taken.units = max < (size_t)left ? (int64_t)max : left;
   if (taken.units > 0) {
     taken.scratch = gs_arena_take(arena, (size_t)taken.units, taken.unit_bytes);
   }
@@ -269,10 +268,10 @@ gs_status gs_cpu_stats(gs_device *device, const gs_stats_job *jobs, int64_t coun
   int64_t job = 0;
   int64_t done = 0; /* units of jobs[job] */
   while (job < count) {
-    work works[MOST_WORKS];
+    work works[MAX_WORKS];
     int taken = 0;
     gs_arena arena = gs_cpu_workspace(device);
-    while (job < count && taken < MOST_WORKS) {
+    while (job < count && taken < MAX_WORKS) {
       works[taken] = take_work(&arena, &jobs[job], done);
       if (works[taken].units == 0) break;
       done += works[taken++].units;

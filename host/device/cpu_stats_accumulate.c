@@ -13,7 +13,7 @@ enum {
 };
 
 static const uint32_t INFINITY_BITS = 0x7f800000u;
-static const uint32_t LEAST_NORMAL = 0x00800000u;
+static const uint32_t MIN_NORMAL = 0x00800000u;
 
 void gs_stats_sums_start(gs_stats_sums *sums, int prescale) {
   memset(sums, 0, sizeof *sums);
@@ -97,7 +97,7 @@ static double add_square(double sum, double value) {
 
 static uint32_t subnormals_of(const float *x, int64_t count) {
   uint32_t subnormal = 0;
-  for (int64_t i = 0; i < count; i++) subnormal += magnitude_bits(x[i]) - 1 < LEAST_NORMAL - 1;
+  for (int64_t i = 0; i < count; i++) subnormal += magnitude_bits(x[i]) - 1 < MIN_NORMAL - 1;
   return subnormal;
 }
 
@@ -172,20 +172,20 @@ static uint32_t count_equal(const uint8_t exponents[BLOCK], uint8_t wanted) {
   return sum;
 }
 
-/* Exponents least..most, by one vector comparison of the block for each: faster
+/* Exponents min..max, by one vector comparison of the block for each: faster
  * while there are few, and a block of a network's tensor has about a dozen. */
-static void count_range(uint32_t *counts, const uint8_t exponents[BLOCK], int least, int most) {
-  for (int e = least; e <= most; e++) counts[e] += count_equal(exponents, (uint8_t)e);
+static void count_range(uint32_t *counts, const uint8_t exponents[BLOCK], int min, int max) {
+  for (int e = min; e <= max; e++) counts[e] += count_equal(exponents, (uint8_t)e);
 }
 
 static void count_exponents(uint32_t (*ways)[256], const float *block, int64_t n, extremes e) {
   enum { FEW = 32 };
   uint8_t exponents[BLOCK] = {0};
   exponents_of(block, n, exponents);
-  const int most = (int)(e.max >> 23);
-  const int least = (int)((e.min_less_one + 1) >> 23);
-  if (e.max < INFINITY_BITS && least > 0 && most - least < FEW) {
-    count_range(ways[0], exponents, least, most);
+  const int max = (int)(e.max >> 23);
+  const int min = (int)((e.min_less_one + 1) >> 23);
+  if (e.max < INFINITY_BITS && min > 0 && max - min < FEW) {
+    count_range(ways[0], exponents, min, max);
   } else {
     count_each(ways, exponents, n);
   }
@@ -224,7 +224,7 @@ void gs_stats_accumulate_f32(gs_stats_sums *sums, const float *x, int64_t count,
     const float *block = x + first;
     const extremes e = extremes_of(block, n);
     sums->zero += e.zero;
-    const bool subnormal = e.min_less_one < LEAST_NORMAL - 1;
+    const bool subnormal = e.min_less_one < MIN_NORMAL - 1;
     if (subnormal) sums->subnormal += subnormals_of(block, n);
     if (e.max >= INFINITY_BITS) {
       sum_finite(sums, block, n);
@@ -253,7 +253,7 @@ void gs_stats_accumulate_f32(gs_stats_sums *sums, const float *x, int64_t count,
 void gs_stats_accumulate_f64(gs_stats_sums *sums, const double *x, int64_t count,
                              const gs_stats_options *options) {
   const double factor = ldexp(1, -sums->prescale);
-  const int least = gs_dtype_min_exponent(GS_F64);
+  const int min = gs_dtype_min_exponent(GS_F64);
   for (int64_t i = 0; i < count; i++) {
     const double magnitude = fabs(x[i]);
     if (options->saturation && (x[i] <= options->low || x[i] >= options->high)) {
@@ -272,7 +272,7 @@ void gs_stats_accumulate_f64(gs_stats_sums *sums, const double *x, int64_t count
       if (magnitude < sums->min_abs) sums->min_abs = magnitude;
       if (magnitude > sums->max_abs) sums->max_abs = magnitude;
       if (magnitude < 0x1p-1022) sums->subnormal++;
-      if (options->histogram) options->histogram[ilogb(magnitude) - least]++;
+      if (options->histogram) options->histogram[ilogb(magnitude) - min]++;
     }
   }
 }

@@ -14,7 +14,7 @@
 
 /* Products of one call: a grid has at most 65,535 blocks in the direction of the batch. A
  * power of two, so that every part of a batch is aligned as its first. */
-enum { MOST_BATCH = 1 << 15 };
+enum { MAX_BATCH = 1 << 15 };
 
 /* ---- keys ---- */
 
@@ -229,8 +229,8 @@ static gs_tensor part_of(const gs_tensor *batch, int64_t first, int64_t count) {
 
 gs_status gs_cuda_multiply(gs_device *device, const gs_cuda_product *p, bool side) {
   const int64_t all = p->c.replicas;
-  for (int64_t first = 0; first < all; first += MOST_BATCH) {
-    const int64_t count = all - first < MOST_BATCH ? all - first : MOST_BATCH;
+  for (int64_t first = 0; first < all; first += MAX_BATCH) {
+    const int64_t count = all - first < MAX_BATCH ? all - first : MAX_BATCH;
     const gs_cuda_product part = {p->trans_a, p->trans_b, part_of(&p->a, first, count),
                                   part_of(&p->b, first, count), part_of(&p->c, first, count)};
     GS_TRY(multiply_batch(device, &part, side));

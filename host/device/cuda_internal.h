@@ -147,7 +147,7 @@ gs_status gs_cuda_capture_begin(gs_device *);
 gs_status gs_cuda_capture_end(gs_device *, gs_graph **);
 gs_status gs_cuda_replay(gs_device *, gs_graph *);
 void gs_cuda_graph_destroy(gs_device *, gs_graph *);
-gs_status gs_cuda_floor(gs_device *, gs_floor *);
+gs_status gs_cuda_roofline(gs_device *, gs_roofline *);
 gs_status gs_cuda_fill(gs_device *, const gs_tensor *, const gs_fill *);
 gs_status gs_cuda_hash(gs_device *, const gs_tensor *, uint32_t, uint64_t *);
 gs_status gs_cuda_begin_step(gs_device *, gs_scale *, int64_t);

@@ -6,7 +6,7 @@
 
 #include "device/cuda_internal.h"
 
-enum { LEAST_CAPABILITY = 75 }; /* what kernels are compiled for at least */
+enum { MIN_CAPABILITY = 75 }; /* what kernels are compiled for at least */
 
 /* A function of the driver by the name and version of its prototype; NULL where it has none. */
 static void *driver_function(const char *name, unsigned version) {
@@ -179,7 +179,7 @@ gs_status gs_cuda_probe(const char *name, gs_cuda_device *device, gs_error *erro
   if (code == cudaSuccess) code = cudaSetDevice(device->index);
   if (code == cudaSuccess) code = cudaFree(NULL); /* makes the context */
   if (code != cudaSuccess) return refuse(code, error);
-  if (10 * properties.major + properties.minor < LEAST_CAPABILITY) {
+  if (10 * properties.major + properties.minor < MIN_CAPABILITY) {
     return GS_FAIL(error, GS_ERR_NO_DEVICE,
                    "the GPU %.80s has compute capability %d.%d; 7.5 is the least that serves",
                    properties.name, properties.major, properties.minor);

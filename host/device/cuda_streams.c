@@ -87,14 +87,14 @@ static bool overlaps(const gs_cuda_ranges *ranges, range of) {
 
 gs_status gs_cuda_streams_open(gs_device *device) {
   gs_cuda_streams *streams = &gs_cuda(device)->streams;
-  int least = 0;
+  int min = 0;
   int greatest = 0;
-  cudaError_t code = cudaDeviceGetStreamPriorityRange(&least, &greatest);
+  cudaError_t code = cudaDeviceGetStreamPriorityRange(&min, &greatest);
   if (code == cudaSuccess) {
     code = cudaStreamCreateWithPriority(&streams->main, cudaStreamNonBlocking, greatest);
   }
   if (code == cudaSuccess) {
-    code = cudaStreamCreateWithPriority(&streams->side, cudaStreamNonBlocking, least);
+    code = cudaStreamCreateWithPriority(&streams->side, cudaStreamNonBlocking, min);
   }
   if (code == cudaSuccess) code = cudaEventCreateWithFlags(&streams->fork, cudaEventDisableTiming);
   for (int i = 0; code == cudaSuccess && i < GS_CUDA_CALLS; i++) {

@@ -55,8 +55,8 @@ static size_t carve(const gs_cuda_plan_key *key, int64_t batch, char *memory,
 static int64_t trial_batch(const gs_cuda_plan_key *key) {
   gs_cuda_product one;
   const int64_t wanted = TRIED_ELEMENTS / (key->m * key->n) + 1;
-  const int64_t most = (int64_t)(TRIAL_BYTES / carve(key, 1, NULL, &one));
-  return wanted < larger(most, 1) ? wanted : larger(most, 1);
+  const int64_t max = (int64_t)(TRIAL_BYTES / carve(key, 1, NULL, &one));
+  return wanted < larger(max, 1) ? wanted : larger(max, 1);
 }
 
 /* ---- sums that cancel ---- */

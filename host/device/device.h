@@ -123,9 +123,10 @@ typedef struct gs_device_info {
   int multiprocessors; /* 0: not a GPU */
 } gs_device_info;
 
-/* The device's own limits, measured: the floor of every timing. A rate that the
- * device does not have is 0. */
-typedef struct gs_floor {
+/* The device's own limits, measured: the ceilings of its roofline, and latencies. What they
+ * make of a step's cost is the floor, a lower bound on its time (measure/cost.h). A rate that
+ * the device does not have is 0. */
+typedef struct gs_roofline {
   double flops_per_s[GS_DTYPE_COUNT]; /* multiply-adds count as two */
   double copy_bytes_per_s;            /* bytes read plus bytes written */
   double launch_ns; /* of one operation that waits for the one before, in a replayed graph;
@@ -136,7 +137,7 @@ typedef struct gs_floor {
   double cluster_hop_ns;     /* a load from another block's shared memory */
   double cluster_barrier_ns; /* the eight blocks of a cluster */
   double grid_barrier_ns;    /* a block on every multiprocessor, by a counter in memory */
-} gs_floor;
+} gs_roofline;
 
 /* The largest sizes a network's operations will have. */
 typedef struct gs_workspace_need {
@@ -187,7 +188,7 @@ typedef struct gs_device_ops {
   gs_status (*replay)(gs_device *, gs_graph *);
   void (*graph_destroy)(gs_device *, gs_graph *);
   /* Measures the device's own limits (under a second; takes memory of its own). */
-  gs_status (*floor)(gs_device *, gs_floor *);
+  gs_status (*roofline)(gs_device *, gs_roofline *);
 
   /* ---- initialisation ---- */
   /* Element i (row-major, ignoring ld) of replica r, as base/random.h defines. */

@@ -33,9 +33,9 @@ GS_PORTABLE_FN gs_scale gs_scale_input(gs_scale slot) {
  * two operations to come back. */
 GS_PORTABLE_FN int32_t gs_scale_shift(int32_t peak, gs_dtype dtype) {
   const int32_t window = gs_scale_window(dtype);
-  const int32_t most = dtype == GS_F64 ? 1000 : 120;
+  const int32_t max = dtype == GS_F64 ? 1000 : 120;
   if (peak == GS_PEAK_NONE || (peak >= -window && peak <= window)) return 0;
-  return peak < -most ? -most : peak > most ? most : peak;
+  return peak < -max ? -max : peak > max ? max : peak;
 }
 
 /* The output's exponent when a second addend with exponent `addend` (a bias, an
@@ -93,8 +93,8 @@ GS_PORTABLE_FN double gs_scale_bound(double bound, int32_t exponent) {
 
 GS_PORTABLE_FN float gs_scale_bound_f32(double bound, int32_t exponent) {
   const double scaled = gs_scale_bound(bound, exponent);
-  const double most = 3.402823466e+38;
-  const float rounded = fabs(scaled) > most ? copysignf(HUGE_VALF, (float)bound) : (float)scaled;
+  const double max = 3.402823466e+38;
+  const float rounded = fabs(scaled) > max ? copysignf(HUGE_VALF, (float)bound) : (float)scaled;
   return rounded == 0 ? copysignf(gs_float_from_bits(bound != 0), (float)bound) : rounded;
 }
 
@@ -133,19 +133,19 @@ typedef struct gs_sum_scale {
  * GS_EXPONENT_EMPTY: all are). The sum's exponent is 0 when that is within reach,
  * so that the digits are the unscaled ones; else the largest step's. A sum
  * without a slot (not tracked) has exponent 0. */
-GS_PORTABLE_FN gs_sum_scale gs_sum_scale_of(int32_t least, int32_t most, bool tracked,
+GS_PORTABLE_FN gs_sum_scale gs_sum_scale_of(int32_t min, int32_t max, bool tracked,
                                             gs_dtype dtype) {
   const int32_t window = 2 * gs_scale_window(dtype);
   gs_sum_scale scale;
   scale.exponent = 0;
   scale.plain = true;
-  if (most == GS_EXPONENT_EMPTY) return scale;
+  if (max == GS_EXPONENT_EMPTY) return scale;
   if (!tracked) {
-    scale.plain = least == most && most == 0;
-  } else if (least == most) {
-    scale.exponent = most;
+    scale.plain = min == max && max == 0;
+  } else if (min == max) {
+    scale.exponent = max;
   } else {
-    scale.exponent = most >= -window && most <= window ? 0 : most;
+    scale.exponent = max >= -window && max <= window ? 0 : max;
     scale.plain = false;
   }
   return scale;

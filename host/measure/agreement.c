@@ -52,13 +52,13 @@ static gs_status judge_spread_again(const comparison *c, const gs_predicted *pre
   gs_measured rest;
   int64_t dead;
   int64_t furthest = -1;
-  double most = -1;
+  double max = -1;
   if (made->of_decades.sd_agrees || !(made->of_decades.sd_ratio > 1) || all->finite < 3) {
     return GS_OK;
   }
   for (int64_t r = 0; r < all->networks; r++) {
-    if (!isfinite(c->values[r]) || !(fabs(c->values[r] - all->centre) > most)) continue;
-    most = fabs(c->values[r] - all->centre);
+    if (!isfinite(c->values[r]) || !(fabs(c->values[r] - all->centre) > max)) continue;
+    max = fabs(c->values[r] - all->centre);
     furthest = r;
   }
   if (furthest < 0) return GS_OK;
@@ -131,7 +131,7 @@ static gs_status judge_series(const comparison *c, const gs_quantity_stats *stat
 
 /* Binades by which one layer or step may scale numbers of the dtype: what its range leaves
  * beside the window, for each of a product's two factors. */
-static double most_growth(gs_dtype dtype) {
+static double max_growth(gs_dtype dtype) {
   const double range = dtype == GS_F64 ? 1022 : dtype == GS_F16 ? 24 : 126;
   return (range - gs_scale_window(dtype)) / 2;
 }
@@ -140,13 +140,13 @@ static double most_growth(gs_dtype dtype) {
 static bool scales_too_far(const gs_quantity_stats *stats, const gs_config *config,
                            gs_quantity quantity) {
   const int64_t R = config->replicas;
-  const double most = most_growth(config->dtype) * log10(2);
+  const double max = max_growth(config->dtype) * log10(2);
   for (int64_t i = 0; i < stats->points * R; i++) {
     const gs_stats *now = &stats->stats[i];
     double before = quantity == GS_ACTIVATION_H ? 0.5 * log10((double)now->count) : NAN;
     if (i >= R) before = gs_stats_log10_norm(&stats->stats[i - R]);
     const double growth = fabs(gs_stats_log10_norm(now) - before);
-    if (growth > most && isfinite(growth)) return true; /* not what died or came back */
+    if (growth > max && isfinite(growth)) return true; /* not what died or came back */
   }
   return false;
 }
@@ -199,32 +199,33 @@ static bool leaves_native(const gs_quantity_stats *stats, const gs_config *confi
 
 /* `errors`: of the limit that was passed. */
 static void say_norm(const char *what, const gs_judgement *j, const gs_measured *measured,
-                     const gs_deaths *deaths, double errors, char *words) {
+                     const gs_deaths *deaths, double errors, char *message) {
   const long long networks = measured->networks;
   const long long lost = measured->networks - measured->finite - deaths->dead;
   if (lost > 0) {
-    snprintf(words, GS_AGREEMENT_WORDS, "%s: infinite or NaN in %lld of %lld networks", what, lost,
-             networks);
+    snprintf(message, GS_AGREEMENT_MESSAGE_BYTES, "%s: infinite or NaN in %lld of %lld networks",
+             what, lost, networks);
   } else if (j->lost) {
-    snprintf(words, GS_AGREEMENT_WORDS, "%s: not zero against the prediction", what);
+    snprintf(message, GS_AGREEMENT_MESSAGE_BYTES, "%s: not zero against the prediction", what);
   } else if (!(j->dead_p >= exp(-0.5 * errors * errors))) {
-    snprintf(words, GS_AGREEMENT_WORDS,
+    snprintf(message, GS_AGREEMENT_MESSAGE_BYTES,
              "%s: zero in %lld of %lld networks, expected %.3g (p = %.1g)", what,
              (long long)deaths->dead, networks, deaths->share * (double)networks, j->dead_p);
   } else {
-    snprintf(words, GS_AGREEMENT_WORDS, "%s: %.3g %s the prediction, %.1f standard errors", what,
-             fabs(j->difference), j->difference < 0 ? "below" : "above", fabs(j->z));
+    snprintf(message, GS_AGREEMENT_MESSAGE_BYTES,
+             "%s: %.3g %s the prediction, %.1f standard errors", what, fabs(j->difference),
+             j->difference < 0 ? "below" : "above", fabs(j->z));
   }
 }
 
 /* What is off, the plainest first; false when nothing is. */
 static bool say_off(const gs_agreement *made, const gs_config *config, int64_t points,
-                    char *words) {
+                    char *message) {
   const double limit = gs_judge_limit(points);
   const char *axis = gs_model_row_of(config->model)->point;
   if (!gs_judgement_agrees(&made->of_decades, gs_judge_limit(1))) {
     say_norm("decades", &made->of_decades, &made->decades, &made->of_dead, gs_judge_limit(1),
-             words);
+             message);
     return true;
   }
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
@@ -232,11 +233,11 @@ static bool say_off(const gs_agreement *made, const gs_config *config, int64_t p
     if (made->worst[q] < 0 || gs_judgement_agrees(&made->of_worst[q], limit)) continue;
     snprintf(what, sizeof what, "norm of %s at %s %lld", gs_quantity_name((gs_quantity)q), axis,
              (long long)made->worst[q] + 1);
-    say_norm(what, &made->of_worst[q], &made->measured[q], &made->dead[q], limit, words);
+    say_norm(what, &made->of_worst[q], &made->measured[q], &made->dead[q], limit, message);
     return true;
   }
   if (!made->of_decades.sd_agrees) {
-    snprintf(words, GS_AGREEMENT_WORDS, "sd of decades: %.3g times the prediction",
+    snprintf(message, GS_AGREEMENT_MESSAGE_BYTES, "sd of decades: %.3g times the prediction",
              made->of_decades.sd_ratio);
     return true;
   }
@@ -246,22 +247,23 @@ static bool say_off(const gs_agreement *made, const gs_config *config, int64_t p
 static void conclude(const comparison *c, const gs_quantity_stats *stats, gs_agreement *made) {
   const char *const lost = not_held(stats, c->config, c->theory);
   made->verdict = GS_AS_PREDICTED;
-  made->words[0] = '\0';
-  if (c->theory->reach == GS_REACH_OUTSIDE) {
-    made->verdict = GS_OUTSIDE_REACH;
+  made->message[0] = '\0';
+  if (c->theory->validity == GS_VALIDITY_OUTSIDE) {
+    made->verdict = GS_OUTSIDE_VALIDITY;
     for (int r = 0; r < GS_REASON_COUNT; r++) {
       if (!c->theory->reasons[r] || !gs_reason_outside((gs_reason)r)) continue;
-      snprintf(made->words, sizeof made->words, "%s", gs_theory_words(c->theory, (gs_reason)r));
+      snprintf(made->message, sizeof made->message, "%s",
+               gs_theory_message(c->theory, (gs_reason)r));
       return;
     }
   } else if (lost) {
-    made->verdict = GS_OUTSIDE_REACH;
-    snprintf(made->words, sizeof made->words, "%s", lost);
+    made->verdict = GS_OUTSIDE_VALIDITY;
+    snprintf(made->message, sizeof made->message, "%s", lost);
   } else if (leaves_native(stats, c->config)) {
-    made->verdict = GS_OUTSIDE_REACH;
-    snprintf(made->words, sizeof made->words,
+    made->verdict = GS_OUTSIDE_VALIDITY;
+    snprintf(made->message, sizeof made->message,
              "native range: norms under- or overflow, which is not predicted");
-  } else if (say_off(made, c->config, c->theory->points, made->words)) {
+  } else if (say_off(made, c->config, c->theory->points, made->message)) {
     made->verdict = GS_OFF;
   }
 }

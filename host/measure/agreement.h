@@ -8,17 +8,18 @@
 
 typedef enum gs_agreement_verdict {
   GS_AS_PREDICTED,
-  GS_OFF,           /* more than chance and the theory's own error explain */
-  GS_OUTSIDE_REACH, /* the theory says itself that it does not hold here */
+  GS_OFF,              /* more than chance and the theory's own error explain */
+  GS_OUTSIDE_VALIDITY, /* the theory says itself that it does not hold here */
   GS_AGREEMENT_VERDICT_COUNT
 } gs_agreement_verdict;
 const char *gs_agreement_name(gs_agreement_verdict verdict);
 
-enum { GS_AGREEMENT_WORDS = 200 };
+enum { GS_AGREEMENT_MESSAGE_BYTES = 200 };
 
 typedef struct gs_agreement {
   gs_agreement_verdict verdict;
-  char words[GS_AGREEMENT_WORDS]; /* what is off, or why it is outside reach; else empty */
+  char
+      message[GS_AGREEMENT_MESSAGE_BYTES]; /* what is off, or why it is outside reach; else empty */
   gs_measured decades;
   gs_judgement of_decades;
   gs_deaths of_dead;

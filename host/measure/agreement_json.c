@@ -47,7 +47,7 @@ static bool add_worst(cJSON *json, const gs_agreement *agreement) {
 static bool add_agreement(cJSON *record, const gs_agreement *agreement) {
   cJSON *json = cJSON_AddObjectToObject(record, "agreement");
   return json && gs_json_add_string(json, "verdict", gs_agreement_name(agreement->verdict)) &&
-         gs_json_add_string(json, "words", agreement->words) &&
+         gs_json_add_string(json, "message", agreement->message) &&
          gs_json_add_string(json, "dead_law", gs_dead_law_name(agreement->of_dead.law)) &&
          add_decades(json, agreement) && add_worst(json, agreement);
 }

@@ -20,14 +20,14 @@
  * longer to multiply (a lane n_in n_out / 32 multiply-adds, or three dependent instructions
  * of a tensor core) than two warps that share the work take to meet at their block's
  * barrier: that is the least wait, and counts as a barrier
- * (gs_floor.block_barrier_ns). Narrower layers may do without any. Weights that one
+ * (gs_roofline.block_barrier_ns). Narrower layers may do without any. Weights that one
  * multiprocessor cannot hold must be read again for each product, or shared with others at
  * the barrier of a cluster or the grid; which, nobody knows, so it counts no more.
  * The first product waits for the step before and the last perhaps for nothing, but between
  * two steps lies a launch, which takes longer than both.
  *
  * Launches. What today's implementation makes of the chain, for comparison: every product
- * is an operation of its own that waits for the one before to end (gs_floor.launch_ns), 2 L
+ * is an operation of its own that waits for the one before to end (gs_roofline.launch_ns), 2 L
  * in an mlp. An rnn has U x for all steps, z_1 .. z_T, delta_{T-1} .. delta_1 and dW,
  * 2 T + 1 with `loop: steps`; in a persistent loop, or where the device chooses, a loop
  * counts as one each way. Pointwise kernels between products are not counted. */
@@ -35,15 +35,15 @@
 
 #include <math.h>
 
-gs_least_time gs_cost_least_time(const gs_cost *cost, gs_dtype dtype, const gs_floor *floor) {
-  const double peak = floor->flops_per_s[dtype];
-  gs_least_time least = {
+gs_time_bound gs_cost_time_bound(const gs_cost *cost, gs_dtype dtype, const gs_roofline *roofline) {
+  const double peak = roofline->flops_per_s[dtype];
+  gs_time_bound bound = {
       .arithmetic_ns = peak > 0 ? cost->flops / peak * 1e9 : (double)NAN,
-      .traffic_ns = cost->bytes / floor->copy_bytes_per_s * 1e9,
-      .barriers_ns = cost->barriers * floor->block_barrier_ns,
-      .launches_ns = cost->launches * floor->launch_ns,
+      .traffic_ns = cost->bytes / roofline->copy_bytes_per_s * 1e9,
+      .barriers_ns = cost->barriers * roofline->block_barrier_ns,
+      .launches_ns = cost->launches * roofline->launch_ns,
   };
   /* fmax passes over NaN */
-  least.floor_ns = fmax(fmax(least.arithmetic_ns, least.traffic_ns), least.barriers_ns);
-  return least;
+  bound.floor_ns = fmax(fmax(bound.arithmetic_ns, bound.traffic_ns), bound.barriers_ns);
+  return bound;
 }

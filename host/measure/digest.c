@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 16 };
+enum { MAX_DEPTH = 16 };
 
 static void add_byte(gs_sha256 *hash, char byte) { gs_sha256_add(hash, &byte, 1); }
 
@@ -40,13 +40,13 @@ static bool is_container(const cJSON *value) {
 
 /* Depth first; `open` are the containers that the walk is in. */
 static void add_value(gs_sha256 *hash, const cJSON *value) {
-  const cJSON *open[MOST_DEPTH];
+  const cJSON *open[MAX_DEPTH];
   int depth = 0;
   const cJSON *at = value;
   while (at) {
     const cJSON *next = at->next;
     if (depth > 0 && cJSON_IsObject(open[depth - 1])) add_text(hash, at->string);
-    if (is_container(at) && depth < MOST_DEPTH) {
+    if (is_container(at) && depth < MAX_DEPTH) {
       add_byte(hash, cJSON_IsArray(at) ? '[' : '{');
       open[depth++] = at;
       next = at->child;

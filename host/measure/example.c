@@ -18,15 +18,15 @@
 #include "device/activation_f64.h"
 #include "device/device.h"
 
-enum { FAR = 500, MOST_SHIFT = 4000 };
+enum { FAR = 500, MAX_SHIFT = 4000 };
 
-gs_status gs_example_create(int most, gs_example *example, gs_error *error) {
-  const size_t bytes = (size_t)most * sizeof *example->h;
+gs_status gs_example_create(int max, gs_example *example, gs_error *error) {
+  const size_t bytes = (size_t)max * sizeof *example->h;
   GS_TRY(gs_blas_load(1, error));
   *example = (gs_example){malloc(bytes), malloc(bytes), malloc(bytes), 0};
   if (example->h && example->z && example->slope) return GS_OK;
   gs_example_clear(example);
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a forward pass of %d units", most);
+  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a forward pass of %d units", max);
 }
 
 void gs_example_clear(gs_example *example) {
@@ -38,8 +38,8 @@ void gs_example_clear(gs_example *example) {
 
 /* value 2^exponent, zero or infinite where no double has it. */
 static double shifted(double value, int64_t exponent) {
-  const int64_t most = MOST_SHIFT;
-  return ldexp(value, (int)(exponent > most ? most : exponent < -most ? -most : exponent));
+  const int64_t max = MAX_SHIFT;
+  return ldexp(value, (int)(exponent > max ? max : exponent < -max ? -max : exponent));
 }
 
 void gs_example_start(gs_example *example, const double *h, int n) {
@@ -79,11 +79,11 @@ static gs_f64_slope evaluate(gs_activation activation, double z, int64_t exponen
 
 /* Brings the largest |h| to 1 <= |h| < 2. */
 static void normalise(gs_example *example, int n) {
-  double most = 0;
-  for (int i = 0; i < n; i++) most = fmax(most, fabs(example->h[i]));
-  if (most == 0) example->exponent = 0;
-  if (!(most > 0) || isinf(most)) return;
-  const int shift = ilogb(most);
+  double max = 0;
+  for (int i = 0; i < n; i++) max = fmax(max, fabs(example->h[i]));
+  if (max == 0) example->exponent = 0;
+  if (!(max > 0) || isinf(max)) return;
+  const int shift = ilogb(max);
   for (int i = 0; i < n; i++) example->h[i] = ldexp(example->h[i], -shift);
   example->exponent += shift;
 }

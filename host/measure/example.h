@@ -10,14 +10,14 @@
 
 /* The state: true h = h 2^exponent. */
 typedef struct gs_example {
-  double *h;     /* [most] */
-  double *z;     /* [most] */
-  double *slope; /* [most] phi'(z) of the last layer */
+  double *h;     /* [max] */
+  double *z;     /* [max] */
+  double *slope; /* [max] phi'(z) of the last layer */
   int64_t exponent;
 } gs_example;
 
 /* Errors: GS_ERR_MEMORY; an empty example may be cleared. */
-gs_status gs_example_create(int most, gs_example *example, gs_error *error);
+gs_status gs_example_create(int max, gs_example *example, gs_error *error);
 void gs_example_clear(gs_example *example);
 
 /* h = h^0, or zero when NULL. */

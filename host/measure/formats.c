@@ -3,11 +3,11 @@
 
 typedef struct limits {
   const char *name;
-  int least_subnormal, least_normal, most;
+  int min_subnormal, min_normal, max;
 } limits;
 
 static const limits formats[GS_FORMAT_COUNT] = {
-#define FORMAT_LIMITS(constant, name, least, normal, most) [constant] = {name, least, normal, most},
+#define FORMAT_LIMITS(constant, name, min, normal, max) [constant] = {name, min, normal, max},
     GS_FORMAT_LIST(FORMAT_LIMITS)
 #undef FORMAT_LIMITS
 };
@@ -19,11 +19,11 @@ void gs_kept_add(gs_kept *kept, gs_format format, const uint32_t *counts, int bi
   const limits limit = formats[format];
   for (int i = 0; i < bins; i++) {
     const int64_t exponent = first_exponent + i;
-    if (exponent < limit.least_subnormal - 1) { /* the binade below it rounds up to it */
+    if (exponent < limit.min_subnormal - 1) { /* the binade below it rounds up to it */
       kept->zero += counts[i];
-    } else if (exponent < limit.least_normal) {
+    } else if (exponent < limit.min_normal) {
       kept->subnormal += counts[i];
-    } else if (exponent <= limit.most) {
+    } else if (exponent <= limit.max) {
       kept->normal += counts[i];
     } else {
       kept->inf += counts[i];

@@ -18,7 +18,7 @@
   X(GS_FORMAT_E5M2, "e5m2", -16, -14, 15)
 
 typedef enum gs_format {
-#define GS_FORMAT_ENUM(constant, name, least, normal, most) constant,
+#define GS_FORMAT_ENUM(constant, name, min, normal, max) constant,
   GS_FORMAT_LIST(GS_FORMAT_ENUM)
 #undef GS_FORMAT_ENUM
       GS_FORMAT_COUNT

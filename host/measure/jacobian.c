@@ -13,7 +13,7 @@
 #include "net/model.h"
 
 enum {
-  MOST_LANES = 64,
+  MAX_LANES = 64,
   WORTH_THREADS = 48 /* units; below, waking threads for each layer costs more than it gives */
 };
 
@@ -23,8 +23,8 @@ typedef struct walk {
   gs_device *device;
   gs_jacobian *out;
   int64_t points; /* L or T */
-  int most;       /* units of the widest layer */
-  gs_lane lanes[MOST_LANES];
+  int max;        /* units of the widest layer */
+  gs_lane lanes[MAX_LANES];
   int lane_count;
   void *bytes; /* one matrix as the device holds it */
 } walk;
@@ -140,7 +140,7 @@ static gs_status take_block(walk *w, int64_t first, gs_error *error) {
   for (int64_t l = 1; l <= w->points; l++) {
     const bool kept = point < w->out->points && w->out->index[point] == l;
     for (int i = 0; i < lanes; i++) GS_TRY(fetch_layer(w, &w->lanes[i], l, error));
-#pragma omp parallel for num_threads(lanes) schedule(static) if (w->most >= WORTH_THREADS)
+#pragma omp parallel for num_threads(lanes) schedule(static) if (w->max >= WORTH_THREADS)
     for (int i = 0; i < lanes; i++) {
       gs_lane *lane = &w->lanes[i];
       lane->status = gs_lane_layer(lane, l, kept ? point : -1, w->out, &lane->error);
@@ -155,18 +155,17 @@ static gs_status take_block(walk *w, int64_t first, gs_error *error) {
 }
 
 static gs_status run(walk *w, int threads, gs_error *error) {
-  const size_t most = (size_t)w->most;
+  const size_t max = (size_t)w->max;
   const bool recurrent = gs_model_is_recurrent(w->config->model);
-  const size_t inputs = recurrent ? (size_t)gs_model_inputs(w->config) : most;
-  const size_t count = most * (inputs > most ? inputs : most); /* of W or U */
+  const size_t inputs = recurrent ? (size_t)gs_model_inputs(w->config) : max;
+  const size_t count = max * (inputs > max ? inputs : max); /* of W or U */
   for (int64_t i = 0; i < w->out->points; i++) {
     w->out->index[i] = gs_thin_at(i, w->out->points, w->points) + 1;
   }
   w->bytes = malloc((count > 0 ? count : 1) * sizeof(double));
   if (!w->bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians");
-  while (w->lane_count < threads && w->lane_count < MOST_LANES &&
-         w->lane_count < w->out->replicas) {
-    GS_TRY(gs_lane_create(w->config, w->most, &w->lanes[w->lane_count++], error));
+  while (w->lane_count < threads && w->lane_count < MAX_LANES && w->lane_count < w->out->replicas) {
+    GS_TRY(gs_lane_create(w->config, w->max, &w->lanes[w->lane_count++], error));
   }
   for (int64_t r = 0; r < w->out->replicas; r += w->lane_count) GS_TRY(take_block(w, r, error));
   return GS_OK;
@@ -174,17 +173,17 @@ static gs_status run(walk *w, int threads, gs_error *error) {
 
 static gs_status start(walk *w, int64_t max_points, gs_error *error) {
   const gs_config *config = w->config;
-  const int64_t most = gs_model_widest(config);
+  const int64_t max = gs_model_widest(config);
   const int64_t inputs = gs_model_inputs(config);
   if (gs_dtype_bytes(config->dtype) < sizeof(float)) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "no Jacobians of dtype %s",
                    gs_name(&gs_dtype_names, config->dtype));
   }
-  if (most > GS_JACOBIAN_MAX_WIDTH || inputs > GS_JACOBIAN_MAX_WIDTH) {
+  if (max > GS_JACOBIAN_MAX_WIDTH || inputs > GS_JACOBIAN_MAX_WIDTH) {
     return GS_FAIL(error, GS_ERR_UNSUPPORTED, "Jacobians want at most %d units, not %lld",
-                   GS_JACOBIAN_MAX_WIDTH, (long long)(most > inputs ? most : inputs));
+                   GS_JACOBIAN_MAX_WIDTH, (long long)(max > inputs ? max : inputs));
   }
-  w->most = (int)most;
+  w->max = (int)max;
   w->points = gs_model_points(config);
   const int64_t first = gs_model_units(config, 0);
   const int64_t last = gs_model_units(config, w->points);

@@ -12,14 +12,14 @@
  * its later digits; a product of one factor has it to full relative accuracy. */
 static const double DOUBTFUL = 1e-6;
 
-gs_status gs_lane_create(const gs_config *config, int most, gs_lane *lane, gs_error *error) {
-  const size_t n = (size_t)most;
+gs_status gs_lane_create(const gs_config *config, int max, gs_lane *lane, gs_error *error) {
+  const size_t n = (size_t)max;
   const bool rnn = gs_model_is_recurrent(config->model);
   const size_t inputs = rnn ? (size_t)config->input : n;
   *lane = (gs_lane){.config = config};
-  GS_TRY(gs_example_create(most, &lane->example, error));
-  GS_TRY(gs_product_create(most, &lane->chain, error));
-  GS_TRY(gs_product_create(most, &lane->single, error));
+  GS_TRY(gs_example_create(max, &lane->example, error));
+  GS_TRY(gs_product_create(max, &lane->chain, error));
+  GS_TRY(gs_product_create(max, &lane->single, error));
   lane->W = malloc(n * n * sizeof *lane->W);
   lane->U = malloc((rnn ? n * inputs : 1) * sizeof *lane->U);
   lane->bias = malloc(n * sizeof *lane->bias);
@@ -29,7 +29,7 @@ gs_status gs_lane_create(const gs_config *config, int most, gs_lane *lane, gs_er
   if (lane->W && lane->U && lane->bias && lane->input && lane->projection && lane->values) {
     return GS_OK;
   }
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians of %d units", most);
+  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for Jacobians of %d units", max);
 }
 
 void gs_lane_clear(gs_lane *lane) {

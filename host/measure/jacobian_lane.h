@@ -24,9 +24,9 @@ typedef struct gs_lane {
   gs_error error;
 } gs_lane;
 
-/* For layers of at most `most` units. Errors: GS_ERR_MEMORY; a lane that could not be
+/* For layers of at most `max` units. Errors: GS_ERR_MEMORY; a lane that could not be
  * created is cleared like another. */
-gs_status gs_lane_create(const gs_config *config, int most, gs_lane *lane, gs_error *error);
+gs_status gs_lane_create(const gs_config *config, int max, gs_lane *lane, gs_error *error);
 void gs_lane_clear(gs_lane *lane);
 
 /* Before the first layer of a replica; an mlp's input is there. */

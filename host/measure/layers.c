@@ -201,38 +201,37 @@ static bool add_kept(table *t, const gs_kept kept[GS_FORMAT_COUNT]) {
 }
 
 /* Range of true exponents that occur; false when nothing does. */
-static bool exponent_range(const point *p, int64_t *least, int64_t *most) {
-  *least = INT64_MAX;
-  *most = INT64_MIN;
+static bool exponent_range(const point *p, int64_t *min, int64_t *max) {
+  *min = INT64_MAX;
+  *max = INT64_MIN;
   for (int64_t r = 0; r < p->replicas; r++) {
     const uint32_t *counts = counts_of(p, r);
     for (int i = 0; i < p->bins; i++) {
       const int64_t exponent = first_exponent_of(p, r) + i;
       if (counts[i] == 0) continue;
-      if (exponent < *least) *least = exponent;
-      if (exponent > *most) *most = exponent;
+      if (exponent < *min) *min = exponent;
+      if (exponent > *max) *max = exponent;
     }
   }
-  return *least <= *most;
+  return *min <= *max;
 }
 
 /* Replicas may lie thousands of binades apart: a run of empty bins is one number. */
 static bool add_histogram(table *t, const point *p) {
-  int64_t least;
-  int64_t most;
+  int64_t min;
+  int64_t max;
   cJSON *counts = cJSON_CreateArray();
   if (!gs_json_append(t->counts, counts)) return false;
-  if (!exponent_range(p, &least, &most))
-    return gs_json_append(t->first_exponent, cJSON_CreateNull());
-  double *sums = calloc((size_t)(most - least + 1), sizeof *sums);
+  if (!exponent_range(p, &min, &max)) return gs_json_append(t->first_exponent, cJSON_CreateNull());
+  double *sums = calloc((size_t)(max - min + 1), sizeof *sums);
   if (!sums) return false;
   for (int64_t r = 0; r < p->replicas; r++) {
     for (int i = 0; i < p->bins; i++) {
-      if (counts_of(p, r)[i] > 0) sums[first_exponent_of(p, r) + i - least] += counts_of(p, r)[i];
+      if (counts_of(p, r)[i] > 0) sums[first_exponent_of(p, r) + i - min] += counts_of(p, r)[i];
     }
   }
-  bool added = gs_json_append(t->first_exponent, gs_json_number((double)least));
-  for (int64_t i = 0; added && i <= most - least; i++) {
+  bool added = gs_json_append(t->first_exponent, gs_json_number((double)min));
+  for (int64_t i = 0; added && i <= max - min; i++) {
     int64_t empty = 0; /* the last bin is not */
     while (sums[i + empty] == 0) empty++;
     added = gs_json_append(counts, gs_json_number(empty > 1 ? -(double)empty : sums[i]));

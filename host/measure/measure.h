@@ -8,9 +8,9 @@
 #include "measure/timing_json.h"
 #include "net/config.h"
 
-/* The device's own limits (floor of every timing), measured in this run; takes
+/* The device's own limits, which every timing is held against, measured in this run; takes
  * about half a second. */
-gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error);
+gs_status gs_roofline_measure(gs_device *device, gs_roofline *roofline, gs_error *error);
 
 typedef struct gs_measure_options {
   gs_timing_limits timing;

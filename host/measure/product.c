@@ -10,8 +10,8 @@
 
 void gs_product_destroy(gs_product *product) {
   if (!product) return;
-  double *const numbers[] = {product->q,      product->t,   product->a,        product->b,
-                             product->spare,  product->tau, product->row_most, product->column_most,
+  double *const numbers[] = {product->q,      product->t,   product->a,       product->b,
+                             product->spare,  product->tau, product->row_max, product->column_max,
                              product->values, product->work};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) free(numbers[i]);
   free(product->d);
@@ -23,16 +23,16 @@ void gs_product_destroy(gs_product *product) {
   free(product);
 }
 
-gs_status gs_product_create(int most, gs_product **product, gs_error *error) {
-  const size_t n = (size_t)most;
+gs_status gs_product_create(int max, gs_product **product, gs_error *error) {
+  const size_t n = (size_t)max;
   *product = NULL;
   GS_TRY(gs_blas_load(1, error));
   gs_product *p = calloc(1, sizeof *p);
   if (!p) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a product of matrices");
-  p->most = most;
-  p->work_length = 128 * most + 256; /* dgesdd wants 10 n; blocks of 64 columns, 128 n */
+  p->max = max;
+  p->work_length = 128 * max + 256; /* dgesdd wants 10 n; blocks of 64 columns, 128 n */
   double **const matrices[] = {&p->q, &p->t, &p->a, &p->b, &p->spare};
-  double **const vectors[] = {&p->tau, &p->row_most, &p->column_most, &p->values};
+  double **const vectors[] = {&p->tau, &p->row_max, &p->column_max, &p->values};
   bool there = true;
   for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
     *matrices[i] = malloc(n * n * sizeof **matrices[i]);
@@ -55,7 +55,7 @@ gs_status gs_product_create(int most, gs_product **product, gs_error *error) {
     return GS_OK;
   }
   gs_product_destroy(p);
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for products of %d x %d matrices", most, most);
+  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for products of %d x %d matrices", max, max);
 }
 
 /* ---- multiplying ---- */
@@ -89,8 +89,8 @@ static int order_rows(gs_product *p, int rows) {
   gs_keyed *keys = p->keys;
   int count = 0;
   for (int i = 0; i < rows; i++) {
-    if (p->row_most[i] == 0) continue;
-    keys[count++] = (gs_keyed){gs_wide_of(p->row_most[i], 0), i};
+    if (p->row_max[i] == 0) continue;
+    keys[count++] = (gs_keyed){gs_wide_of(p->row_max[i], 0), i};
   }
   qsort(keys, (size_t)count, sizeof *keys, descending);
   for (int i = 0; i < count; i++) p->row_order[i] = keys[i].index;
@@ -104,17 +104,17 @@ static void order_columns(gs_product *p) {
   gs_keyed *keys = p->keys;
   const int64_t tolerated_bits = 20;
   bool ordered = true;
-  int64_t least = INT64_MAX;
+  int64_t min = INT64_MAX;
   bool gone = false;
   for (int j = 0; j < p->rank; j++) {
-    const bool zero = p->column_most[j] == 0;
+    const bool zero = p->column_max[j] == 0;
     const int64_t exponent = p->d[j].exponent;
-    if (!zero && (gone || (least < INT64_MAX && exponent > least + tolerated_bits))) {
+    if (!zero && (gone || (min < INT64_MAX && exponent > min + tolerated_bits))) {
       ordered = false;
     }
     if (zero) gone = true;
-    if (exponent < least) least = exponent;
-    keys[j] = (gs_keyed){gs_wide_of(p->column_most[j] * p->d[j].digits, exponent), j};
+    if (exponent < min) min = exponent;
+    keys[j] = (gs_keyed){gs_wide_of(p->column_max[j] * p->d[j].digits, exponent), j};
     if (zero) keys[j].key.exponent = INT64_MIN;
   }
   if (!ordered) qsort(keys, (size_t)p->rank, sizeof *keys, descending);
@@ -136,17 +136,17 @@ static void order_columns(gs_product *p) {
 /* Largest magnitudes of the rows and columns of diag(slope) a. */
 static bool find_magnitudes(gs_product *p, const double *slope, int rows) {
   bool finite = true;
-  for (int i = 0; i < rows; i++) p->row_most[i] = 0;
+  for (int i = 0; i < rows; i++) p->row_max[i] = 0;
   for (int j = 0; j < p->rank; j++) {
     const double *x = gs_product_column(p, p->a, j);
-    double most = 0;
+    double max = 0;
     for (int i = 0; i < rows; i++) {
       const double magnitude = fabs(slope[i] * x[i]);
       if (!(magnitude <= DBL_MAX)) finite = false;
-      if (magnitude > p->row_most[i]) p->row_most[i] = magnitude;
-      if (magnitude > most) most = magnitude;
+      if (magnitude > p->row_max[i]) p->row_max[i] = magnitude;
+      if (magnitude > max) max = magnitude;
     }
-    p->column_most[j] = most;
+    p->column_max[j] = max;
   }
   return finite;
 }
@@ -170,7 +170,7 @@ static int rank_of(const gs_product *p, int pivots) {
   while (rank < pivots && gs_product_column(p, p->b, rank)[rank] != 0) rank++;
   while (rank > 1) {
     const double pivot = fabs(gs_product_column(p, p->b, rank - 1)[rank - 1]);
-    if (pivot > fmax(rounding * p->row_most[p->row_order[rank - 1]], DBL_MIN)) break;
+    if (pivot > fmax(rounding * p->row_max[p->row_order[rank - 1]], DBL_MIN)) break;
     rank--;
   }
   return rank;
@@ -201,18 +201,18 @@ static void multiply_t(gs_product *p, int rank) {
   const int more = p->rank - rank;
   if (rank == 0) return;
   cblas_dtrmm(CblasColMajor, CblasRight, CblasUpper, CblasTrans, CblasNonUnit, p->cols, rank, 1,
-              p->a, p->most, p->t, p->most);
+              p->a, p->max, p->t, p->max);
   if (more == 0) return;
   cblas_dgemm(CblasColMajor, CblasNoTrans, CblasTrans, p->cols, rank, more, 1,
-              gs_product_column(p, p->t, rank), p->most, gs_product_column(p, p->a, rank), p->most,
-              1, p->t, p->most);
+              gs_product_column(p, p->t, rank), p->max, gs_product_column(p, p->a, rank), p->max, 1,
+              p->t, p->max);
 }
 
 /* Q' from the reflectors in b, its rows put back in their places. */
 static gs_status unfold_q(gs_product *p, int rows, int count, int rank, gs_error *error) {
   int info = 0;
   if (rank > 0) {
-    dorgqr_(&count, &rank, &rank, p->b, &p->most, p->tau, p->work, &p->work_length, &info);
+    dorgqr_(&count, &rank, &rank, p->b, &p->max, p->tau, p->work, &p->work_length, &info);
   }
   GS_TRY(gs_product_lapack("dorgqr", info, error));
   for (int j = 0; j < rank; j++) {
@@ -230,7 +230,7 @@ gs_status gs_product_multiply(gs_product *p, const double *slope, const double *
   int count = 0;
   if (p->rank > 0) { /* W is, column by column, its own transpose */
     cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, rows, p->rank, p->rows, 1, W, p->rows,
-                p->q, p->most, 0, p->a, p->most);
+                p->q, p->max, 0, p->a, p->max);
     if (!find_magnitudes(p, slope, rows)) {
       return GS_FAIL(error, GS_ERR_DATA, "a product of matrices is not finite");
     }
@@ -239,7 +239,7 @@ gs_status gs_product_multiply(gs_product *p, const double *slope, const double *
     gather(p, slope, count);
   }
   if (count > 0) {
-    dgeqrf_(&count, &p->rank, p->b, &p->most, p->tau, p->work, &p->work_length, &info);
+    dgeqrf_(&count, &p->rank, p->b, &p->max, p->tau, p->work, &p->work_length, &info);
   }
   GS_TRY(gs_product_lapack("dgeqrf", info, error));
   const int rank = rescale(p, count < p->rank ? count : p->rank);

@@ -27,9 +27,9 @@ typedef struct gs_extremes {
   double log10_mean, log10_rms, log10_largest, log10_smallest;
 } gs_extremes;
 
-/* Room for matrices of at most `most` rows and columns: five such matrices and more. Errors:
+/* Room for matrices of at most `max` rows and columns: five such matrices and more. Errors:
  * GS_ERR_MEMORY. */
-gs_status gs_product_create(int most, gs_product **product, gs_error *error);
+gs_status gs_product_create(int max, gs_product **product, gs_error *error);
 void gs_product_destroy(gs_product *product);
 
 /* P = 1 of n x n. */

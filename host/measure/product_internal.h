@@ -20,16 +20,16 @@ typedef struct gs_keyed {
   int index;
 } gs_keyed;
 
-/* Matrices are column by column, `most` numbers from column to column. */
+/* Matrices are column by column, `max` numbers from column to column. */
 struct gs_product {
-  int most;
+  int max;
   int rows, cols, rank; /* P is rows x cols; Q has `rank` columns, T as many rows */
   double *q;            /* rows x rank; rows that are zero are exactly that */
   double *t;            /* T transposed: cols x rank */
   gs_wide *d;           /* [rank] > 0 */
   /* workspace */
   double *a, *b, *spare; /* matrices */
-  double *tau, *row_most, *column_most, *values, *work;
+  double *tau, *row_max, *column_max, *values, *work;
   gs_wide *spare_d;
   gs_keyed *keys;
   int *row_order, *column_order, *integers;
@@ -37,7 +37,7 @@ struct gs_product {
 };
 
 static inline double *gs_product_column(const gs_product *p, double *matrix, int j) {
-  return matrix + (size_t)j * (size_t)p->most;
+  return matrix + (size_t)j * (size_t)p->max;
 }
 
 static inline gs_status gs_product_lapack(const char *routine, int info, gs_error *error) {

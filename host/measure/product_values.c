@@ -9,7 +9,7 @@ static gs_status singular_values(gs_product *p, double *matrix, int rows, int co
                                  gs_error *error) {
   const int one = 1;
   int info = 0;
-  dgesdd_("N", &rows, &cols, matrix, &p->most, values, NULL, &one, NULL, &one, p->work,
+  dgesdd_("N", &rows, &cols, matrix, &p->max, values, NULL, &one, NULL, &one, p->work,
           &p->work_length, p->integers, &info, 1);
   return gs_product_lapack("dgesdd", info, error);
 }
@@ -35,7 +35,7 @@ static gs_status factor_t(gs_product *p, gs_error *error) {
     memcpy(gs_product_column(p, p->b, j), gs_product_column(p, p->t, j),
            (size_t)p->cols * sizeof *p->t);
   }
-  dgeqrf_(&p->cols, &p->rank, p->b, &p->most, p->tau, p->work, &p->work_length, &info);
+  dgeqrf_(&p->cols, &p->rank, p->b, &p->max, p->tau, p->work, &p->work_length, &info);
   for (int j = 0; j < p->rank; j++) {
     double *to = gs_product_column(p, p->a, j);
     for (int i = 0; i < p->rank; i++) to[i] = i <= j ? gs_product_column(p, p->b, j)[i] : 0;
@@ -76,7 +76,7 @@ static gs_status find_large(gs_product *p, int count, gs_extremes *extremes, gs_
 static gs_status find_smallest(gs_product *p, gs_extremes *extremes, gs_error *error) {
   const gs_wide unit = extreme_d(p, false);
   int info = 0;
-  dtrtri_("U", "N", &p->rank, p->a, &p->most, &info, 1, 1);
+  dtrtri_("U", "N", &p->rank, p->a, &p->max, &info, 1, 1);
   GS_TRY(gs_product_lapack("dtrtri", info, error));
   for (int j = 0; j < p->rank; j++) {
     for (int i = 0; i <= j; i++) gs_product_column(p, p->a, j)[i] *= gs_wide_ratio(unit, p->d[i]);

@@ -14,8 +14,8 @@ enum { LOOKS = 3, QUEUED_STEPS = 4 };
 
 static const double LED_STEP_NS = 5e6; /* of a longer step the host's launch is no part */
 
-gs_status gs_floor_measure(gs_device *device, gs_floor *floor, gs_error *error) {
-  const gs_status status = device->ops->floor(device, floor);
+gs_status gs_roofline_measure(gs_device *device, gs_roofline *roofline, gs_error *error) {
+  const gs_status status = device->ops->roofline(device, roofline);
   if (status != GS_OK && error) *error = device->error;
   return status;
 }
@@ -138,12 +138,12 @@ static gs_status collect(subject *s, const gs_timing_limits *limits, gs_machine_
                          gs_timing *timing, gs_timing_progress *progress, gs_error *error) {
   while (timing->stopped == GS_STOP_NOT_YET) {
     GS_TRY(take_sample(s, watch, timing, progress, error));
-    if (gs_timing_has_least(limits, progress)) {
+    if (gs_timing_has_min(limits, progress)) {
       GS_TRY(uncertainty(timing, &progress->uncertainty, error));
     }
     timing->stopped = gs_timing_decide(limits, progress);
   }
-  if (!gs_timing_has_least(limits, progress)) {
+  if (!gs_timing_has_min(limits, progress)) {
     GS_TRY(uncertainty(timing, &progress->uncertainty, error));
   }
   timing->lacks = gs_timing_lacks(limits, progress);

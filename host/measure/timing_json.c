@@ -75,14 +75,14 @@ static cJSON *raw_to_json(const gs_timing *timing, int64_t round, double median_
 }
 
 gs_status gs_timing_json(const gs_timing *timing, int64_t round, const gs_config *config,
-                         const gs_floor_best *floor, cJSON **json, gs_error *error) {
+                         const gs_roofline_best *roofline, cJSON **json, gs_error *error) {
   gs_sample s;
   *json = NULL;
   GS_TRY(gs_sample_of(timing->samples_ns, (size_t)timing->count, &s, error));
   cJSON *raw = raw_to_json(timing, round, s.p50);
   if (!raw) return out_of_memory(error);
   const cJSON *const rounds[] = {raw};
-  const gs_status status = gs_timing_compose(rounds, 1, config, floor, json, error);
+  const gs_status status = gs_timing_compose(rounds, 1, config, roofline, json, error);
   cJSON_Delete(raw);
   return status;
 }
@@ -108,11 +108,11 @@ static double number(const cJSON *object, const char *key) {
   return gs_json_number_of(gs_json_get(object, key));
 }
 
-static bool is_list_of_samples(const cJSON *list, double most) {
+static bool is_list_of_samples(const cJSON *list, double max) {
   const cJSON *item = NULL;
   if (!cJSON_IsArray(list)) return false;
   cJSON_ArrayForEach(item, list) {
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= most)) {
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= max)) {
       return false;
     }
   }
@@ -129,19 +129,19 @@ static gs_timing_stop find_stop(const char *name) {
   return (gs_timing_stop)found;
 }
 
-static bool is_whole(double value, int64_t least, int64_t most) {
+static bool is_whole(double value, int64_t min, int64_t max) {
   int64_t whole = 0;
-  return gs_integer_of(value, least, most, &whole);
+  return gs_integer_of(value, min, max, &whole);
 }
 
 bool gs_timing_is_round(const cJSON *timing) {
-  const int64_t most_steps = INT64_C(1000000000000); /* of a sample; all of them are in range */
+  const int64_t max_steps = INT64_C(1000000000000); /* of a sample; all of them are in range */
   const cJSON *entry = cJSON_GetArrayItem(gs_json_get(timing, "rounds"), 0);
   const cJSON *samples = gs_json_get(timing, "samples_ns");
   const int count = cJSON_GetArraySize(samples);
   return cJSON_GetArraySize(gs_json_get(timing, "rounds")) == 1 &&
          cJSON_IsString(gs_json_get(timing, "launch")) &&
-         is_whole(number(timing, "steps_per_sample"), 1, most_steps) && count > 0 &&
+         is_whole(number(timing, "steps_per_sample"), 1, max_steps) && count > 0 &&
          number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
          number(entry, "median_ns") > 0 && is_whole(number(entry, "round"), 0, INT32_MAX) &&
          is_whole(number(entry, "disturbed"), 0, count) && number(entry, "wall_ns") >= 0 &&
@@ -281,23 +281,23 @@ static bool add_statistics(cJSON *json, const pooled *all, const gs_cost *cost, 
 }
 
 static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dtype dtype,
-                      const gs_floor_best *best) {
+                      const gs_roofline_best *best) {
   if (!best) return true;
-  const gs_least_time least = gs_cost_least_time(cost, dtype, &best->limits);
-  const double share = least.floor_ns / median_ns;
-  return gs_json_add_number(json, "fraction_of_flops", least.arithmetic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_copy", least.traffic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_barriers", least.barriers_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_launches", least.launches_ns / median_ns) &&
-         gs_json_add_number(json, "floor_ns", least.floor_ns) &&
+  const gs_time_bound bound = gs_cost_time_bound(cost, dtype, &best->limits);
+  const double share = bound.floor_ns / median_ns;
+  return gs_json_add_number(json, "fraction_of_flops", bound.arithmetic_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_copy", bound.traffic_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_barriers", bound.barriers_ns / median_ns) &&
+         gs_json_add_number(json, "fraction_of_launches", bound.launches_ns / median_ns) &&
+         gs_json_add_number(json, "floor_ns", bound.floor_ns) &&
          gs_json_add_number(json, "fraction_of_floor", share) &&
          gs_json_add_string(json, "floor",
-                            share <= GS_FLOOR_MOST_SHARE ? "trustworthy" : GS_FLOOR_WRONG) &&
+                            share <= GS_FLOOR_MAX_SHARE ? "trustworthy" : GS_FLOOR_WRONG) &&
          gs_json_add_int(json, "floor_measurements", best->measurements);
 }
 
 static gs_status compose(const pooled *all, const cJSON *const *rounds, const gs_config *config,
-                         const gs_floor_best *floor, cJSON *json, gs_error *error) {
+                         const gs_roofline_best *roofline, cJSON *json, gs_error *error) {
   const gs_cost cost = gs_cost_of(config);
   const double median_ns = gs_quantile(all->medians, (size_t)all->rounds, 0.5);
   gs_sample s;
@@ -307,18 +307,18 @@ static gs_status compose(const pooled *all, const cJSON *const *rounds, const gs
       gs_json_add_number(json, "steps_per_sample", number(rounds[0], "steps_per_sample")) &&
       add_samples(json, all, rounds) && add_rounds(json, all) && add_endings(json, all) &&
       add_statistics(json, all, &cost, median_ns, &s) &&
-      add_floor(json, &cost, median_ns, config->dtype, floor);
+      add_floor(json, &cost, median_ns, config->dtype, roofline);
   return added ? GS_OK : out_of_memory(error);
 }
 
 gs_status gs_timing_compose(const cJSON *const *rounds, int count, const gs_config *config,
-                            const gs_floor_best *floor, cJSON **json, gs_error *error) {
+                            const gs_roofline_best *roofline, cJSON **json, gs_error *error) {
   pooled all = {0};
   *json = NULL;
   gs_status status = pool(rounds, count, &all, error);
   cJSON *made = status == GS_OK ? cJSON_CreateObject() : NULL;
   if (status == GS_OK) {
-    status = made ? compose(&all, rounds, config, floor, made, error) : out_of_memory(error);
+    status = made ? compose(&all, rounds, config, roofline, made, error) : out_of_memory(error);
   }
   pooled_clear(&all);
   if (status == GS_OK) {

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
-static const double LEAST_SAMPLE_NS = 200e3;
-static const double LEAST_STEP_NS = 100; /* what a clock can tell */
+static const double MIN_SAMPLE_NS = 200e3;
+static const double MIN_STEP_NS = 100; /* what a clock can tell */
 
 const char *gs_timing_stop_name(gs_timing_stop stop) {
   switch (stop) {
@@ -19,7 +19,7 @@ const char *gs_timing_stop_name(gs_timing_stop stop) {
   return "unknown";
 }
 
-bool gs_timing_has_least(const gs_timing_limits *limits, const gs_timing_progress *progress) {
+bool gs_timing_has_min(const gs_timing_limits *limits, const gs_timing_progress *progress) {
   return progress->timed_ns >= limits->min_time_s * 1e9 && progress->count >= limits->min_samples;
 }
 
@@ -36,7 +36,7 @@ static gs_timing_stop last_met(const gs_timing_limits *limits, const gs_timing_p
 gs_timing_stop gs_timing_decide(const gs_timing_limits *limits,
                                 const gs_timing_progress *progress) {
   if (progress->count < 1) return GS_STOP_NOT_YET;
-  if (gs_timing_has_least(limits, progress) && has_settled(limits, progress)) {
+  if (gs_timing_has_min(limits, progress) && has_settled(limits, progress)) {
     return last_met(limits, progress);
   }
   if (!(progress->spent_ns < limits->time_limit_s * 1e9)) return GS_STOP_TIME_LIMIT;
@@ -53,6 +53,6 @@ unsigned gs_timing_lacks(const gs_timing_limits *limits, const gs_timing_progres
 
 int64_t gs_timing_group(const gs_timing_limits *limits, double step_ns) {
   const double time_ns = fmin(limits->min_time_s, limits->time_limit_s) * 1e9;
-  const double sample_ns = fmax(LEAST_SAMPLE_NS, time_ns * 4 / GS_TIMING_MAX_SAMPLES);
-  return step_ns < sample_ns ? (int64_t)ceil(sample_ns / fmax(step_ns, LEAST_STEP_NS)) : 1;
+  const double sample_ns = fmax(MIN_SAMPLE_NS, time_ns * 4 / GS_TIMING_MAX_SAMPLES);
+  return step_ns < sample_ns ? (int64_t)ceil(sample_ns / fmax(step_ns, MIN_STEP_NS)) : 1;
 }

@@ -62,7 +62,7 @@ typedef struct gs_timing_progress {
 } gs_timing_progress;
 
 /* Whether the least time and number are reached, so that the spread decides. */
-bool gs_timing_has_least(const gs_timing_limits *limits, const gs_timing_progress *progress);
+bool gs_timing_has_min(const gs_timing_limits *limits, const gs_timing_progress *progress);
 
 /* Whether to stop after this sample, and why. */
 gs_timing_stop gs_timing_decide(const gs_timing_limits *limits, const gs_timing_progress *progress);

@@ -27,7 +27,7 @@ gs_share gs_share_of(int64_t count, int64_t of) {
 }
 
 static bool holds_side(const gs_share *side) {
-  return side->share >= GS_SIDE_SHARE && side->low >= GS_SIDE_LEAST;
+  return side->share >= GS_SIDE_SHARE && side->low >= GS_SIDE_MIN;
 }
 
 static gs_verdict verdict_of(const gs_law *law, double median, double threshold) {

@@ -6,7 +6,7 @@
  *   exploding  the median lies above +threshold
  *   stable     neither
  *   mixed      either side holds at least GS_SIDE_SHARE of the networks, and by its
- *              interval at least GS_SIDE_LEAST of the law: one network of sixteen
+ *              interval at least GS_SIDE_MIN of the law: one network of sixteen
  *              says nothing about one in twenty
  *
  * A dead network lies below every threshold, one that is not finite above. */
@@ -32,7 +32,7 @@ typedef enum gs_verdict {
 const char *gs_verdict_name(gs_verdict verdict);
 
 #define GS_SIDE_SHARE 0.05
-#define GS_SIDE_LEAST 0.02
+#define GS_SIDE_MIN 0.02
 #define GS_LAW_CONFIDENCE 0.95
 
 /* A share of the law: count of `of` networks, and Wilson's score interval for it at

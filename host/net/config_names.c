@@ -8,32 +8,32 @@
 #define INIT_LATER(constant, name, takes, later) [constant] = (later),
 #define ALL(...) ((const char *const[]){__VA_ARGS__ NULL})
 
-static const gs_synonym activation_words[] = {{"swish", "silu"},
-                                              {"linear", "identity"},
-                                              {"none", "identity"},
-                                              {"logistic", "sigmoid"},
-                                              {NULL, NULL}};
-static const gs_synonym init_words[] = {{"kaiming_normal", "he_normal"},
-                                        {"kaiming_uniform", "he_uniform"},
-                                        {"glorot_normal", "xavier_normal"},
-                                        {"glorot_uniform", "xavier_uniform"},
-                                        {"pytorch_default", "torch_default"},
-                                        {"eye", "identity"},
-                                        {"ones", "constant"},
-                                        {"trunc_normal", "truncated_normal"},
-                                        {"random_normal", "normal"},
-                                        {"random_uniform", "uniform"},
-                                        {NULL, NULL}};
-static const gs_synonym dtype_words[] = {
+static const gs_synonym activation_synonyms[] = {{"swish", "silu"},
+                                                 {"linear", "identity"},
+                                                 {"none", "identity"},
+                                                 {"logistic", "sigmoid"},
+                                                 {NULL, NULL}};
+static const gs_synonym init_synonyms[] = {{"kaiming_normal", "he_normal"},
+                                           {"kaiming_uniform", "he_uniform"},
+                                           {"glorot_normal", "xavier_normal"},
+                                           {"glorot_uniform", "xavier_uniform"},
+                                           {"pytorch_default", "torch_default"},
+                                           {"eye", "identity"},
+                                           {"ones", "constant"},
+                                           {"trunc_normal", "truncated_normal"},
+                                           {"random_normal", "normal"},
+                                           {"random_uniform", "uniform"},
+                                           {NULL, NULL}};
+static const gs_synonym dtype_synonyms[] = {
     {"float64", "f64"},   {"double", "f64"},  {"float32", "f32"}, {"float", "f32"},
     {"bfloat16", "bf16"}, {"float16", "f16"}, {"half", "f16"},    {NULL, NULL}};
-static const gs_synonym backend_words[] = {{"gpu", "cuda"}, {NULL, NULL}};
+static const gs_synonym backend_synonyms[] = {{"gpu", "cuda"}, {NULL, NULL}};
 
 const gs_names gs_model_names = {"model", ALL(GS_MODEL_LIST(MODEL_NAME)), NULL};
-const gs_names gs_dtype_names = {"dtype", ALL(GS_DTYPE_LIST(DTYPE_NAME)), dtype_words};
+const gs_names gs_dtype_names = {"dtype", ALL(GS_DTYPE_LIST(DTYPE_NAME)), dtype_synonyms};
 const gs_names gs_activation_names = {"activation", ALL(GS_ACTIVATION_LIST(GS_ROW_NAME)),
-                                      activation_words};
-const gs_names gs_init_names = {"init", ALL(GS_INIT_LIST(INIT_NAME)), init_words};
+                                      activation_synonyms};
+const gs_names gs_init_names = {"init", ALL(GS_INIT_LIST(INIT_NAME)), init_synonyms};
 const gs_names gs_fan_names = {"fan", ALL(GS_FAN_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_bias_names = {"bias", ALL(GS_BIAS_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_loss_names = {"loss", ALL(GS_LOSS_LIST(GS_ROW_NAME)), NULL};
@@ -42,7 +42,7 @@ const gs_names gs_range_names = {"range", ALL(GS_RANGE_LIST(GS_ROW_NAME)), NULL}
 const gs_names gs_stats_names = {"stats", ALL(GS_STATS_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_launch_names = {"launch", ALL(GS_LAUNCH_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_loop_names = {"loop", ALL(GS_LOOP_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_backend_names = {"backend", ALL(GS_BACKEND_LIST(GS_ROW_NAME)), backend_words};
+const gs_names gs_backend_names = {"backend", ALL(GS_BACKEND_LIST(GS_ROW_NAME)), backend_synonyms};
 
 const char *gs_init_takes(gs_init_kind kind) {
   static const char *const takes[GS_INIT_COUNT] = {GS_INIT_LIST(INIT_TAKES)};

@@ -92,10 +92,10 @@ gs_activation gs_model_activation(const gs_config *config, int64_t point) {
 int64_t gs_model_widest(const gs_config *config) {
   const gs_model_row *row = gs_model_row_of(config->model);
   if (row->recurrent) return row->units(config, 1); /* its steps are alike */
-  int64_t most = 0;
+  int64_t max = 0;
   for (int64_t l = 0; l <= row->points(config); l++) {
     const int64_t units = row->units(config, l);
-    if (units > most) most = units;
+    if (units > max) max = units;
   }
-  return most;
+  return max;
 }

@@ -26,7 +26,7 @@ void gs_child_close_pipe(int *fd) {
 void gs_child_close(gs_child *child) {
   gs_child_close_pipe(&child->input);
   gs_child_close_pipe(&child->output);
-  gs_child_close_pipe(&child->words);
+  gs_child_close_pipe(&child->messages);
 }
 
 /* ---- starting ---- */
@@ -34,23 +34,23 @@ void gs_child_close(gs_child *child) {
 typedef struct pipes {
   int input[2];
   int output[2];
-  int words[2];
+  int messages[2];
 } pipes;
 
 static void close_pipes(pipes *all) {
   for (int i = 0; i < 2; i++) {
     gs_child_close_pipe(&all->input[i]);
     gs_child_close_pipe(&all->output[i]);
-    gs_child_close_pipe(&all->words[i]);
+    gs_child_close_pipe(&all->messages[i]);
   }
 }
 
 static bool open_pipes(pipes *all) {
   *all = (pipes){{-1, -1}, {-1, -1}, {-1, -1}};
   return pipe2(all->input, O_CLOEXEC) == 0 && pipe2(all->output, O_CLOEXEC) == 0 &&
-         pipe2(all->words, O_CLOEXEC) == 0 && fcntl(all->input[1], F_SETFL, O_NONBLOCK) == 0 &&
+         pipe2(all->messages, O_CLOEXEC) == 0 && fcntl(all->input[1], F_SETFL, O_NONBLOCK) == 0 &&
          fcntl(all->output[0], F_SETFL, O_NONBLOCK) == 0 &&
-         fcntl(all->words[0], F_SETFL, O_NONBLOCK) == 0;
+         fcntl(all->messages[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
 /* Between fork and exec: its pipes in place of the standard streams, and signals as a new
@@ -61,7 +61,8 @@ static _Noreturn void become_child(const pipes *all, const char *program, char *
   signal(SIGPIPE, SIG_DFL);
   signal(SIGXFSZ, SIG_DFL);
   setpgid(0, 0);
-  if (dup2(all->input[0], 0) >= 0 && dup2(all->output[1], 1) >= 0 && dup2(all->words[1], 2) >= 0) {
+  if (dup2(all->input[0], 0) >= 0 && dup2(all->output[1], 1) >= 0 &&
+      dup2(all->messages[1], 2) >= 0) {
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     execv(program, arguments);
   }
@@ -90,8 +91,8 @@ gs_status gs_child_start(gs_child *child, const char *program, const char *const
   gs_interrupt_takes_along(child->pid);
   child->input = all.input[1];
   child->output = all.output[0];
-  child->words = all.words[0];
-  all.input[1] = all.output[0] = all.words[0] = -1;
+  child->messages = all.messages[0];
+  all.input[1] = all.output[0] = all.messages[0] = -1;
   close_pipes(&all);
   return GS_OK;
 }

@@ -13,7 +13,7 @@ typedef struct gs_child {
   pid_t pid;     /* and process group; -1: none (any more) */
   int input;     /* its standard input, to write to; non-blocking */
   int output;    /* its standard output, to read; non-blocking */
-  int words;     /* its standard error, to read; non-blocking */
+  int messages;  /* its standard error, to read; non-blocking */
   int interrupt; /* borrowed: nobody waits once it is readable; -1: none */
 } gs_child;
 

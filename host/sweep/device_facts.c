@@ -148,36 +148,36 @@ static const char *rate_key(gs_dtype dtype, char key[KEY_BYTES]) {
 
 /* What parts of a GPU wait for each other: the key, and how people call it. */
 static const struct latency {
-  const char *key, *words;
+  const char *key, *label;
   size_t offset;
 } latencies[] = {
-    {"block_barrier_ns", "block barrier", offsetof(gs_floor, block_barrier_ns)},
-    {"cluster_hop_ns", "cluster hop", offsetof(gs_floor, cluster_hop_ns)},
-    {"cluster_barrier_ns", "cluster barrier", offsetof(gs_floor, cluster_barrier_ns)},
-    {"grid_barrier_ns", "grid barrier", offsetof(gs_floor, grid_barrier_ns)},
+    {"block_barrier_ns", "block barrier", offsetof(gs_roofline, block_barrier_ns)},
+    {"cluster_hop_ns", "cluster hop", offsetof(gs_roofline, cluster_hop_ns)},
+    {"cluster_barrier_ns", "cluster barrier", offsetof(gs_roofline, cluster_barrier_ns)},
+    {"grid_barrier_ns", "grid barrier", offsetof(gs_roofline, grid_barrier_ns)},
 };
 enum { LATENCIES = sizeof latencies / sizeof *latencies };
 
-static double latency_of(const gs_floor *floor, const struct latency *which) {
+static double latency_of(const gs_roofline *roofline, const struct latency *which) {
   double ns;
-  memcpy(&ns, (const char *)floor + which->offset, sizeof ns);
+  memcpy(&ns, (const char *)roofline + which->offset, sizeof ns);
   return ns;
 }
 
 static double rate_or_null(double rate) { return rate > 0 ? rate : (double)NAN; }
 
-cJSON *gs_floor_to_json(const gs_floor *floor) {
+cJSON *gs_roofline_to_json(const gs_roofline *roofline) {
   char key[KEY_BYTES];
   cJSON *tree = cJSON_CreateObject();
   bool added = tree != NULL;
   for (int i = 0; added && i < DTYPES; i++) {
-    const double rate = floor->flops_per_s[dtypes_in_order[i]];
+    const double rate = roofline->flops_per_s[dtypes_in_order[i]];
     added = gs_json_add_number(tree, rate_key(dtypes_in_order[i], key), rate_or_null(rate));
   }
-  added = added && gs_json_add_number(tree, "copy_bytes_per_s", floor->copy_bytes_per_s) &&
-          gs_json_add_number(tree, "launch_ns", floor->launch_ns);
+  added = added && gs_json_add_number(tree, "copy_bytes_per_s", roofline->copy_bytes_per_s) &&
+          gs_json_add_number(tree, "launch_ns", roofline->launch_ns);
   for (int i = 0; added && i < LATENCIES; i++) {
-    const double ns = latency_of(floor, &latencies[i]);
+    const double ns = latency_of(roofline, &latencies[i]);
     added = gs_json_add_number(tree, latencies[i].key, rate_or_null(ns));
   }
   if (added) return tree;
@@ -192,22 +192,22 @@ static bool read_rate(const cJSON *tree, const char *key, double *rate) {
   return cJSON_IsNull(item) || (isfinite(*rate) && *rate > 0);
 }
 
-bool gs_floor_from_json(const cJSON *tree, gs_floor *floor) {
+bool gs_roofline_from_json(const cJSON *tree, gs_roofline *roofline) {
   char key[KEY_BYTES];
   for (int i = 0; i < DTYPES; i++) {
     const gs_dtype dtype = dtypes_in_order[i];
-    if (!read_rate(tree, rate_key(dtype, key), &floor->flops_per_s[dtype])) return false;
+    if (!read_rate(tree, rate_key(dtype, key), &roofline->flops_per_s[dtype])) return false;
   }
   for (int i = 0; i < LATENCIES; i++) {
     double ns;
     if (!read_rate(tree, latencies[i].key, &ns)) return false;
-    memcpy((char *)floor + latencies[i].offset, &ns, sizeof ns);
+    memcpy((char *)roofline + latencies[i].offset, &ns, sizeof ns);
   }
   const cJSON *launch = gs_json_get(tree, "launch_ns");
-  floor->launch_ns = cJSON_IsNumber(launch) ? launch->valuedouble : NAN;
-  return read_rate(tree, "copy_bytes_per_s", &floor->copy_bytes_per_s) &&
-         floor->copy_bytes_per_s > 0 && floor->flops_per_s[GS_F32] > 0 &&
-         isfinite(floor->launch_ns) && floor->launch_ns >= 0;
+  roofline->launch_ns = cJSON_IsNumber(launch) ? launch->valuedouble : NAN;
+  return read_rate(tree, "copy_bytes_per_s", &roofline->copy_bytes_per_s) &&
+         roofline->copy_bytes_per_s > 0 && roofline->flops_per_s[GS_F32] > 0 &&
+         isfinite(roofline->launch_ns) && roofline->launch_ns >= 0;
 }
 
 /* ---- for people ---- */
@@ -240,32 +240,32 @@ static void print_gpu(FILE *stream, const cJSON *device) {
                 cJSON_IsTrue(gs_json_get(device, "persistent")) ? "yes" : "no");
 }
 
-static void print_floor(FILE *stream, const gs_floor *floor) {
+static void print_roofline(FILE *stream, const gs_roofline *roofline) {
   char text[GS_NUMBER_BYTES];
   (void)fprintf(stream, "%-11s", "limits");
   for (int i = 0; i < DTYPES; i++) {
     const gs_dtype dtype = dtypes_in_order[i];
-    const double rate = floor->flops_per_s[dtype];
+    const double rate = roofline->flops_per_s[dtype];
     if (!(rate > 0)) continue;
     (void)fprintf(stream, "%s (%s), ", gs_text_rate(rate, "FLOP/s", text),
                   gs_name(&gs_dtype_names, dtype));
   }
-  (void)fprintf(stream, "%s (copy), ", gs_text_rate(floor->copy_bytes_per_s, "B/s", text));
+  (void)fprintf(stream, "%s (copy), ", gs_text_rate(roofline->copy_bytes_per_s, "B/s", text));
   (void)fputs("measured now\n", stream);
 }
 
 /* Only what launches operations has any of these. */
-static void print_latencies(FILE *stream, const gs_floor *floor) {
-  if (!(floor->launch_ns > 0)) return;
+static void print_latencies(FILE *stream, const gs_roofline *roofline) {
+  if (!(roofline->launch_ns > 0)) return;
   (void)fprintf(stream, "%-11s", "latencies");
   for (int i = 0; i < LATENCIES; i++) {
-    const double ns = latency_of(floor, &latencies[i]);
-    if (ns > 0) (void)fprintf(stream, "%.1f ns (%s), ", ns, latencies[i].words);
+    const double ns = latency_of(roofline, &latencies[i]);
+    if (ns > 0) (void)fprintf(stream, "%.1f ns (%s), ", ns, latencies[i].label);
   }
-  (void)fprintf(stream, "%.1f ns (graph node), measured now\n", floor->launch_ns);
+  (void)fprintf(stream, "%.1f ns (graph node), measured now\n", roofline->launch_ns);
 }
 
-void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *floor) {
+void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_roofline *roofline) {
   char text[GS_NUMBER_BYTES];
   const cJSON *bytes = gs_json_get(device, "memory_bytes");
   print_text(stream, "backend", gs_json_get(device, "backend"));
@@ -275,6 +275,6 @@ void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *fl
   (void)fprintf(stream, "%-11s%s for a cell\n", "memory",
                 gs_text_bytes(cJSON_IsNumber(bytes) ? bytes->valuedouble : NAN, text));
   print_text(stream, "libraries", gs_json_get(device, "libraries"));
-  print_floor(stream, floor);
-  print_latencies(stream, floor);
+  print_roofline(stream, roofline);
+  print_latencies(stream, roofline);
 }

@@ -31,13 +31,13 @@ cJSON *gs_device_token(const cJSON *facts);
  * its token. */
 bool gs_device_facts_again(const cJSON *recorded, const cJSON *token, const cJSON *facts);
 
-/* The floor; a rate or latency that the device does not have is null. */
-cJSON *gs_floor_to_json(const gs_floor *floor);
+/* The roofline; a rate or latency that the device does not have is null. */
+cJSON *gs_roofline_to_json(const gs_roofline *roofline);
 /* The way back; false when it is not such a tree: a rate is missing or no
  * number > 0, or f32's or the copy's is null. */
-bool gs_floor_from_json(const cJSON *tree, gs_floor *floor);
+bool gs_roofline_from_json(const cJSON *tree, gs_roofline *roofline);
 
 /* Both as lines. Write errors show in the stream. */
-void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_floor *floor);
+void gs_device_facts_print(FILE *stream, const cJSON *device, const gs_roofline *roofline);
 
 #endif

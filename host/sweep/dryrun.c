@@ -16,9 +16,9 @@ typedef struct dry_run {
   const gs_sweep *sweep;
   const gs_run_options *options;
   gs_session session;
-  gs_floor floor;
+  gs_roofline roofline;
   double limit_bytes; /* of one cell */
-  double most_bytes;
+  double max_bytes;
   double seconds;
   gs_run_report *report;
   uint32_t dtypes; /* of the cells that can run, bit per gs_dtype */
@@ -46,18 +46,18 @@ static bool has_room(const dry_run *dry, double bytes) {
 static gs_status count_fitting(dry_run *dry, const gs_config *config, int64_t *fitting,
                                gs_error *error) {
   gs_config fewer;
-  int64_t most = config->replicas; /* which do not fit */
+  int64_t max = config->replicas; /* which do not fit */
   *fitting = 0;
   GS_TRY(gs_config_copy(config, &fewer, error));
   gs_status status = GS_OK;
-  while (status == GS_OK && !dry->session.interrupted && most - *fitting > 1) {
+  while (status == GS_OK && !dry->session.interrupted && max - *fitting > 1) {
     double bytes = NAN;
-    fewer.replicas = *fitting + (most - *fitting) / 2;
+    fewer.replicas = *fitting + (max - *fitting) / 2;
     status = predict(dry, &fewer, &bytes, error);
     if (has_room(dry, bytes)) {
       *fitting = fewer.replicas;
     } else {
-      most = fewer.replicas;
+      max = fewer.replicas;
     }
   }
   gs_config_clear(&fewer);
@@ -68,46 +68,46 @@ static gs_status count_fitting(dry_run *dry, const gs_config *config, int64_t *f
 static double seconds_of(const dry_run *dry, const gs_config *config) {
   gs_measure_options later = dry->options->measure;
   later.round = 1;
-  return gs_estimate_seconds(config, &dry->options->measure, &dry->floor) +
+  return gs_estimate_seconds(config, &dry->options->measure, &dry->roofline) +
          (double)(gs_run_rounds(dry->options) - 1) *
-             gs_estimate_seconds(config, &later, &dry->floor);
+             gs_estimate_seconds(config, &later, &dry->roofline);
 }
 
 /* words: why the cell is skipped; empty when it is not. */
-static void print_cell(dry_run *dry, int64_t index, double bytes, const char *words) {
+static void print_cell(dry_run *dry, int64_t index, double bytes, const char *message) {
   char texts[4][GS_NUMBER_BYTES];
   const gs_cell *cell = &dry->sweep->cells[index];
-  const bool fits = !words[0];
+  const bool fits = !message[0];
   const double flops = gs_cost_of(&cell->config).flops;
   const double seconds = seconds_of(dry, &cell->config);
   dry->report->outcomes[index].status = fits ? GS_CELL_OK : GS_CELL_SKIPPED;
   if (fits) {
     dry->seconds += seconds;
-    dry->most_bytes = fmax(dry->most_bytes, bytes);
+    dry->max_bytes = fmax(dry->max_bytes, bytes);
     dry->dtypes |= 1u << cell->config.dtype;
   }
   (void)fprintf(
       dry->stream, "%10s  %10s  %9s  %s%s%s\n",
       isfinite(bytes) ? gs_text_bytes(bytes, texts[0]) : "-", gs_text_short(flops, texts[1]),
-      fits ? gs_text_seconds(seconds, texts[2]) : "skipped", cell->name, fits ? "" : ": ", words);
+      fits ? gs_text_seconds(seconds, texts[2]) : "skipped", cell->name, fits ? "" : ": ", message);
 }
 
 static gs_status try_cell(dry_run *dry, int64_t index, gs_error *error) {
   const gs_config *config = &dry->sweep->cells[index].config;
-  char words[GS_ERROR_MESSAGE_BYTES] = "";
+  char message[GS_ERROR_MESSAGE_BYTES] = "";
   double bytes = NAN;
   gs_status status = predict(dry, config, &bytes, error);
   if (status == GS_OK && !has_room(dry, bytes)) {
     int64_t fitting = 0;
     status = count_fitting(dry, config, &fitting, error);
-    snprintf(words, sizeof words, "too large, %lld replica%s would fit", (long long)fitting,
+    snprintf(message, sizeof message, "too large, %lld replica%s would fit", (long long)fitting,
              fitting == 1 ? "" : "s");
   }
   if (dry->session.interrupted) return GS_OK;
   if (status != GS_OK && !dry->session.process) return status;
   /* a worker that is still there has refused this cell alone */
-  if (status != GS_OK) snprintf(words, sizeof words, "%s", error->message);
-  print_cell(dry, index, bytes, words);
+  if (status != GS_OK) snprintf(message, sizeof message, "%s", error->message);
+  print_cell(dry, index, bytes, message);
   return GS_OK;
 }
 
@@ -126,14 +126,14 @@ static void print_limits(const dry_run *dry) {
   const char *separator = "";
   (void)fprintf(dry->stream, "time at %.0f%% of the measured limits, ", GS_ESTIMATE_SHARE * 100);
   for (int d = 0; d < GS_DTYPE_COUNT; d++) {
-    const double rate = dry->floor.flops_per_s[d];
+    const double rate = dry->roofline.flops_per_s[d];
     if (!(dry->dtypes >> d & 1u) || !(rate > 0)) continue;
     (void)fprintf(dry->stream, "%s%s (%s)", separator, gs_text_rate(rate, "FLOP/s", text),
                   gs_name(&gs_dtype_names, (gs_dtype)d));
     separator = ", ";
   }
   (void)fprintf(dry->stream, "%s%s, and with --time-limit %g s per cell", *separator ? " and " : "",
-                gs_text_rate(dry->floor.copy_bytes_per_s, "B/s", text),
+                gs_text_rate(dry->roofline.copy_bytes_per_s, "B/s", text),
                 dry->options->measure.timing.time_limit_s);
   const int64_t rounds = gs_run_rounds(dry->options);
   if (rounds > 1) (void)fprintf(dry->stream, " in each of %lld rounds", (long long)rounds);
@@ -149,13 +149,13 @@ static void print_totals(const dry_run *dry) {
   (void)fprintf(dry->stream, "%lld cells", (long long)dry->sweep->count);
   if (skipped) (void)fprintf(dry->stream, ", %lld of them skipped", (long long)skipped);
   (void)fprintf(dry->stream, "; at most %s of %s; about %s\n",
-                gs_text_bytes(dry->most_bytes, texts[0]), gs_text_bytes(dry->limit_bytes, texts[1]),
+                gs_text_bytes(dry->max_bytes, texts[0]), gs_text_bytes(dry->limit_bytes, texts[1]),
                 gs_text_seconds(dry->seconds, texts[2]));
   print_limits(dry);
 }
 
 static gs_status run(dry_run *dry, gs_error *error) {
-  cJSON *floor = NULL;
+  cJSON *roofline = NULL;
   gs_process_options process = {.threads = dry->options->threads,
                                 .interrupt = dry->options->interrupt};
   GS_TRY(gs_sweep_device(dry->sweep, &process.backend, &process.device, error));
@@ -163,10 +163,10 @@ static gs_status run(dry_run *dry, gs_error *error) {
   if (dry->session.interrupted) return GS_OK;
   dry->report->refused = !gs_run_accepts(dry->options, dry->session.device);
   if (dry->report->refused) return GS_OK;
-  GS_TRY(gs_session_floor(&dry->session, &floor, error));
+  GS_TRY(gs_session_roofline(&dry->session, &roofline, error));
   if (dry->session.interrupted) return GS_OK;
-  (void)gs_floor_from_json(floor, &dry->floor); /* has been checked */
-  cJSON_Delete(floor);
+  (void)gs_roofline_from_json(roofline, &dry->roofline); /* has been checked */
+  cJSON_Delete(roofline);
   dry->limit_bytes = device_bytes(dry->session.device);
   if (dry->options->memory_limit_bytes > 0) {
     dry->limit_bytes = fmin(dry->limit_bytes, dry->options->memory_limit_bytes);

@@ -22,18 +22,18 @@ static double jacobian_seconds(const gs_config *config, int64_t max_points) {
 /* Whether the spread settles before the limit depends on what else the machine does: it is
  * taken not to. */
 static double timing_seconds(const gs_timing_limits *limits, double step_s) {
-  const double least_steps = 2; /* one of them warms up */
-  return limits->time_limit_s > 0 ? fmax(limits->time_limit_s, least_steps * step_s) : 0;
+  const double min_steps = 2; /* one of them warms up */
+  return limits->time_limit_s > 0 ? fmax(limits->time_limit_s, min_steps * step_s) : 0;
 }
 
 double gs_estimate_seconds(const gs_config *config, const gs_measure_options *options,
-                           const gs_floor *floor) {
-  static const gs_floor modest = {.flops_per_s = {[GS_F32] = 1e11, [GS_F64] = 5e10},
-                                  .copy_bytes_per_s = 1e10};
+                           const gs_roofline *roofline) {
+  static const gs_roofline modest = {.flops_per_s = {[GS_F32] = 1e11, [GS_F64] = 5e10},
+                                     .copy_bytes_per_s = 1e10};
   /* initialisation, the step with statistics, and what every cell costs anyway */
   const double measured_steps = 4;
   const double every_cell_s = 0.005;
-  const gs_floor *rates = floor ? floor : &modest;
+  const gs_roofline *rates = roofline ? roofline : &modest;
   const gs_cost cost = gs_cost_of(config);
   const double of_dtype = rates->flops_per_s[config->dtype];
   const double flops_per_s = of_dtype > 0 ? of_dtype : rates->flops_per_s[GS_F32];

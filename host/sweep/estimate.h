@@ -9,8 +9,8 @@
 #define GS_ESTIMATE_SHARE 0.5
 
 /* Seconds for setting up, one step with statistics, and timing, at
- * GS_ESTIMATE_SHARE of the floor (NULL: of a modest processor), and for Jacobians. */
+ * GS_ESTIMATE_SHARE of the roofline (NULL: of a modest processor), and for Jacobians. */
 double gs_estimate_seconds(const gs_config *config, const gs_measure_options *options,
-                           const gs_floor *floor);
+                           const gs_roofline *roofline);
 
 #endif

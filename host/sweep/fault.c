@@ -137,11 +137,12 @@ void gs_fault_at_record(int64_t cell, int64_t round, cJSON *record) {
   }
 }
 
-bool gs_fault_at_floor(gs_floor *floor) {
+bool gs_fault_at_roofline(gs_roofline *roofline) {
   const bool lame = is_listed("lame");
   const double rate = lame ? 1e3 : 1e18;
   if (!lame && !is_listed("lavish")) return false;
-  *floor = (gs_floor){.flops_per_s = {[GS_F32] = rate, [GS_F64] = rate}, .copy_bytes_per_s = rate};
+  *roofline =
+      (gs_roofline){.flops_per_s = {[GS_F32] = rate, [GS_F64] = rate}, .copy_bytes_per_s = rate};
   return true;
 }
 

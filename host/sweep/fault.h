@@ -1,7 +1,7 @@
 /* Faults on demand, so that tests can see what a run makes of them.
  *
  * The worker reads the environment variable GRADSWEEP_FAULT, a comma-
- * separated list of kind:cell, the cell by its place in the sweep, from 0:
+ * separated list of kind:cell, the cell by its index in the sweep, from 0:
  *
  *   crash:3    abort while measuring cell 3
  *   exit:3     exit with code 3, half an answer written
@@ -17,8 +17,8 @@
  *   *          in place of a number: every cell
  *   crash:3@2  in round 2 of an interleaved run alone
  *
- * Of the floor, in the same list: instead of measuring it the worker makes up limits that
- * are far too low ("lame") or too high to be met ("lavish"); the parent takes every floor
+ * Of the roofline, in the same list: instead of measuring it the worker makes up limits that
+ * are far too low ("lame") or too high to be met ("lavish"); the parent takes every roofline
  * for too old when a cell begins ("stale").
  *
  * "impatient", in the same list: the parent waits two seconds for a worker's hello and for
@@ -52,10 +52,10 @@ void gs_fault_at_config(int64_t cell, int64_t round, gs_config *config);
  * its numbers. */
 void gs_fault_at_record(int64_t cell, int64_t round, cJSON *record);
 
-/* Makes a floor up, if the variable asks for it; whether it did. */
-bool gs_fault_at_floor(gs_floor *floor);
+/* Makes a roofline up, if the variable asks for it; whether it did. */
+bool gs_fault_at_roofline(gs_roofline *roofline);
 
-/* Whether floors are to be taken for old. */
+/* Whether rooflines are to be taken for old. */
 bool gs_fault_stale(void);
 
 /* How long to wait where `seconds` are usual. */

@@ -294,10 +294,10 @@ gs_status gs_journal_open(const char *folder, gs_journal_mode mode, gs_journal *
 static void report(const gs_journal *journal, const gs_journal_reader *reader, int64_t number,
                    const char *why) {
   enum { FOLDER_BYTES = 200, WHY_BYTES = 200 };
-  char words[FOLDER_BYTES + WHY_BYTES + 64];
-  snprintf(words, sizeof words, "%.*s/%s:%lld: %.*s", FOLDER_BYTES, journal->folder,
+  char message[FOLDER_BYTES + WHY_BYTES + 64];
+  snprintf(message, sizeof message, "%.*s/%s:%lld: %.*s", FOLDER_BYTES, journal->folder,
            GS_JOURNAL_NAME, (long long)number, WHY_BYTES, why);
-  if (reader->damaged) reader->damaged(reader->user, words);
+  if (reader->damaged) reader->damaged(reader->user, message);
 }
 
 static gs_status visit_line(const line_reader *lines, int64_t number,

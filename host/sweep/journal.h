@@ -1,6 +1,6 @@
 /* The journal of a run: DIR/journal.jsonl. Its first line says which run it is
  * (sweep, build, device), every other line is the record of one finished cell, a later
- * round's timing of one, or a measurement of the floor (sweep/ledger.h), written at once
+ * round's timing of one, or a measurement of the roofline (sweep/ledger.h), written at once
  * and synced, so that a killed run loses at most the cell in flight. A cell and round
  * that was run again has several lines; the newest counts.
  *
@@ -72,7 +72,7 @@ typedef struct gs_journal_reader {
   /* Called with each line that has its checksum, oldest first. GS_ERR_DATA: it is damaged. */
   gs_status (*visit)(void *user, const gs_journal_line *line, gs_error *error);
   /* Called with words about each damaged line, "folder/journal.jsonl:3: why". */
-  void (*damaged)(void *user, const char *words);
+  void (*damaged)(void *user, const char *message);
   void *user;
 } gs_journal_reader;
 

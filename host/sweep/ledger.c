@@ -26,7 +26,7 @@ gs_status gs_ledger_open(gs_ledger *ledger, const gs_sweep *sweep, int64_t round
 void gs_ledger_clear(gs_ledger *ledger) {
   free(ledger->lines);
   free(ledger->by_id);
-  gs_floors_clear(&ledger->floors);
+  gs_rooflines_clear(&ledger->rooflines);
   *ledger = (gs_ledger){0};
 }
 
@@ -92,8 +92,8 @@ gs_status gs_ledger_seal(gs_ledger *ledger, gs_journal *journal, int64_t cell,
   return GS_OK;
 }
 
-gs_status gs_ledger_append_floor(gs_ledger *ledger, gs_journal *journal, const cJSON *entry,
-                                 gs_error *error) {
+gs_status gs_ledger_append_roofline(gs_ledger *ledger, gs_journal *journal, const cJSON *entry,
+                                    gs_error *error) {
   int64_t offset = 0;
   cJSON *tree = cJSON_CreateObject();
   char *line = tree && gs_json_add(tree, "floor", cJSON_Duplicate(entry, true))
@@ -103,7 +103,7 @@ gs_status gs_ledger_append_floor(gs_ledger *ledger, gs_journal *journal, const c
   if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the floor");
   gs_status status = gs_journal_append(journal, line, strlen(line), &offset, error);
   free(line);
-  return status == GS_OK ? gs_floors_add(&ledger->floors, entry, error) : status;
+  return status == GS_OK ? gs_rooflines_add(&ledger->rooflines, entry, error) : status;
 }
 
 /* ---- continuing ---- */
@@ -143,24 +143,26 @@ static int64_t find_cell(const gs_ledger *ledger, const char *id) {
 /* Reading a ledger, and who is told about what cannot be read. */
 typedef struct reading {
   gs_ledger *ledger;
-  void (*damaged)(void *user, const char *words);
+  void (*damaged)(void *user, const char *message);
   void *user;
 } reading;
 
-static void pass_on(void *user, const char *words) {
+static void pass_on(void *user, const char *message) {
   const reading *of = user;
-  if (of->damaged) of->damaged(of->user, words);
+  if (of->damaged) of->damaged(of->user, message);
 }
 
 /* A line that is not a cell's record is short: it is read as a tree or as a whole. */
-enum { FLOOR_BYTES = 1 << 12 };
+enum { ROOFLINE_BYTES = 1 << 12 };
 
-static gs_status visit_floor(gs_ledger *ledger, const gs_journal_line *line, gs_error *error) {
+static gs_status visit_roofline(gs_ledger *ledger, const gs_journal_line *line, gs_error *error) {
   cJSON *tree = NULL;
-  if (line->length > FLOOR_BYTES) return GS_FAIL(error, GS_ERR_DATA, "a floor of too many bytes");
+  if (line->length > ROOFLINE_BYTES)
+    return GS_FAIL(error, GS_ERR_DATA, "a floor of too many bytes");
   GS_TRY(gs_journal_parse(line, 0, line->length, &tree, error));
-  gs_status status = gs_record_check_tree(tree, &gs_floor_line_shape, error);
-  if (status == GS_OK) status = gs_floors_add(&ledger->floors, gs_json_get(tree, "floor"), error);
+  gs_status status = gs_record_check_tree(tree, &gs_roofline_line_shape, error);
+  if (status == GS_OK)
+    status = gs_rooflines_add(&ledger->rooflines, gs_json_get(tree, "floor"), error);
   cJSON_Delete(tree);
   return status;
 }
@@ -218,7 +220,7 @@ static gs_status visit_record(gs_ledger *ledger, const gs_journal_line *line, co
 
 /* A line's beginning says what it is. */
 static gs_status visit_line(void *user, const gs_journal_line *line, gs_error *error) {
-  static const char floor[] = "{\"floor\":";
+  static const char opening[] = "{\"floor\":";
   static const char id[] = "{\"id\":\"";
   static const char round[] = "\",\"round\":";
   enum { ID_AT = sizeof id - 1, ROUND_AT = ID_AT + GS_CELL_ID_BYTES - 1 };
@@ -227,7 +229,7 @@ static gs_status visit_line(void *user, const gs_journal_line *line, gs_error *e
   char name[GS_CELL_ID_BYTES] = "";
   size_t got = 0;
   GS_TRY(gs_journal_peek(line, 0, start, sizeof start, &got, error));
-  if (memcmp(start, floor, sizeof floor - 1) == 0) return visit_floor(ledger, line, error);
+  if (memcmp(start, opening, sizeof opening - 1) == 0) return visit_roofline(ledger, line, error);
   if (got < sizeof start || memcmp(start, id, ID_AT) != 0) {
     return GS_FAIL(error, GS_ERR_DATA, "neither a cell nor a floor");
   }
@@ -239,7 +241,7 @@ static gs_status visit_line(void *user, const gs_journal_line *line, gs_error *e
 }
 
 gs_status gs_ledger_read(gs_ledger *ledger, gs_journal *journal,
-                         void (*damaged)(void *user, const char *words), void *user,
+                         void (*damaged)(void *user, const char *message), void *user,
                          gs_error *error) {
   reading of = {ledger, damaged, user};
   const gs_journal_reader reader = {visit_line, pass_on, &of};
@@ -276,10 +278,10 @@ static gs_status read_later(const gs_ledger *ledger, const gs_journal *journal, 
   if (line->status == GS_CELL_OK) {
     all->timing[all->count++] = cJSON_DetachItemFromObjectCaseSensitive(tree, "timing");
   } else if (!all->failure[0]) {
-    const char *words = cJSON_GetStringValue(gs_json_get(tree, "error"));
+    const char *message = cJSON_GetStringValue(gs_json_get(tree, "error"));
     all->status = line->status;
     snprintf(all->failure, sizeof all->failure, "round %" PRId64 ": %.*s", round,
-             GS_REASON_BYTES - 1, words ? words : "");
+             GS_REASON_BYTES - 1, message ? message : "");
   }
   cJSON_Delete(tree);
   return GS_OK;
@@ -331,13 +333,13 @@ static gs_status write_timing(const gs_ledger *ledger, int64_t cell, const gs_jo
                               gs_error *error) {
   const gs_ledger_line *line = line_of(ledger, cell, 0);
   const bool has_rounds = all->count > 0;
-  gs_floor_best best;
+  gs_roofline_best best;
   cJSON *timing = NULL;
-  const bool has_floor = gs_floors_best(&ledger->floors, &best);
+  const bool has_roofline = gs_rooflines_best(&ledger->rooflines, &best);
   const cJSON *const *rounds = (const cJSON *const *)all->timing;
   if (!has_rounds) return GS_FAIL(error, GS_ERR_INTERNAL, "a timed cell without a timing");
   GS_TRY(gs_timing_compose(rounds, all->count, &ledger->sweep->cells[cell].config,
-                           has_floor ? &best : NULL, &timing, error));
+                           has_roofline ? &best : NULL, &timing, error));
   gs_outcome_take_timing(timing, outcome);
   gs_status status = gs_journal_copy(from, 0, line->timing_at.start, stream, error);
   if (status != GS_OK) {

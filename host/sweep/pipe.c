@@ -18,13 +18,13 @@ static void drop_taken(gs_lines *lines) {
 
 gs_status gs_lines_read(gs_lines *lines, int fd, gs_error *error) {
   drop_taken(lines);
-  const size_t most = lines->most ? lines->most : GS_LINE_MOST_BYTES;
-  if (lines->parted + lines->length > most) {
-    return GS_FAIL(error, GS_ERR_DATA, "a line of more than %zu bytes", most);
+  const size_t max = lines->max ? lines->max : GS_LINE_MAX_BYTES;
+  if (lines->parted + lines->length > max) {
+    return GS_FAIL(error, GS_ERR_DATA, "a line of more than %zu bytes", max);
   }
-  if (lines->capacity - lines->length < CHUNK_BYTES && lines->capacity < most + CHUNK_BYTES) {
+  if (lines->capacity - lines->length < CHUNK_BYTES && lines->capacity < max + CHUNK_BYTES) {
     const size_t twice = lines->capacity * 2 + CHUNK_BYTES;
-    const size_t capacity = twice < most + CHUNK_BYTES ? twice : most + CHUNK_BYTES;
+    const size_t capacity = twice < max + CHUNK_BYTES ? twice : max + CHUNK_BYTES;
     char *bytes = realloc(lines->bytes, capacity);
     if (!bytes) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a line of this length");
     lines->bytes = bytes;
@@ -54,9 +54,9 @@ char *gs_lines_take(gs_lines *lines, size_t *length) {
   return lines->bytes;
 }
 
-char *gs_lines_take_part(gs_lines *lines, size_t least, size_t *length) {
+char *gs_lines_take_part(gs_lines *lines, size_t min, size_t *length) {
   drop_taken(lines);
-  if (lines->length < least || memchr(lines->bytes, '\n', lines->length)) return NULL;
+  if (lines->length < min || memchr(lines->bytes, '\n', lines->length)) return NULL;
   *length = lines->taken = lines->length;
   lines->parted += *length;
   return lines->bytes;

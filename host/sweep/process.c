@@ -13,8 +13,8 @@
 #include "base/threads.h"
 #include "sweep/child.h"
 #include "sweep/fault.h"
+#include "sweep/messages.h"
 #include "sweep/pipe.h"
-#include "sweep/words.h"
 
 /* Opening a GPU on a cold machine takes many seconds. */
 static const double hello_timeout_s = 120;
@@ -22,14 +22,14 @@ static const double grace_s = 2;
 static const double last_moment_s = 1; /* for how a worker ended to be known */
 static const int tick_ms = 250;
 
-enum { HELLO_MOST_BYTES = 1 << 20 };
+enum { HELLO_MAX_BYTES = 1 << 20 };
 
 struct gs_process {
   gs_process_options options;
   gs_child child;
   gs_lines answers;
   const gs_sink *sink; /* of the answer that is waited for */
-  gs_words words;
+  gs_messages messages;
 };
 
 /* ---- starting ---- */
@@ -53,16 +53,16 @@ static gs_status spawn(gs_process *process, gs_error *error) {
 /* ---- its standard error ---- */
 
 static void hear(gs_process *process) {
-  if (!gs_words_read(&process->words, process->child.words, process->options.on_words,
-                     process->options.user)) {
-    gs_child_close_pipe(&process->child.words);
+  if (!gs_messages_read(&process->messages, process->child.messages, process->options.on_message,
+                        process->options.user)) {
+    gs_child_close_pipe(&process->child.messages);
   }
 }
 
 /* What is left to hear once it has ended; never waits. */
 static void hear_the_rest(gs_process *process) {
-  for (int rounds = 0; process->child.words >= 0 && rounds < 64; rounds++) {
-    struct pollfd ready = {process->child.words, POLLIN, 0};
+  for (int rounds = 0; process->child.messages >= 0 && rounds < 64; rounds++) {
+    struct pollfd ready = {process->child.messages, POLLIN, 0};
     if (poll(&ready, 1, 0) <= 0) return;
     hear(process);
   }
@@ -82,26 +82,26 @@ static void describe_status(int wait_status, char *how, size_t size) {
 
 /* Ends the exchange with a worker that is gone, or of no use: `words` say why unless it
  * ends by itself within a moment. */
-static void give_up(gs_process *process, const char *words, gs_answer *answer) {
+static void give_up(gs_process *process, const char *message, gs_answer *answer) {
   int wait_status = 0;
   char how[120];
-  snprintf(how, sizeof how, "%s", words);
+  snprintf(how, sizeof how, "%s", message);
   if (gs_child_wait(&process->child, last_moment_s, &wait_status)) {
     describe_status(wait_status, how, sizeof how);
   }
   gs_child_kill(&process->child);
   hear_the_rest(process);
-  const char *last = process->words.last;
+  const char *last = process->messages.last;
   answer->reply = GS_REPLY_ENDED;
   snprintf(answer->reason, sizeof answer->reason, "%s%s%s", how, last[0] ? ": " : "", last);
 }
 
 /* The same at once, and `words` are the reason. */
-static void break_off(gs_process *process, gs_reply reply, const char *words, gs_answer *answer) {
+static void break_off(gs_process *process, gs_reply reply, const char *message, gs_answer *answer) {
   gs_child_kill(&process->child);
   hear_the_rest(process);
   answer->reply = reply;
-  snprintf(answer->reason, sizeof answer->reason, "%s", words);
+  snprintf(answer->reason, sizeof answer->reason, "%s", message);
 }
 
 void gs_process_stop(gs_process *process, bool now) {
@@ -144,13 +144,13 @@ typedef struct event {
 
 /* Waits until something can be done, at most until the next tick. */
 static event wait_for(gs_process *process, outgoing *request, double left_s) {
-  enum { OUTPUT, WORDS, INTERRUPT, INPUT, COUNT };
+  enum { OUTPUT, MESSAGES, INTERRUPT, INPUT, COUNT };
   const int left_ms = left_s <= 0               ? 0
                       : left_s * 1000 < tick_ms ? (int)(left_s * 1000) + 1
                                                 : tick_ms;
   struct pollfd ready[COUNT] = {
       [OUTPUT] = {process->child.output, POLLIN, 0},
-      [WORDS] = {process->child.words, POLLIN, 0}, /* negative descriptors are ignored */
+      [MESSAGES] = {process->child.messages, POLLIN, 0}, /* negative descriptors are ignored */
       [INTERRUPT] = {process->options.interrupt, POLLIN, 0},
       [INPUT] = {request->left ? process->child.input : -1, POLLOUT, 0},
   };
@@ -158,7 +158,7 @@ static event wait_for(gs_process *process, outgoing *request, double left_s) {
   const bool over = gs_child_is_over(&process->child); /* it has written what it ever will */
   if (poll(ready, COUNT, over ? 0 : left_ms) < 0) return now;
   if (ready[INPUT].revents) send_some(process, request);
-  if (ready[WORDS].revents) hear(process);
+  if (ready[MESSAGES].revents) hear(process);
   now.readable = ready[OUTPUT].revents != 0;
   now.interrupted = ready[INTERRUPT].revents != 0;
   now.over = over && !now.readable;
@@ -174,9 +174,10 @@ static gs_status read_some(gs_process *process, bool *ended, gs_answer *answer, 
   if (status == GS_OK && process->answers.end) {
     give_up(process, "the worker closed its output", answer);
   } else if (status != GS_OK) {
-    char words[GS_PROCESS_REASON_BYTES];
-    snprintf(words, sizeof words, "the worker's answer cannot be read: %.150s", details.message);
-    break_off(process, GS_REPLY_ENDED, words, answer);
+    char message[GS_PROCESS_REASON_BYTES];
+    snprintf(message, sizeof message, "the worker's answer cannot be read: %.150s",
+             details.message);
+    break_off(process, GS_REPLY_ENDED, message, answer);
   }
   return GS_OK;
 }
@@ -185,18 +186,18 @@ static gs_status read_some(gs_process *process, bool *ended, gs_answer *answer, 
 static bool is_hopeless(gs_process *process, const outgoing *request, const event *now, double late,
                         double timeout_s, gs_answer *answer) {
   const double drip_s = 1; /* for the rest of an answer that has begun */
-  char words[GS_PROCESS_REASON_BYTES];
+  char message[GS_PROCESS_REASON_BYTES];
   if (now->over) {
     give_up(process, "the worker has ended", answer);
   } else if (request->refused) {
     give_up(process, "the worker does not read requests", answer);
-  } else if (gs_words_are_too_many(&process->words)) {
-    snprintf(words, sizeof words, "the worker wrote more than %d MiB to its standard error",
-             GS_WORDS_MOST_BYTES >> 20);
-    break_off(process, GS_REPLY_ENDED, words, answer);
+  } else if (gs_messages_are_too_many(&process->messages)) {
+    snprintf(message, sizeof message, "the worker wrote more than %d MiB to its standard error",
+             GS_MESSAGES_MAX_BYTES >> 20);
+    break_off(process, GS_REPLY_ENDED, message, answer);
   } else if (late >= (now->readable ? drip_s : 0)) {
-    snprintf(words, sizeof words, "no answer within %g s", timeout_s);
-    break_off(process, GS_REPLY_TIMEOUT, words, answer);
+    snprintf(message, sizeof message, "no answer within %g s", timeout_s);
+    break_off(process, GS_REPLY_TIMEOUT, message, answer);
   } else {
     return false;
   }
@@ -262,9 +263,9 @@ gs_status gs_process_ask(gs_process *process, const gs_ask *ask, gs_answer *answ
   memcpy(line, ask->request, length);
   line[length] = '\n';
   outgoing request = {line, length + 1, false};
-  process->answers.most = ask->most_bytes;
+  process->answers.max = ask->max_bytes;
   process->sink = ask->sink;
-  gs_words_reset(&process->words);
+  gs_messages_reset(&process->messages);
   const gs_status status = exchange(process, &request, ask->timeout_s, answer, error);
   answer->unread = answer->reply == GS_REPLY_ENDED && request.left > 0;
   free(line);
@@ -291,13 +292,13 @@ static gs_status read_hello(const gs_answer *answer, cJSON **device, bool *told,
     return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE,
                    "the worker cannot be understood: %.200s", details.message);
   }
-  const cJSON *words = cJSON_GetObjectItemCaseSensitive(tree, "error");
+  const cJSON *message = cJSON_GetObjectItemCaseSensitive(tree, "error");
   const cJSON *name = cJSON_GetObjectItemCaseSensitive(tree, "status");
   const cJSON *version = cJSON_GetObjectItemCaseSensitive(tree, "hello");
   gs_status status = GS_OK;
-  if (cJSON_IsString(words)) {
+  if (cJSON_IsString(message)) {
     *told = true;
-    status = GS_FAIL(error, status_by_name(cJSON_GetStringValue(name)), "%s", words->valuestring);
+    status = GS_FAIL(error, status_by_name(cJSON_GetStringValue(name)), "%s", message->valuestring);
   } else {
     *device = cJSON_DetachItemFromObjectCaseSensitive(tree, "device");
     if (!cJSON_IsObject(*device) || !cJSON_IsNumber(version) ||
@@ -320,7 +321,7 @@ gs_status gs_process_start(const gs_process_options *options, gs_process **proce
   if (!new_process) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a worker's handle");
   new_process->options = *options;
   new_process->child = (gs_child){-1, -1, -1, -1, options->interrupt};
-  new_process->answers.most = HELLO_MOST_BYTES;
+  new_process->answers.max = HELLO_MAX_BYTES;
   gs_answer answer = {.reply = GS_REPLY_ENDED};
   outgoing nothing = {NULL, 0, false};
   gs_status status = spawn(new_process, error);

@@ -18,7 +18,7 @@ typedef struct gs_process_options {
   int interrupt;      /* descriptor that becomes readable when the run must end; -1: none */
   /* Called with each line the worker writes to its standard error, and about
    * four times a second while waiting. Both may be NULL. */
-  void (*on_words)(void *user, const char *line);
+  void (*on_message)(void *user, const char *line);
   void (*on_wait)(void *user);
   void *user;
 } gs_process_options;
@@ -48,7 +48,7 @@ typedef struct gs_sink {
 typedef struct gs_ask {
   const char *request; /* a line without its newline */
   double timeout_s;
-  size_t most_bytes;   /* of an answer: who says more is ended */
+  size_t max_bytes;    /* of an answer: who says more is ended */
   const gs_sink *sink; /* of answers longer than GS_PART_BYTES; NULL: none is */
 } gs_ask;
 

@@ -85,10 +85,10 @@ static gs_agreement_verdict find_agreement(const char *name) {
 
 void gs_outcome_take_timing(const cJSON *timing, gs_outcome *outcome) {
   const cJSON *entry = NULL;
-  const char *floor = cJSON_GetStringValue(gs_json_get(timing, "floor"));
+  const char *roofline = cJSON_GetStringValue(gs_json_get(timing, "floor"));
   outcome->samples_per_s = number(timing, "samples_per_s");
   outcome->fraction_of_floor = number(timing, "fraction_of_floor");
-  outcome->floor_wrong = floor && strcmp(floor, GS_FLOOR_WRONG) == 0;
+  outcome->floor_wrong = roofline && strcmp(roofline, GS_FLOOR_WRONG) == 0;
   outcome->median_ns = number(timing, "median_ns");
   outcome->steps_per_sample = number(timing, "steps_per_sample");
   outcome->timed_samples =
@@ -128,7 +128,7 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
   outcome->agreement = find_agreement(cJSON_GetStringValue(gs_json_get(agreement, "verdict")));
   outcome->theory_z = number(gs_json_get(agreement, "decades"), "z");
   if (found == GS_CELL_OK) {
-    copy_text(outcome->reason, sizeof outcome->reason, gs_json_get(agreement, "words"));
+    copy_text(outcome->reason, sizeof outcome->reason, gs_json_get(agreement, "message"));
   }
   const cJSON *jacobian = gs_json_get(record, "jacobian");
   const cJSON *whole = gs_json_get(jacobian, "end_to_end");

@@ -162,7 +162,7 @@ gs_status gs_round_read(const gs_json_source *source, gs_round_facts *facts, gs_
   GS_TRY(check(&s, &gs_round_shape, false, NULL, &kept, error));
   gs_status status = gs_outcome_read(kept, &facts->outcome, error);
   if (status == GS_OK) {
-    (void)gs_integer_of(gs_json_get(kept, "round")->valuedouble, 1, GS_INTEGER_MOST, &facts->round);
+    (void)gs_integer_of(gs_json_get(kept, "round")->valuedouble, 1, GS_INTEGER_MAX, &facts->round);
     snprintf(facts->id, sizeof facts->id, "%s", gs_json_get(kept, "id")->valuestring);
     status = check_error(kept, &facts->outcome, error);
   }

@@ -12,7 +12,7 @@
 
 #define NAMES(what, ...)                                                                           \
   { what, (const char *const[]){__VA_ARGS__, NULL}, NULL }
-#define REASON_NAME(constant, name, outside, words) name,
+#define REASON_NAME(constant, name, outside, message) name,
 #define LACK_NAME(constant, bit, name) name,
 
 static const gs_names statuses = NAMES("status", "ok", "skipped", "failed", "timeout", "crashed");
@@ -22,7 +22,7 @@ static const gs_names verdicts = {"verdict",
                                   (const char *const[]){GS_VERDICT_LIST(GS_ROW_NAME) NULL}, NULL};
 static const gs_names classes = NAMES("class", "finite", "dead", "not_finite");
 static const gs_names dead_laws = NAMES("dead_law", "exact", "at most");
-static const gs_names reaches = NAMES("reach", "exact", "wide limit", "outside reach");
+static const gs_names validities = NAMES("validity", "exact", "wide limit", "outside reach");
 static const gs_names reasons = {"reason", (const char *const[]){GS_REASON_LIST(REASON_NAME) NULL},
                                  NULL};
 static const gs_names agreements = NAMES("verdict", "as predicted", "off", "outside reach");
@@ -35,8 +35,8 @@ static const gs_names lacks = {"lacks", (const char *const[]){GS_TIMING_LACK_LIS
 
 /* ---- scalars and lists of them ---- */
 
-#define ANY_SIZE .least = -INFINITY, .most = INFINITY
-#define AT_LEAST(number) .least = (number), .most = INFINITY
+#define ANY_SIZE .min = -INFINITY, .max = INFINITY
+#define AT_LEAST(number) .min = (number), .max = INFINITY
 
 static const gs_json_shape number = {.kind = GS_SHAPE_NUMBER, ANY_SIZE};
 static const gs_json_shape number_or_null = {.kind = GS_SHAPE_NUMBER, .null = true, ANY_SIZE};
@@ -48,22 +48,22 @@ static const gs_json_shape not_negative_or_null = {
     .kind = GS_SHAPE_NUMBER, .null = true, AT_LEAST(0)};
 static const gs_json_shape from_one = {.kind = GS_SHAPE_NUMBER, AT_LEAST(1)};
 static const gs_json_shape from_two = {.kind = GS_SHAPE_NUMBER, AT_LEAST(2)};
-static const gs_json_shape share = {.kind = GS_SHAPE_NUMBER, .least = 0, .most = 1};
+static const gs_json_shape share = {.kind = GS_SHAPE_NUMBER, .min = 0, .max = 1};
 static const gs_json_shape share_or_null = {
-    .kind = GS_SHAPE_NUMBER, .null = true, .least = 0, .most = 1};
+    .kind = GS_SHAPE_NUMBER, .null = true, .min = 0, .max = 1};
 static const gs_json_shape confidence = {
-    .kind = GS_SHAPE_NUMBER, .least = 0, .most = 1, .above = true};
+    .kind = GS_SHAPE_NUMBER, .min = 0, .max = 1, .above = true};
 static const gs_json_shape integer_or_null = {.kind = GS_SHAPE_INTEGER, .null = true, ANY_SIZE};
 static const gs_json_shape count = {.kind = GS_SHAPE_INTEGER, AT_LEAST(0)};
 static const gs_json_shape size = {.kind = GS_SHAPE_INTEGER, AT_LEAST(1)};
 static const gs_json_shape size_or_null = {.kind = GS_SHAPE_INTEGER, .null = true, AT_LEAST(1)};
 static const gs_json_shape sign_or_null = {
-    .kind = GS_SHAPE_INTEGER, .null = true, .least = -1, .most = 1};
+    .kind = GS_SHAPE_INTEGER, .null = true, .min = -1, .max = 1};
 static const gs_json_shape bin = {.kind = GS_SHAPE_INTEGER, ANY_SIZE, .not_minus_one = true};
 static const gs_json_shape boolean = {.kind = GS_SHAPE_BOOLEAN};
 static const gs_json_shape text = {.kind = GS_SHAPE_TEXT};
-static const gs_json_shape words = {.kind = GS_SHAPE_TEXT, .not_empty = true};
-static const gs_json_shape words_or_null = {.kind = GS_SHAPE_TEXT, .null = true, .not_empty = true};
+static const gs_json_shape some_text = {.kind = GS_SHAPE_TEXT, .not_empty = true};
+static const gs_json_shape text_or_null = {.kind = GS_SHAPE_TEXT, .null = true, .not_empty = true};
 static const gs_json_shape digits = {.kind = GS_SHAPE_TEXT, .hex_digits = 16};
 static const gs_json_shape sha256 = {.kind = GS_SHAPE_TEXT, .hex_digits = 64};
 static const gs_json_shape class = {.kind = GS_SHAPE_TEXT, .names = &classes};
@@ -244,13 +244,13 @@ static const gs_json_shape series = ALIGNED(series_fields);
 static const gs_shape_field series_list_fields[] = {LAYERS_FIELDS(series), END};
 static const gs_json_shape series_list = OBJECT(series_list_fields);
 
-static const gs_json_shape reach = {.kind = GS_SHAPE_TEXT, .names = &reaches};
+static const gs_json_shape validity = {.kind = GS_SHAPE_TEXT, .names = &validities};
 static const gs_json_shape reason = {.kind = GS_SHAPE_TEXT, .names = &reasons};
 static const gs_json_shape reason_list = {.kind = GS_SHAPE_LIST, .each = &reason, .unique = true};
 static const gs_shape_field theory_fields[] = {HAS("decades", predicted),
                                                HAS("dead_law", dead_law),
                                                HAS("depth_scale", number_or_null),
-                                               HAS("reach", reach),
+                                               HAS("validity", validity),
                                                HAS("reasons", reason_list),
                                                MAY("recurrent", recurrent),
                                                HAS("index", counts),
@@ -296,7 +296,7 @@ static const gs_shape_field worst_list_fields[] = {
 static const gs_json_shape worst_list = OBJECT(worst_list_fields);
 static const gs_json_shape agreement_verdict = {.kind = GS_SHAPE_TEXT, .names = &agreements};
 static const gs_shape_field agreement_fields[] = {
-    READ("verdict", agreement_verdict), READ("words", text),
+    READ("verdict", agreement_verdict), READ("message", text),
     HAS("dead_law", dead_law),          READ("decades", judged),
     HAS("layers", worst_list),          END};
 static const gs_json_shape agreement = OBJECT(agreement_fields);
@@ -382,7 +382,7 @@ static const gs_json_shape timing = OBJECT(timing_fields);
 
 /* One row for each of gs_record_field; LAYERS where nothing is measured stays away. */
 #define RECORD_FIELDS(layers, layers_shape)                                                        \
-  READ("status", status), READ("error", words_or_null), HAS("backend", backend),                   \
+  READ("status", status), READ("error", text_or_null), HAS("backend", backend),                    \
       MAY("memory", memory), MAY("cost", cost), MAY("bias", bias), MAY("weights_hash", digits),    \
       MAY(layers, layers_shape), MAY_READ("summary", summary), MAY("theory", theory),              \
       MAY_READ("agreement", agreement), MAY_READ("jacobian", jacobian), MAY("digest", sha256),     \
@@ -399,39 +399,39 @@ const gs_json_shape *gs_record_shape(gs_stats_level stats) {
 static const gs_shape_field round_fields[] = {READ("id", digits),
                                               READ("round", size),
                                               READ("status", status),
-                                              READ("error", words_or_null),
+                                              READ("error", text_or_null),
                                               TIMING,
                                               END};
 const gs_json_shape gs_round_shape = OBJECT(round_fields);
 
 /* ---- devices ---- */
 
-static const gs_shape_field floor_fields[] = {HAS("flops_per_s_f32", positive),
-                                              HAS("flops_per_s_f64", positive_or_null),
-                                              HAS("flops_per_s_tf32", positive_or_null),
-                                              HAS("flops_per_s_bf16", positive_or_null),
-                                              HAS("flops_per_s_f16", positive_or_null),
-                                              HAS("copy_bytes_per_s", positive),
-                                              HAS("launch_ns", not_negative),
-                                              HAS("block_barrier_ns", positive_or_null),
-                                              HAS("cluster_hop_ns", positive_or_null),
-                                              HAS("cluster_barrier_ns", positive_or_null),
-                                              HAS("grid_barrier_ns", positive_or_null),
-                                              END};
-const gs_json_shape gs_floor_shape = OBJECT(floor_fields);
-static const gs_shape_field floor_entry_fields[] = {
-    HAS("date", text), HAS("elapsed_s", not_negative), HAS("limits", gs_floor_shape), END};
-static const gs_json_shape floor_entry = OBJECT(floor_entry_fields);
-static const gs_shape_field floor_line_fields[] = {HAS("floor", floor_entry), END};
-const gs_json_shape gs_floor_line_shape = OBJECT(floor_line_fields);
+static const gs_shape_field roofline_fields[] = {HAS("flops_per_s_f32", positive),
+                                                 HAS("flops_per_s_f64", positive_or_null),
+                                                 HAS("flops_per_s_tf32", positive_or_null),
+                                                 HAS("flops_per_s_bf16", positive_or_null),
+                                                 HAS("flops_per_s_f16", positive_or_null),
+                                                 HAS("copy_bytes_per_s", positive),
+                                                 HAS("launch_ns", not_negative),
+                                                 HAS("block_barrier_ns", positive_or_null),
+                                                 HAS("cluster_hop_ns", positive_or_null),
+                                                 HAS("cluster_barrier_ns", positive_or_null),
+                                                 HAS("grid_barrier_ns", positive_or_null),
+                                                 END};
+const gs_json_shape gs_roofline_shape = OBJECT(roofline_fields);
+static const gs_shape_field roofline_entry_fields[] = {
+    HAS("date", text), HAS("elapsed_s", not_negative), HAS("limits", gs_roofline_shape), END};
+static const gs_json_shape roofline_entry = OBJECT(roofline_entry_fields);
+static const gs_shape_field roofline_line_fields[] = {HAS("floor", roofline_entry), END};
+const gs_json_shape gs_roofline_line_shape = OBJECT(roofline_line_fields);
 
 static const gs_json_shape dtype = {.kind = GS_SHAPE_TEXT, .names = &gs_dtype_names};
 static const gs_json_shape dtypes = {.kind = GS_SHAPE_LIST, .each = &dtype, .unique = true};
 static const gs_shape_field device_fields[] = {
     HAS("backend", backend_name), HAS("name", text),
-    MAY("uuid", words),           MAY("pci", words),
-    MAY("capability", words),     MAY("multiprocessors", size),
-    MAY("driver", words),         HAS("threads", count),
+    MAY("uuid", some_text),       MAY("pci", some_text),
+    MAY("capability", some_text), MAY("multiprocessors", size),
+    MAY("driver", some_text),     HAS("threads", count),
     HAS("memory_bytes", count),   HAS("dtypes", dtypes),
     HAS("graphs", boolean),       HAS("persistent", boolean),
     HAS("libraries", text),       END};

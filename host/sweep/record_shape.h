@@ -2,7 +2,7 @@
  * results/schema.json says again for everybody else (tests/test_record_shape.c holds them
  * against each other), member for member and in this order. What differs from the schema:
  * id, name and params are not here, the run knows them; a timing is one of a single
- * round, before it is held against a floor. */
+ * round, before it is held against a roofline. */
 #ifndef GS_SWEEP_RECORD_SHAPE_H
 #define GS_SWEEP_RECORD_SHAPE_H
 
@@ -34,9 +34,9 @@ const gs_json_shape *gs_record_shape(gs_stats_level stats);
 /* A later round's line: id, round, status, error, timing. */
 extern const gs_json_shape gs_round_shape;
 /* {"floor": an entry of context.floors}. */
-extern const gs_json_shape gs_floor_line_shape;
-/* The limits of a floor alone, as a worker measures them. */
-extern const gs_json_shape gs_floor_shape;
+extern const gs_json_shape gs_roofline_line_shape;
+/* The limits of a roofline alone, as a worker measures them. */
+extern const gs_json_shape gs_roofline_shape;
 /* The description of a device, with UUID and PCI address or without. */
 extern const gs_json_shape gs_device_shape;
 

@@ -23,7 +23,7 @@ static double points_of(const gs_config *config, const gs_measure_options *optio
   return fmin(longest + 2, (double)options->max_points);
 }
 
-double gs_record_most_bytes(const gs_config *config, const gs_measure_options *options) {
+double gs_record_max_bytes(const gs_config *config, const gs_measure_options *options) {
   const double points = points_of(config, options);
   const double columns = GS_QUANTITY_COUNT * (QUANTITY_COLUMNS + 3 * GS_FORMAT_COUNT);
   const double plain = 2 * GS_TIMING_MAX_SAMPLES + points * (columns + OTHER_COLUMNS);

@@ -8,6 +8,6 @@
 /* More bytes than the line of a cell's record or of a later round can have, beside its
  * name and parameters. It grows with the points that are kept, their histograms and
  * nothing else. */
-double gs_record_most_bytes(const gs_config *config, const gs_measure_options *options);
+double gs_record_max_bytes(const gs_config *config, const gs_measure_options *options);
 
 #endif

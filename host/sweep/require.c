@@ -12,16 +12,16 @@
 #include "base/printable.h"
 #include "measure/timing_rule.h"
 
-enum { WORDS_BYTES = 400 };
+enum { MESSAGE_BYTES = 400 };
 
 /* ---- what is wrong, in words; false: nothing is known to be ---- */
 
-static bool say(char words[WORDS_BYTES], const char *format, ...)
+static bool say(char message[MESSAGE_BYTES], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static bool say(char words[WORDS_BYTES], const char *format, ...) {
+static bool say(char message[MESSAGE_BYTES], const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(words, WORDS_BYTES, format, arguments);
+  vsnprintf(message, MESSAGE_BYTES, format, arguments);
   va_end(arguments);
   return true;
 }
@@ -31,19 +31,19 @@ static const char *device_text(const gs_require_facts *facts, const char *key) {
   return text ? text : "";
 }
 
-static bool wrong_backend(const char *value, const gs_require_facts *facts, char *words) {
+static bool wrong_backend(const char *value, const gs_require_facts *facts, char *message) {
   const char *backend = device_text(facts, "backend");
   if (!facts->device) return false;
-  return strcmp(backend, value) != 0 && say(words, "the run's backend is %s", backend);
+  return strcmp(backend, value) != 0 && say(message, "the run's backend is %s", backend);
 }
 
-static bool wrong_device(const char *value, const gs_require_facts *facts, char *words) {
+static bool wrong_device(const char *value, const gs_require_facts *facts, char *message) {
   if (!facts->device) return false;
   const char *name = device_text(facts, "name");
   const bool right = strcasestr(name, value) ||
                      strcasecmp(device_text(facts, "uuid"), value) == 0 ||
                      strcasecmp(device_text(facts, "pci"), value) == 0;
-  return !right && say(words, "the run's device is %s", name);
+  return !right && say(message, "the run's device is %s", name);
 }
 
 /* How many cells ended so, and the first of them. */
@@ -55,23 +55,24 @@ static int64_t count_status(const gs_require_facts *facts, gs_cell_status status
   return count;
 }
 
-static bool too_few_cells(const char *value, const gs_require_facts *facts, char *words) {
+static bool too_few_cells(const char *value, const gs_require_facts *facts, char *message) {
   const int64_t wanted = strtoll(value, NULL, 10);
   int64_t first = 0;
   const int64_t all = facts->sweep->count;
-  if (all < wanted) return say(words, "the sweep has %" PRId64, all);
+  if (all < wanted) return say(message, "the sweep has %" PRId64, all);
   if (!facts->outcomes) return false;
   const int64_t done = count_status(facts, GS_CELL_OK, &first);
-  return done < wanted && say(words, "%" PRId64 " of %" PRId64 " are ok", done, all);
+  return done < wanted && say(message, "%" PRId64 " of %" PRId64 " are ok", done, all);
 }
 
-static bool some_skipped(const char *value, const gs_require_facts *facts, char *words) {
+static bool some_skipped(const char *value, const gs_require_facts *facts, char *message) {
   (void)value;
   if (!facts->outcomes) return false;
   int64_t first = 0;
   const int64_t skipped = count_status(facts, GS_CELL_SKIPPED, &first);
-  return skipped > 0 && say(words, "%" PRId64 " of %" PRId64 " cells are skipped, the first is %s",
-                            skipped, facts->sweep->count, facts->sweep->cells[first].name);
+  return skipped > 0 &&
+         say(message, "%" PRId64 " of %" PRId64 " cells are skipped, the first is %s", skipped,
+             facts->sweep->count, facts->sweep->cells[first].name);
 }
 
 static bool all_without_statistics(const gs_sweep *sweep) {
@@ -82,43 +83,43 @@ static bool all_without_statistics(const gs_sweep *sweep) {
 }
 
 /* Nothing off is not enough: something has to be as predicted. */
-static bool not_predicted(const char *value, const gs_require_facts *facts, char *words) {
+static bool not_predicted(const char *value, const gs_require_facts *facts, char *message) {
   (void)value;
   int64_t off = 0;
   int64_t right = 0;
   int64_t outside = 0;
   int64_t first = 0;
-  if (all_without_statistics(facts->sweep)) return say(words, "no cell has statistics");
+  if (all_without_statistics(facts->sweep)) return say(message, "no cell has statistics");
   if (!facts->outcomes || facts->only_statuses) return false;
   for (int64_t i = 0; i < facts->sweep->count; i++) {
     const gs_outcome *outcome = &facts->outcomes[i];
     if (outcome->agreement == GS_OFF && off++ == 0) first = i;
     right += outcome->agreement == GS_AS_PREDICTED;
-    outside += outcome->agreement == GS_OUTSIDE_REACH;
+    outside += outcome->agreement == GS_OUTSIDE_VALIDITY;
   }
   if (off > 0) {
-    return say(words, "%" PRId64 " of %" PRId64 " cells are off, the first is %s", off,
+    return say(message, "%" PRId64 " of %" PRId64 " cells are off, the first is %s", off,
                facts->sweep->count, facts->sweep->cells[first].name);
   }
   return right == 0 &&
-         say(words, "no cell is as predicted; outside theory's reach: %" PRId64, outside);
+         say(message, "no cell is as predicted; outside theory's reach: %" PRId64, outside);
 }
 
-static bool not_timed(const char *value, const gs_require_facts *facts, char *words) {
+static bool not_timed(const char *value, const gs_require_facts *facts, char *message) {
   (void)value;
-  if (!facts->timed) return say(words, "the run's time limit is 0: nothing is timed");
+  if (!facts->timed) return say(message, "the run's time limit is 0: nothing is timed");
   if (!facts->outcomes || facts->only_statuses) return false;
   for (int64_t i = 0; i < facts->sweep->count; i++) {
     const gs_outcome *outcome = &facts->outcomes[i];
     if (outcome->status == GS_CELL_OK && !isfinite(outcome->median_ns)) {
-      return say(words, "%s is not timed", facts->sweep->cells[i].name);
+      return say(message, "%s is not timed", facts->sweep->cells[i].name);
     }
   }
   return false;
 }
 
-static bool floor_wrong(const char *value, const gs_require_facts *facts, char *words) {
-  if (not_timed(value, facts, words)) return true;
+static bool floor_wrong(const char *value, const gs_require_facts *facts, char *message) {
+  if (not_timed(value, facts, message)) return true;
   int64_t wrong = 0;
   int64_t first = 0;
   if (!facts->outcomes || facts->only_statuses) return false;
@@ -126,12 +127,12 @@ static bool floor_wrong(const char *value, const gs_require_facts *facts, char *
     if (facts->outcomes[i].floor_wrong && wrong++ == 0) first = i;
   }
   return wrong > 0 &&
-         say(words, "not trustworthy for %" PRId64 " of %" PRId64 " cells, the first is %s", wrong,
-             facts->sweep->count, facts->sweep->cells[first].name);
+         say(message, "not trustworthy for %" PRId64 " of %" PRId64 " cells, the first is %s",
+             wrong, facts->sweep->count, facts->sweep->cells[first].name);
 }
 
-static bool too_few_samples(const char *value, const gs_require_facts *facts, char *words) {
-  if (not_timed(value, facts, words)) return true;
+static bool too_few_samples(const char *value, const gs_require_facts *facts, char *message) {
+  if (not_timed(value, facts, message)) return true;
   int64_t lacking = 0;
   int64_t first = 0;
   if (!facts->outcomes || facts->only_statuses) return false;
@@ -139,7 +140,7 @@ static bool too_few_samples(const char *value, const gs_require_facts *facts, ch
     const bool lacks = (facts->outcomes[i].lacks & (GS_LACKS_MIN_TIME | GS_LACKS_MIN_SAMPLES)) != 0;
     if (lacks && lacking++ == 0) first = i;
   }
-  return lacking > 0 && say(words, "%" PRId64 " of %" PRId64 " cells have fewer, the first is %s",
+  return lacking > 0 && say(message, "%" PRId64 " of %" PRId64 " cells have fewer, the first is %s",
                             lacking, facts->sweep->count, facts->sweep->cells[first].name);
 }
 
@@ -149,7 +150,7 @@ typedef struct gs_require_rule {
   const char *word;
   const char *sign; /* between the word and its value; NULL: there is none */
   bool number;      /* the value is a count */
-  bool (*unmet)(const char *value, const gs_require_facts *facts, char words[WORDS_BYTES]);
+  bool (*unmet)(const char *value, const gs_require_facts *facts, char message[MESSAGE_BYTES]);
   const char *shown; /* in the help */
   const char *meaning;
 } gs_require_rule;
@@ -196,9 +197,9 @@ static gs_status add_one(gs_requirements *requirements, const char *text, size_t
   gs_requirement asked;
   char quoted[GS_QUOTE_BYTES];
   char word[GS_REQUIRE_BYTES];
-  if (requirements->count == GS_REQUIRE_MOST || length >= GS_REQUIRE_BYTES) {
+  if (requirements->count == GS_REQUIRE_MAX || length >= GS_REQUIRE_BYTES) {
     return GS_FAIL(error, GS_ERR_USAGE,
-                   "--require: more than %d words, or one longer than %d bytes", GS_REQUIRE_MOST,
+                   "--require: more than %d words, or one longer than %d bytes", GS_REQUIRE_MAX,
                    GS_REQUIRE_BYTES - 1);
   }
   snprintf(asked.text, sizeof asked.text, "%.*s", (int)length, text);
@@ -233,8 +234,8 @@ static gs_status check_backend(const gs_requirement *asked, gs_error *error) {
                  gs_quote(asked->value, quoted));
 }
 
-gs_status gs_requirements_add(gs_requirements *requirements, const char *words, gs_error *error) {
-  for (const char *at = words;; at++) {
+gs_status gs_requirements_add(gs_requirements *requirements, const char *list, gs_error *error) {
+  for (const char *at = list;; at++) {
     const size_t length = strcspn(at, ",");
     GS_TRY(add_one(requirements, at, length, error));
     GS_TRY(check_backend(&requirements->list[requirements->count - 1], error));
@@ -250,12 +251,12 @@ int gs_requirements_judge(const gs_requirements *requirements, const gs_require_
   int unmet = 0;
   for (int i = 0; i < requirements->count; i++) {
     const gs_requirement *asked = &requirements->list[i];
-    char words[WORDS_BYTES];
-    char line[WORDS_BYTES + GS_REQUIRE_BYTES];
+    char message[MESSAGE_BYTES];
+    char line[MESSAGE_BYTES + GS_REQUIRE_BYTES];
     char printable[sizeof line];
-    if (!rules[asked->rule].unmet(asked->value, facts, words)) continue;
+    if (!rules[asked->rule].unmet(asked->value, facts, message)) continue;
     unmet++;
-    snprintf(line, sizeof line, "%s: %s", asked->text, words);
+    snprintf(line, sizeof line, "%s: %s", asked->text, message);
     (void)fprintf(stream, "gradsweep: error: not met: --require %s\n",
                   gs_printable(line, printable, sizeof printable));
   }

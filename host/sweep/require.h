@@ -7,7 +7,7 @@
 #include "sweep/record.h"
 #include "sweep/spec.h"
 
-enum { GS_REQUIRE_MOST = 32, GS_REQUIRE_BYTES = 128 };
+enum { GS_REQUIRE_MAX = 32, GS_REQUIRE_BYTES = 128 };
 
 typedef struct gs_requirement {
   int rule;                     /* in the table of require.c */
@@ -16,13 +16,13 @@ typedef struct gs_requirement {
 } gs_requirement;
 
 typedef struct gs_requirements {
-  gs_requirement list[GS_REQUIRE_MOST];
+  gs_requirement list[GS_REQUIRE_MAX];
   int count;
 } gs_requirements;
 
 /* Adds what a list with commas between its words asks for: "backend=cuda,cells>=20".
  * Errors: GS_ERR_USAGE. */
-gs_status gs_requirements_add(gs_requirements *requirements, const char *words, gs_error *error);
+gs_status gs_requirements_add(gs_requirements *requirements, const char *list, gs_error *error);
 
 /* What is known of a run. */
 typedef struct gs_require_facts {

@@ -76,8 +76,8 @@ static cJSON *make_context(const gs_ledger *ledger, const gs_results_facts *fact
       gs_json_add_int(context, "mhz_per_cpu", processor_mhz()) &&
       gs_json_add(context, "caches", cJSON_CreateArray()) &&
       gs_json_add(context, "device", cJSON_Duplicate(facts->device, true)) &&
-      gs_json_add(context, "floor", copy_or_null(ledger->floors.best)) &&
-      gs_json_add(context, "floors", copy_or_empty(ledger->floors.list)) &&
+      gs_json_add(context, "floor", copy_or_null(ledger->rooflines.best)) &&
+      gs_json_add(context, "floors", copy_or_empty(ledger->rooflines.list)) &&
       gs_json_add(context, "options", cJSON_Duplicate(facts->options, true))) {
     return context;
   }
@@ -92,7 +92,7 @@ static cJSON *make_benchmark(const gs_ledger *ledger, int64_t cell, int64_t roun
   const gs_cell *of = &ledger->sweep->cells[cell];
   const gs_ledger_line *line = gs_ledger_line_of(ledger, cell, round);
   const double samples = gs_cost_of(&of->config).samples;
-  if (!gs_integer_of(line->timed_steps, 1, GS_INTEGER_MOST, &iterations)) return NULL;
+  if (!gs_integer_of(line->timed_steps, 1, GS_INTEGER_MAX, &iterations)) return NULL;
   cJSON *entry = cJSON_CreateObject();
   if (entry && gs_json_add_string(entry, "name", of->name) &&
       gs_json_add_string(entry, "run_name", of->name) &&

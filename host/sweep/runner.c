@@ -28,10 +28,10 @@ typedef struct run_state {
   cJSON *options_tree; /* what changes results, and the timeout */
   cJSON *device;       /* as files have it */
   gs_ledger ledger;
-  cJSON *first_floor; /* measured before the journal began; NULL: none waits for it */
-  double started_s;   /* monotonic clock */
-  double floor_s;     /* when the floor was measured last; negative: not yet */
-  bool floor_old;     /* a cell has been timed since */
+  cJSON *first_roofline; /* measured before the journal began; NULL: none waits for it */
+  double started_s;      /* monotonic clock */
+  double roofline_s;     /* when it was measured last; negative: not yet */
+  bool roofline_old;     /* a cell has been timed since */
 } run_state;
 
 gs_status gs_sweep_device(const gs_sweep *sweep, gs_backend *backend, const char **device,
@@ -135,7 +135,7 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
                             gs_error *error) {
   static const struct {
     const char *key;
-    const char *words;
+    const char *label;
   } facts[] = {{"sweep", "another sweep or other options"},
                {"schema", "another version of the format"},
                {"build_id", "another build of gradsweep"}};
@@ -143,7 +143,7 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
   for (size_t i = 0; i < sizeof facts / sizeof *facts && !different; i++) {
     const cJSON *a = cJSON_GetObjectItemCaseSensitive(old, facts[i].key);
     const cJSON *b = cJSON_GetObjectItemCaseSensitive(fresh, facts[i].key);
-    if (!cJSON_Compare(a, b, true)) different = facts[i].words;
+    if (!cJSON_Compare(a, b, true)) different = facts[i].label;
   }
   const cJSON *device = cJSON_GetObjectItemCaseSensitive(old, "device");
   const cJSON *token = cJSON_GetObjectItemCaseSensitive(old, "device_token");
@@ -155,8 +155,8 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
                  GS_JOURNAL_NAME, different);
 }
 
-static void say_damaged(void *user, const char *words) {
-  gs_progress_warn(user, "gradsweep: warning: a damaged line does not count: %s", words);
+static void say_damaged(void *user, const char *message) {
+  gs_progress_warn(user, "gradsweep: warning: a damaged line does not count: %s", message);
 }
 
 /* Takes over what the journal's run has finished. */
@@ -166,50 +166,50 @@ static gs_status continue_run(run_state *run, const cJSON *header, gs_error *err
   return gs_ledger_read(&run->ledger, run->journal, say_damaged, run->progress, error);
 }
 
-/* ---- the floor ---- */
+/* ---- the roofline ---- */
 
 static bool is_timed(const run_state *run) { return run->options->measure.timing.time_limit_s > 0; }
 
-/* Measures the floor; *entry is the caller's, NULL when interrupted. */
-static gs_status measure_floor(run_state *run, cJSON **entry, gs_error *error) {
+/* Measures the roofline; *entry is the caller's, NULL when interrupted. */
+static gs_status measure_roofline(run_state *run, cJSON **entry, gs_error *error) {
   cJSON *limits = NULL;
   *entry = NULL;
-  GS_TRY(gs_session_floor(&run->session, &limits, error));
+  GS_TRY(gs_session_roofline(&run->session, &limits, error));
   if (run->session.interrupted) return GS_OK;
-  run->floor_s = gs_clock_s();
-  run->floor_old = false;
-  *entry = gs_floors_entry(limits, run->floor_s - run->started_s);
+  run->roofline_s = gs_clock_s();
+  run->roofline_old = false;
+  *entry = gs_rooflines_entry(limits, run->roofline_s - run->started_s);
   return *entry ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the floor");
 }
 
-static gs_status keep_floor(run_state *run, cJSON *entry, gs_error *error) {
+static gs_status keep_roofline(run_state *run, cJSON *entry, gs_error *error) {
   if (!entry) return GS_OK;
-  const gs_status status = gs_ledger_append_floor(&run->ledger, run->journal, entry, error);
+  const gs_status status = gs_ledger_append_roofline(&run->ledger, run->journal, entry, error);
   cJSON_Delete(entry);
   return status;
 }
 
-/* Another floor beside the one there is. One that cannot be measured is no loss. */
-static gs_status measure_another_floor(run_state *run, gs_error *error) {
+/* Another roofline beside the one there is. One that cannot be measured is no loss. */
+static gs_status measure_another_roofline(run_state *run, gs_error *error) {
   cJSON *entry = NULL;
   gs_error details;
-  if (measure_floor(run, &entry, &details) != GS_OK) {
+  if (measure_roofline(run, &entry, &details) != GS_OK) {
     gs_progress_say(run->progress, "the floor could not be measured again: %s", details.message);
-    run->floor_s = gs_clock_s();
+    run->roofline_s = gs_clock_s();
   }
-  return keep_floor(run, entry, error);
+  return keep_roofline(run, entry, error);
 }
 
-/* Before a cell: the first floor of this process, or another when it is old. */
-static gs_status freshen_floor(run_state *run, gs_error *error) {
+/* Before a cell: the first roofline of this process, or another when it is old. */
+static gs_status freshen_roofline(run_state *run, gs_error *error) {
   cJSON *entry = NULL;
   if (!is_timed(run)) return GS_OK;
-  if (run->floor_s < 0) {
-    GS_TRY(measure_floor(run, &entry, error));
-    return keep_floor(run, entry, error);
+  if (run->roofline_s < 0) {
+    GS_TRY(measure_roofline(run, &entry, error));
+    return keep_roofline(run, entry, error);
   }
-  const bool old = gs_clock_s() - run->floor_s >= GS_FLOOR_EVERY_S || gs_fault_stale();
-  return run->floor_old && old ? measure_another_floor(run, error) : GS_OK;
+  const bool old = gs_clock_s() - run->roofline_s >= GS_ROOFLINE_EVERY_S || gs_fault_stale();
+  return run->roofline_old && old ? measure_another_roofline(run, error) : GS_OK;
 }
 
 /* ---- the cells ---- */
@@ -231,14 +231,14 @@ static gs_status run_cell(run_state *run, int64_t index, gs_cell_terms *terms, g
   char *line = NULL;
   terms->measure.steps_per_sample = 0; /* the first round finds it */
   if (round > 0) {
-    (void)gs_integer_of(first->steps_per_sample, 1, GS_INTEGER_MOST,
+    (void)gs_integer_of(first->steps_per_sample, 1, GS_INTEGER_MAX,
                         &terms->measure.steps_per_sample);
   }
   GS_TRY(gs_session_cell(&run->session, &run->sweep->cells[index], index, terms, run->journal,
                          &line, &facts, error));
   *outcome = facts.outcome;
   if (run->session.interrupted) return GS_OK;
-  run->floor_old = true;
+  run->roofline_old = true;
   if (!line) return gs_ledger_seal(&run->ledger, run->journal, index, &facts, error);
   const gs_status status =
       gs_ledger_append(&run->ledger, run->journal, index, round, line, &facts, error);
@@ -247,12 +247,12 @@ static gs_status run_cell(run_state *run, int64_t index, gs_cell_terms *terms, g
 }
 
 static double estimate(const run_state *run, int64_t index, int64_t round) {
-  gs_floor_best best;
+  gs_roofline_best best;
   gs_measure_options options = run->options->measure;
-  const bool has_floor = gs_floors_best(&run->ledger.floors, &best);
+  const bool has_roofline = gs_rooflines_best(&run->ledger.rooflines, &best);
   options.round = round;
   return gs_estimate_seconds(&run->sweep->cells[index].config, &options,
-                             has_floor ? &best.limits : NULL);
+                             has_roofline ? &best.limits : NULL);
 }
 
 /* The sweep's own order, or one of the round's. */
@@ -277,7 +277,7 @@ static gs_status run_round(run_state *run, int64_t round, int64_t *order, gs_err
       run->progress->total--;
       continue;
     }
-    GS_TRY(freshen_floor(run, error));
+    GS_TRY(freshen_roofline(run, error));
     if (must_stop(run)) return GS_OK;
     gs_progress_cell_begin(run->progress, run->sweep->cells[i].name);
     GS_TRY(run_cell(run, i, &terms, &outcome, error));
@@ -312,18 +312,18 @@ static gs_status run_cells(run_state *run, gs_error *error) {
     if (!must_stop(run)) status = run_round(run, round, order, error);
   }
   free(order);
-  gs_floor_best best; /* none: the journal's were damaged */
-  const bool has_floor = gs_floors_best(&run->ledger.floors, &best);
+  gs_roofline_best best; /* none: the journal's were damaged */
+  const bool has_roofline = gs_rooflines_best(&run->ledger.rooflines, &best);
   if (status != GS_OK || must_stop(run) || !is_timed(run)) return status;
-  if (has_floor && !run->floor_old) return GS_OK;
-  status = measure_another_floor(run, error);
+  if (has_roofline && !run->roofline_old) return GS_OK;
+  status = measure_another_roofline(run, error);
   (void)must_stop(run); /* notes the signal; there is nothing left to stop */
   return status;
 }
 
 /* ---- the run ---- */
 
-static void say_words(void *user, const char *line) { gs_progress_say(user, "worker: %s", line); }
+static void say_message(void *user, const char *line) { gs_progress_say(user, "worker: %s", line); }
 static void keep_waiting(void *user) { gs_progress_wait(user); }
 
 /* Everything before the run begins. */
@@ -331,7 +331,7 @@ static gs_status prepare(run_state *run, gs_error *error) {
   const gs_run_options *options = run->options;
   gs_process_options process = {.threads = options->threads,
                                 .interrupt = options->interrupt,
-                                .on_words = say_words,
+                                .on_message = say_message,
                                 .on_wait = keep_waiting,
                                 .user = run->progress};
   GS_TRY(gs_sweep_device(run->sweep, &process.backend, &process.device, error));
@@ -350,7 +350,7 @@ static gs_status prepare(run_state *run, gs_error *error) {
   if (!run->device) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the device's description");
   run->report->refused = !gs_run_accepts(options, run->session.device);
   if (run->report->refused || !is_timed(run) || gs_journal_header(run->journal)) return GS_OK;
-  return measure_floor(run, &run->first_floor, error);
+  return measure_roofline(run, &run->first_roofline, error);
 }
 
 static gs_status begin(run_state *run, gs_error *error) {
@@ -361,9 +361,9 @@ static gs_status begin(run_state *run, gs_error *error) {
   if (status == GS_OK) status = gs_journal_begin(run->journal, header, error);
   cJSON_Delete(header);
   if (status != GS_OK) return status;
-  cJSON *floor = run->first_floor;
-  run->first_floor = NULL;
-  return keep_floor(run, floor, error);
+  cJSON *roofline = run->first_roofline;
+  run->first_roofline = NULL;
+  return keep_roofline(run, roofline, error);
 }
 
 static gs_status write_results(const run_state *run, gs_error *error) {
@@ -394,7 +394,7 @@ gs_status gs_run(const gs_sweep *sweep, const gs_run_options *options, gs_progre
                    .progress = progress,
                    .report = report,
                    .started_s = started_s,
-                   .floor_s = -1};
+                   .roofline_s = -1};
   const gs_status status = run_all(&run, error);
   for (int64_t i = 0; report->outcomes && i < sweep->count; i++) {
     report->counts[report->outcomes[i].status]++;
@@ -403,7 +403,7 @@ gs_status gs_run(const gs_sweep *sweep, const gs_run_options *options, gs_progre
   gs_journal_destroy(run.journal);
   cJSON_Delete(run.options_tree);
   cJSON_Delete(run.device);
-  cJSON_Delete(run.first_floor);
+  cJSON_Delete(run.first_roofline);
   gs_ledger_clear(&run.ledger);
   report->seconds = gs_clock_s() - started_s;
   return status;

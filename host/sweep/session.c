@@ -17,7 +17,7 @@ static const double plain_timeout_s = 300;
 
 enum {
   ATTEMPTS = 3, /* of whatever a worker that dies is in the way of */
-  PLAIN_MOST_BYTES = 1 << 20
+  PLAIN_MAX_BYTES = 1 << 20
 };
 
 /* ---- workers ---- */
@@ -44,8 +44,8 @@ static void drop_worker(gs_session *session) {
 }
 
 /* Tells the user what he would wonder about. */
-static void say(const gs_session *session, const char *words) {
-  if (session->options.on_words) session->options.on_words(session->options.user, words);
+static void say(const gs_session *session, const char *message) {
+  if (session->options.on_message) session->options.on_message(session->options.user, message);
 }
 
 /* Returns when it is over, or when the run is to end. */
@@ -126,11 +126,11 @@ static gs_status pour(void *user, const char *bytes, size_t length, gs_error *er
  * was there. most_bytes: of an answer, beside what the request itself makes of it. journal:
  * where a long one goes. With `interrupted` set afterwards there is no answer; without a line
  * in the answer the worker is gone. */
-static gs_status ask(gs_session *session, const char *request, double timeout_s, double most_bytes,
+static gs_status ask(gs_session *session, const char *request, double timeout_s, double max_bytes,
                      gs_journal *journal, gs_answer *answer, gs_error *error) {
   const gs_sink sink = {pour, journal};
-  const double most = most_bytes + 4 * (double)strlen(request);
-  const gs_ask asked = {request, timeout_s, (size_t)fmin(most, GS_LINE_MOST_BYTES),
+  const double max = max_bytes + 4 * (double)strlen(request);
+  const gs_ask asked = {request, timeout_s, (size_t)fmin(max, GS_LINE_MAX_BYTES),
                         journal ? &sink : NULL};
   gs_status status = GS_OK;
   for (int i = 0; i < ATTEMPTS; i++) {
@@ -155,7 +155,7 @@ static gs_status print_request(cJSON *request, char **line, gs_error *error) {
 /* What to ask for that is not a cell. */
 typedef struct plain_request {
   char *line;
-  bool floor; /* which another worker may measure where one has failed */
+  bool roofline; /* which another worker may measure where one has failed */
 } plain_request;
 
 /* The answer as a tree, or the worker's error as an error. */
@@ -166,20 +166,20 @@ static gs_status read_plainly(const gs_answer *answer, cJSON **tree, gs_error *e
     return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DATA,
                    "the worker's answer cannot be understood: %.200s", details.message);
   }
-  const char *words = cJSON_GetStringValue(gs_json_get(*tree, "error"));
+  const char *message = cJSON_GetStringValue(gs_json_get(*tree, "error"));
   const char *name = cJSON_GetStringValue(gs_json_get(*tree, "status"));
-  if (!words) return GS_OK;
+  if (!message) return GS_OK;
   const bool memory = name && strcmp(name, gs_status_name(GS_ERR_MEMORY)) == 0;
-  const gs_status status = GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE, "%s", words);
+  const gs_status status = GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE, "%s", message);
   cJSON_Delete(*tree);
   *tree = NULL;
   return status;
 }
 
-static bool is_floor(const cJSON *tree) {
-  gs_floor numbers;
-  return gs_floor_from_json(tree, &numbers) &&
-         gs_record_check_tree(tree, &gs_floor_shape, NULL) == GS_OK;
+static bool is_roofline(const cJSON *tree) {
+  gs_roofline numbers;
+  return gs_roofline_from_json(tree, &numbers) &&
+         gs_record_check_tree(tree, &gs_roofline_shape, NULL) == GS_OK;
 }
 
 /* One attempt of ask_plainly; *again: it is worth another. */
@@ -188,19 +188,19 @@ static gs_status ask_plainly_once(gs_session *session, const plain_request *requ
   gs_answer answer;
   *again = false;
   const double timeout_s = gs_fault_patience_s(plain_timeout_s);
-  GS_TRY(ask(session, request->line, timeout_s, PLAIN_MOST_BYTES, NULL, &answer, error));
+  GS_TRY(ask(session, request->line, timeout_s, PLAIN_MAX_BYTES, NULL, &answer, error));
   if (session->interrupted) return GS_OK;
   if (answer.reply != GS_REPLY_LINE) {
     *again = answer.reply == GS_REPLY_ENDED;
     return GS_FAIL(error, GS_ERR_DEVICE, "%s", answer.reason);
   }
   gs_status status = read_plainly(&answer, tree, error);
-  if (status == GS_OK && request->floor && !is_floor(*tree)) {
+  if (status == GS_OK && request->roofline && !is_roofline(*tree)) {
     status = GS_FAIL(error, GS_ERR_DATA, "the machine's limits could not be measured");
     cJSON_Delete(*tree);
     *tree = NULL;
   }
-  *again = status == GS_ERR_DATA || (status != GS_OK && request->floor);
+  *again = status == GS_ERR_DATA || (status != GS_OK && request->roofline);
   if (*again) drop_worker(session);
   return status;
 }
@@ -226,10 +226,10 @@ static cJSON *make_request(const char *kind) {
   return NULL;
 }
 
-gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error) {
-  plain_request request = {.floor = true};
+gs_status gs_session_roofline(gs_session *session, cJSON **roofline, gs_error *error) {
+  plain_request request = {.roofline = true};
   GS_TRY(print_request(make_request("floor"), &request.line, error));
-  const gs_status status = ask_plainly(session, &request, floor, error);
+  const gs_status status = ask_plainly(session, &request, roofline, error);
   free(request.line);
   return status;
 }
@@ -244,7 +244,7 @@ gs_status gs_session_predict(gs_session *session, const gs_config *config, doubl
                              gs_error *error) {
   cJSON *answer = NULL;
   cJSON *tree = make_request("predict");
-  plain_request request = {.floor = false};
+  plain_request request = {.roofline = false};
   if (tree && !gs_json_add(tree, "params", gs_config_to_json(config))) {
     cJSON_Delete(tree);
     tree = NULL;
@@ -385,7 +385,7 @@ gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t inde
   gs_status status = print_request(cell_request(cell, index, terms, params), &request, error);
   if (status == GS_OK) {
     status = ask(session, request, terms->timeout_s,
-                 gs_record_most_bytes(&cell->config, &terms->measure), journal, &answer, error);
+                 gs_record_max_bytes(&cell->config, &terms->measure), journal, &answer, error);
   }
   free(request);
   cJSON_Delete(params);

@@ -23,9 +23,9 @@ typedef struct gs_session {
 gs_status gs_session_open(gs_session *session, const gs_process_options *options, gs_error *error);
 void gs_session_close(gs_session *session);
 
-/* The floor, as the worker measured it: a tree for gs_floor_from_json, the
+/* The roofline, as the worker measured it: a tree for gs_roofline_from_json, the
  * caller's. Errors: GS_ERR_DEVICE. */
-gs_status gs_session_floor(gs_session *session, cJSON **floor, gs_error *error);
+gs_status gs_session_roofline(gs_session *session, cJSON **roofline, gs_error *error);
 
 /* What the network of a cell will take. Errors: whatever stands against it;
  * GS_ERR_MEMORY when no machine could hold it. */

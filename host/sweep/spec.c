@@ -137,11 +137,11 @@ gs_status gs_sweep_filter(gs_sweep *sweep, const char *expression, gs_error *err
   regex_t regex;
   const int code = regcomp(&regex, expression, REG_EXTENDED | REG_NOSUB);
   if (code != 0) {
-    char words[128];
+    char message[128];
     char quoted[GS_QUOTE_BYTES];
-    regerror(code, &regex, words, sizeof words);
+    regerror(code, &regex, message, sizeof message);
     return GS_FAIL_NATIVE(error, GS_ERR_USAGE, code, "the filter %s is no regular expression: %s",
-                          gs_quote(expression, quoted), words);
+                          gs_quote(expression, quoted), message);
   }
   int64_t kept = 0;
   for (int64_t i = 0; i < sweep->count; i++) {

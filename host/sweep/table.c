@@ -121,7 +121,7 @@ static const char *theory_text(const gs_outcome *outcome, char text[GS_NUMBER_BY
   switch (outcome->agreement) {
   case GS_AS_PREDICTED: return gs_text_fixed(outcome->theory_z, 1, text);
   case GS_OFF: return strcpy(text, "OFF");
-  case GS_OUTSIDE_REACH: return strcpy(text, "none");
+  case GS_OUTSIDE_VALIDITY: return strcpy(text, "none");
   case GS_AGREEMENT_VERDICT_COUNT: break;
   }
   return strcpy(text, "-");
@@ -222,12 +222,12 @@ static void print_agreement(FILE *stream, const gs_sweep *sweep, const gs_outcom
   if (counts[GS_AGREEMENT_VERDICT_COUNT] == sweep->count) return;
   (void)fprintf(stream, "theory: %lld cells as predicted, %lld off, %lld outside its reach\n",
                 (long long)counts[GS_AS_PREDICTED], (long long)counts[GS_OFF],
-                (long long)counts[GS_OUTSIDE_REACH]);
+                (long long)counts[GS_OUTSIDE_VALIDITY]);
   for (int64_t i = 0; i < sweep->count && !ferror(stream); i++) {
-    char words[GS_REASON_BYTES];
+    char message[GS_REASON_BYTES];
     if (outcomes[i].agreement != GS_OFF) continue;
     (void)fprintf(stream, "  off: %s: %s\n", sweep->cells[i].name,
-                  gs_printable(outcomes[i].reason, words, sizeof words));
+                  gs_printable(outcomes[i].reason, message, sizeof message));
   }
 }
 

@@ -30,28 +30,28 @@ const char *gs_timing_noise_text(const gs_outcome *outcome, char text[GS_NUMBER_
 /* ---- below the table ---- */
 
 /* Whether a cell is to be named, and what is said of it. */
-enum { WORDS_BYTES = 96 };
-typedef bool cell_test(const gs_outcome *outcome, char words[WORDS_BYTES]);
+enum { MESSAGE_BYTES = 96 };
+typedef bool cell_test(const gs_outcome *outcome, char message[MESSAGE_BYTES]);
 
-static bool is_noisy(const gs_outcome *outcome, char words[WORDS_BYTES]) {
+static bool is_noisy(const gs_outcome *outcome, char message[MESSAGE_BYTES]) {
   char text[GS_NUMBER_BYTES];
-  snprintf(words, WORDS_BYTES, "noise %s", percent(outcome->noise, text));
+  snprintf(message, MESSAGE_BYTES, "noise %s", percent(outcome->noise, text));
   return outcome->noise > GS_NOISY;
 }
 
 /* An unsettled spread shows as noise. */
-static bool is_short(const gs_outcome *outcome, char words[WORDS_BYTES]) {
+static bool is_short(const gs_outcome *outcome, char message[MESSAGE_BYTES]) {
   const bool samples = outcome->lacks & GS_LACKS_MIN_SAMPLES;
   const bool time = outcome->lacks & GS_LACKS_MIN_TIME;
-  snprintf(words, WORDS_BYTES, "%s%s%s, has %.0f of %.3g s", samples ? "min_samples" : "",
+  snprintf(message, MESSAGE_BYTES, "%s%s%s, has %.0f of %.3g s", samples ? "min_samples" : "",
            samples && time ? ", " : "", time ? "min_time" : "", outcome->timed_samples,
            outcome->wall_ns / 1e9);
   return samples || time;
 }
 
-static bool is_too_fast(const gs_outcome *outcome, char words[WORDS_BYTES]) {
+static bool is_too_fast(const gs_outcome *outcome, char message[MESSAGE_BYTES]) {
   char text[GS_NUMBER_BYTES];
-  snprintf(words, WORDS_BYTES, "%s of the floor", percent(outcome->fraction_of_floor, text));
+  snprintf(message, MESSAGE_BYTES, "%s of the floor", percent(outcome->fraction_of_floor, text));
   return outcome->floor_wrong;
 }
 
@@ -60,23 +60,23 @@ typedef struct cell_lines {
   const char *heading;
   const char *label;
   cell_test *test;
-  long long most; /* cells that are named */
+  long long max; /* cells that are named */
 } cell_lines;
 
 /* A heading with how many there are, and a line for each. */
 static void print_cells(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes,
                         const cell_lines *lines) {
-  char words[WORDS_BYTES];
+  char message[MESSAGE_BYTES];
   long long count = 0;
   long long named = 0;
   for (int64_t i = 0; i < sweep->count; i++) {
-    count += is_timed(&outcomes[i]) && lines->test(&outcomes[i], words);
+    count += is_timed(&outcomes[i]) && lines->test(&outcomes[i], message);
   }
   if (count == 0) return;
   (void)fprintf(stream, "%s: %lld cells\n", lines->heading, count);
-  for (int64_t i = 0; named < lines->most && i < sweep->count && !ferror(stream); i++) {
-    if (!is_timed(&outcomes[i]) || !lines->test(&outcomes[i], words)) continue;
-    (void)fprintf(stream, "  %s: %s: %s\n", lines->label, sweep->cells[i].name, words);
+  for (int64_t i = 0; named < lines->max && i < sweep->count && !ferror(stream); i++) {
+    if (!is_timed(&outcomes[i]) || !lines->test(&outcomes[i], message)) continue;
+    (void)fprintf(stream, "  %s: %s: %s\n", lines->label, sweep->cells[i].name, message);
     named++;
   }
   if (named < count) (void)fprintf(stream, "  and %lld more\n", count - named);
@@ -110,15 +110,15 @@ static void print_machine(FILE *stream, const gs_sweep *sweep, const gs_outcome 
 }
 
 void gs_table_timing_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *outcomes) {
-  char noise[WORDS_BYTES];
-  char floor[WORDS_BYTES];
+  char noise[MESSAGE_BYTES];
+  char roofline[MESSAGE_BYTES];
   const cell_lines all[] = {
       {noise, "noisy", is_noisy, GS_SWEEP_MAX_CELLS},
       {"fewer samples or less time than asked for within the limit", "lacks", is_short, 10},
-      {floor, "floor: not trustworthy", is_too_fast, GS_SWEEP_MAX_CELLS}};
+      {roofline, "floor: not trustworthy", is_too_fast, GS_SWEEP_MAX_CELLS}};
   snprintf(noise, sizeof noise, "noise above %.0f%%", GS_NOISY * 100);
-  snprintf(floor, sizeof floor, "floor: not trustworthy, a share above %.0f%%",
-           GS_FLOOR_MOST_SHARE * 100);
+  snprintf(roofline, sizeof roofline, "floor: not trustworthy, a share above %.0f%%",
+           GS_FLOOR_MAX_SHARE * 100);
   print_machine(stream, sweep, outcomes);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     print_cells(stream, sweep, outcomes, &all[i]);

@@ -71,8 +71,8 @@ const char *gs_text_fixed(double value, int digits, char text[GS_NUMBER_BYTES]) 
     snprintf(text, GS_NUMBER_BYTES, "%.3e", value);
     return text;
   }
-  const int least = size >= 99999.5 ? 0 : size >= 999.995 ? 1 : digits;
-  snprintf(text, GS_NUMBER_BYTES, "%.*f", least < digits ? least : digits, value);
+  const int min = size >= 99999.5 ? 0 : size >= 999.995 ? 1 : digits;
+  snprintf(text, GS_NUMBER_BYTES, "%.*f", min < digits ? min : digits, value);
   if (strspn(text, "-0.") == strlen(text) && text[0] == '-') {
     memmove(text, text + 1, strlen(text)); /* "-0.00" says no more than "0.00" */
   }

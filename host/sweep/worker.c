@@ -53,13 +53,14 @@ static cJSON *hello(const worker_state *server) {
   return NULL;
 }
 
-static cJSON *measure_floor(const worker_state *server) {
-  gs_floor floor;
+static cJSON *measure_roofline(const worker_state *server) {
+  gs_roofline roofline;
   gs_error failure;
-  if (!gs_fault_at_floor(&floor) && gs_floor_measure(server->device, &floor, &failure) != GS_OK) {
+  if (!gs_fault_at_roofline(&roofline) &&
+      gs_roofline_measure(server->device, &roofline, &failure) != GS_OK) {
     return describe_failure(&failure);
   }
-  return gs_floor_to_json(&floor);
+  return gs_roofline_to_json(&roofline);
 }
 
 static cJSON *predict(const worker_state *server, const cJSON *request) {
@@ -103,9 +104,9 @@ static bool get_number(const cJSON *object, const char *key, double *value) {
   return true;
 }
 
-static bool get_whole(const cJSON *object, const char *key, int64_t least, int64_t *value) {
+static bool get_whole(const cJSON *object, const char *key, int64_t min, int64_t *value) {
   double number = 0;
-  return get_number(object, key, &number) && gs_integer_of(number, least, GS_INTEGER_MOST, value);
+  return get_number(object, key, &number) && gs_integer_of(number, min, GS_INTEGER_MAX, value);
 }
 
 static const char *get_string(const cJSON *object, const char *key) {
@@ -219,7 +220,7 @@ static gs_status answer_line(const worker_state *server, const char *line, size_
   if (kind && strcmp(kind, "cell") == 0) {
     status = answer_cell(server, request, error);
   } else if (kind && strcmp(kind, "floor") == 0) {
-    status = answer(server, measure_floor(server), error);
+    status = answer(server, measure_roofline(server), error);
   } else if (kind && strcmp(kind, "predict") == 0) {
     status = answer(server, predict(server, request), error);
   } else {

@@ -27,8 +27,8 @@ static const double POINT_STEP = 0.75; /* of the deviation of Z */
 
 /* Shapes of the table: 0, then in a geometric series up to where a gamma variate has
  * k = 0.13. */
-static const double SHAPE_LEAST = 0.0075;
-static const double SHAPE_MOST = 0.4;
+static const double SHAPE_MIN = 0.0075;
+static const double SHAPE_MAX = 0.4;
 
 void gs_batch_law_start(gs_batch_law *law, int64_t batch) {
   law->batch = batch;
@@ -40,12 +40,12 @@ void gs_batch_law_start(gs_batch_law *law, int64_t batch) {
 
 /* ---- nodes ---- */
 
-enum { MOST_NODES = 1024 }; /* for every entry of the table */
+enum { MAX_NODES = 1024 }; /* for every entry of the table */
 
 /* Nodes of Z and their weights, which sum to 1. */
 typedef struct nodes {
-  double z[MOST_NODES];
-  double weights[MOST_NODES];
+  double z[MAX_NODES];
+  double weights[MAX_NODES];
   int count;
 } nodes;
 
@@ -63,7 +63,7 @@ static void normalise(nodes *at) {
 
 static void normal_nodes(nodes *at, double d) {
   const double step = node_step(d) / d;
-  at->count = (int)fmin(floor(2 * NORMAL_END / step), MOST_NODES - 1) + 1;
+  at->count = (int)fmin(floor(2 * NORMAL_END / step), MAX_NODES - 1) + 1;
   for (int k = 0; k < at->count; k++) {
     const double z = k * step - NORMAL_END;
     at->z[k] = d * (z - 0.5 * d);
@@ -100,7 +100,7 @@ static double inverse_digamma(double y) {
 /* From the mode outwards to where the density has fallen by e^-36; `up`: the nodes
  * above it, from the second on, are added behind those below. */
 static void gamma_side(nodes *at, double k, double m, double step, double mode, bool up) {
-  for (int i = up ? 1 : 0; at->count < MOST_NODES; i++) {
+  for (int i = up ? 1 : 0; at->count < MAX_NODES; i++) {
     const double z = mode + (up ? i : -i) * step;
     const double x = inverse_digamma(log(k) + z / m);
     const double power = m * (lgamma(x) - lgamma(k) - (x - k) * log(k)) - (x - k) * z;
@@ -127,7 +127,7 @@ static void gamma_nodes(nodes *at, double d, double shape) {
 
 /* ---- one entry ---- */
 
-/* L(e^u) to the power B, for the mean of B variates; grown[k] = e^(z_k - most). */
+/* L(e^u) to the power B, for the mean of B variates; grown[k] = e^(z_k - max). */
 static double survival_at(const nodes *at, const double *grown, double u, double B) {
   const double t = exp(fmin(u - log(B), 700));
   double sum = 0;
@@ -139,8 +139,8 @@ static double survival_at(const nodes *at, const double *grown, double u, double
 }
 
 static double shape_at(int s) {
-  const double ratio = SHAPE_MOST / SHAPE_LEAST;
-  return s == 0 ? 0 : SHAPE_LEAST * pow(ratio, (double)(s - 1) / (GS_BATCH_SHAPES - 2));
+  const double ratio = SHAPE_MAX / SHAPE_MIN;
+  return s == 0 ? 0 : SHAPE_MIN * pow(ratio, (double)(s - 1) / (GS_BATCH_SHAPES - 2));
 }
 
 /* Mean and variance of ln mean_b e^(Z_b): E W = u0 + int S, E (W - u0)^2 =
@@ -149,9 +149,9 @@ static void make_point(gs_batch_law *law, int s, int i) {
   const double d = i * POINT_STEP;
   const double step = 0.125 + 0.02 * d;
   nodes at;
-  double grown[MOST_NODES];
-  double least = INFINITY;
-  double most = -INFINITY;
+  double grown[MAX_NODES];
+  double min = INFINITY;
+  double max = -INFINITY;
   double first = 0;
   double second = 0;
   if (s == 0) {
@@ -160,15 +160,15 @@ static void make_point(gs_batch_law *law, int s, int i) {
     gamma_nodes(&at, d, shape_at(s));
   }
   for (int k = 0; k < at.count; k++) {
-    least = fmin(least, at.z[k]);
-    most = fmax(most, at.z[k]);
+    min = fmin(min, at.z[k]);
+    max = fmax(max, at.z[k]);
   }
-  for (int k = 0; k < at.count; k++) grown[k] = exp(at.z[k] - most);
-  const double start = -40 - most;
-  const double length = 45 + most - least + log((double)law->batch);
+  for (int k = 0; k < at.count; k++) grown[k] = exp(at.z[k] - max);
+  const double start = -40 - max;
+  const double length = 45 + max - min + log((double)law->batch);
   for (int k = 0; k <= (int)(length / step); k++) {
     const double u = k * step;
-    const double survival = survival_at(&at, grown, start + u + most, (double)law->batch);
+    const double survival = survival_at(&at, grown, start + u + max, (double)law->batch);
     const double weight = k == 0 ? 0.5 * step : step;
     first += weight * survival;
     second += 2 * weight * u * survival;
@@ -215,7 +215,7 @@ static double along_deviation(gs_batch_law *law, bool variance, int s, double d)
 static double interpolate(gs_batch_law *law, bool variance, double d, double shape) {
   const double little = 1e-3; /* of ln: less than this does not show */
   if (!(shape * d * d > little)) return along_deviation(law, variance, 0, d);
-  const double up = log(shape / SHAPE_LEAST) / log(SHAPE_MOST / SHAPE_LEAST);
+  const double up = log(shape / SHAPE_MIN) / log(SHAPE_MAX / SHAPE_MIN);
   const double at = up < 0 ? 0 : 1 + up * (GS_BATCH_SHAPES - 2);
   const int s = (int)fmin(floor(at), GS_BATCH_SHAPES - 2);
   const double low = shape_at(s);

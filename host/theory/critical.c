@@ -20,14 +20,14 @@ static double log_growth(gs_activation activation, double log_w2, double sigma_b
   const double log_V = gs_moments_at(activation, log_q).log_V;
   const double from_bias = sigma_b2 > 0 ? log(sigma_b2) : -INFINITY;
   const double from_below = log_w2 + log_V;
-  const double most = fmax(from_bias, from_below);
-  return most + log1p(exp(fmin(from_bias, from_below) - most)) - log_q;
+  const double max = fmax(from_bias, from_below);
+  return max + log1p(exp(fmin(from_bias, from_below) - max)) - log_q;
 }
 
 gs_fixed_point gs_fixed_point_of(gs_activation activation, double sigma_w2, double sigma_b2) {
   const double log_w2 = log(sigma_w2);
-  double low = GS_LOG_Q_LEAST;
-  double high = GS_LOG_Q_MOST;
+  double low = GS_LOG_Q_MIN;
+  double high = GS_LOG_Q_MAX;
   if (log_growth(activation, log_w2, sigma_b2, high) > 0) {
     return (gs_fixed_point){INFINITY, sigma_w2 * exp(gs_moments_at(activation, high).log_m1)};
   }
@@ -74,16 +74,16 @@ static double weight_variance(gs_activation activation, double sigma_b2, double 
 /* The first sign change above sigma_b^2; less than 1e-9 is no sign. */
 static bool search(gs_activation activation, double sigma_b2, gs_critical *critical) {
   const double step = 0.25;
-  const double least = 1e-9;
-  const double most = log(1e12);
+  const double min = 1e-9;
+  const double max = log(1e12);
   double at = sigma_b2 > 0 ? log(sigma_b2) + 1e-6 : log(1e-6);
   double before = log_chi(activation, sigma_b2, at);
   const double first = at + 1e-3;
-  const int steps = (int)ceil((most - first) / step);
+  const int steps = (int)ceil((max - first) / step);
   for (int i = 0; i < steps; i++) {
     const double next = first + i * step;
     const double value = log_chi(activation, sigma_b2, next);
-    if (fabs(value) > least && fabs(before) > least && (value < 0) != (before < 0)) {
+    if (fabs(value) > min && fabs(before) > min && (value < 0) != (before < 0)) {
       critical->log_q = between(activation, sigma_b2, at, next);
       critical->sigma_w2 = weight_variance(activation, sigma_b2, critical->log_q);
       return true;

@@ -50,7 +50,7 @@ static bool has_bias(const gs_config *config) {
 
 /* Of a squared norm, relative: beyond it mean and variance of its logarithm are more than
  * a gamma law's (compared with simulations, docs/THEORY.md). */
-#define MOST_NOISE 0.15
+#define MAX_NOISE 0.15
 
 static void put(gs_theory_series *series, int64_t i, double log_square, gs_ratio_law law) {
   series->rms[i] = 0.5 * log_square / M_LN10;
@@ -170,7 +170,7 @@ static bool mlp_theory(const gs_config *config, gs_theory *theory) {
   const double all = (L > 1 ? 2 * (double)(L - 1) * inner : 0) + 2 * outer;
   mlp_decades(theory, all, 2 * outer, elements);
   theory->reasons[GS_REASON_SHARE] = noise > 0;
-  theory->reasons[GS_REASON_FEW] = noise > MOST_NOISE / 3; /* a ratio of two such sums */
+  theory->reasons[GS_REASON_FEW] = noise > MAX_NOISE / 3; /* a ratio of two such sums */
   return true;
 }
 
@@ -278,7 +278,7 @@ static void relu_rnn(const gs_config *config, double log_input, gs_theory *theor
   put_decades(theory, 0, 0);
   if (T > 1) put_survivors(&units, exp(log_first), theory);
   theory->reasons[GS_REASON_SHARE] = true;
-  theory->reasons[GS_REASON_FEW] = !(square_noise(&units, exp(log_first)) <= MOST_NOISE);
+  theory->reasons[GS_REASON_FEW] = !(square_noise(&units, exp(log_first)) <= MAX_NOISE);
 }
 
 static void linear_rnn(const gs_config *config, double log_input, gs_theory *theory) {

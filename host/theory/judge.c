@@ -19,7 +19,7 @@ gs_allowance gs_allowance_of(const gs_config *config, const gs_theory *theory) {
   const bool spread = theory->reasons[GS_REASON_BATCH] || theory->reasons[GS_REASON_TIED];
   const double rounding = roundoff(config->dtype) * (double)(theory->points + 16);
   if (theory->reasons[GS_REASON_SHARE]) return (gs_allowance){0.2, 0.1, rounding, 1.25};
-  if (theory->reach == GS_REACH_EXACT) return (gs_allowance){0, 0, rounding, 1};
+  if (theory->validity == GS_VALIDITY_EXACT) return (gs_allowance){0, 0, rounding, 1};
   /* terms beyond 1/n: a tenth of what the first order moves; batches' and tied
    * weights' spread: README, docs/THEORY.md */
   return (gs_allowance){0.2, 0.1, rounding + 0.002, spread ? 2 : 1.4};

@@ -139,13 +139,13 @@ gs_moments gs_moments_extrapolate(gs_activation activation, double log_q, const 
   gs_moments m = *end;
   const bool bounded =
       activation.kind == GS_SOFTSIGN || gs_activation_saturation(activation.kind, &low, &high);
-  if (log_q < GS_LOG_Q_LEAST) { /* phi is its tangent at 0 */
-    if (gs_f64_activation(activation, 0).h == 0) m.log_V += log_q - GS_LOG_Q_LEAST;
+  if (log_q < GS_LOG_Q_MIN) { /* phi is its tangent at 0 */
+    if (gs_f64_activation(activation, 0).h == 0) m.log_V += log_q - GS_LOG_Q_MIN;
   } else if (bounded) { /* the share of units near 0 falls like 1/s */
-    m.log_m1 -= 0.5 * (log_q - GS_LOG_Q_MOST);
-    m.log_m2 -= 0.5 * (log_q - GS_LOG_Q_MOST);
+    m.log_m1 -= 0.5 * (log_q - GS_LOG_Q_MAX);
+    m.log_m2 -= 0.5 * (log_q - GS_LOG_Q_MAX);
   } else {
-    m.log_V += log_q - GS_LOG_Q_MOST;
+    m.log_V += log_q - GS_LOG_Q_MAX;
   }
   return m;
 }
@@ -158,7 +158,7 @@ gs_moments gs_moments_at(gs_activation activation, double log_q) {
   case GS_LEAKY_RELU: return homogeneous(activation.slope, log_q);
   default: break;
   }
-  const double held = fmin(fmax(log_q, GS_LOG_Q_LEAST), GS_LOG_Q_MOST);
+  const double held = fmin(fmax(log_q, GS_LOG_Q_MIN), GS_LOG_Q_MAX);
   const gs_moments m = inside(activation, held);
   return held == log_q ? m : gs_moments_extrapolate(activation, log_q, &m);
 }

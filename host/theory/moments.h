@@ -29,8 +29,8 @@ gs_moments gs_moments_at(gs_activation activation, double log_q);
 
 /* Where quadrature ends and extrapolation begins, as ln q. */
 #define GS_LOG_2 0.69314718055994530942
-#define GS_LOG_Q_LEAST (-128 * GS_LOG_2)
-#define GS_LOG_Q_MOST (124 * GS_LOG_2)
+#define GS_LOG_Q_MIN (-128 * GS_LOG_2)
+#define GS_LOG_Q_MAX (124 * GS_LOG_2)
 
 /* The moments at log_q outside that range from those at the nearer end of it. */
 gs_moments gs_moments_extrapolate(gs_activation activation, double log_q, const gs_moments *end);

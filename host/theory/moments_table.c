@@ -12,10 +12,10 @@
 enum {
   POINTS = 16,
   FIELDS = sizeof(gs_moments) / sizeof(double),
-  LEAST_OCTAVE = -128,
-  MOST_OCTAVE = 124,
+  MIN_OCTAVE = -128,
+  MAX_OCTAVE = 124,
   CELL_OCTAVES = 2,
-  CELLS = (MOST_OCTAVE - LEAST_OCTAVE) / CELL_OCTAVES
+  CELLS = (MAX_OCTAVE - MIN_OCTAVE) / CELL_OCTAVES
 };
 
 /* Chebyshev coefficients, [degree][field]. */
@@ -26,7 +26,7 @@ typedef struct cell {
 struct gs_moment_table {
   gs_activation activation;
   cell *cells[CELLS]; /* NULL: not asked for yet */
-  gs_moments ends[2]; /* at GS_LOG_Q_LEAST and GS_LOG_Q_MOST; log_V NaN: not asked for yet */
+  gs_moments ends[2]; /* at GS_LOG_Q_MIN and GS_LOG_Q_MAX; log_V NaN: not asked for yet */
   double last_log_q;  /* a forward pass that has settled asks for one q */
   gs_moments last;
   bool lacked;
@@ -50,7 +50,7 @@ void gs_moment_table_destroy(gs_moment_table *table) {
 }
 
 static double cell_middle(int index) {
-  return (LEAST_OCTAVE + CELL_OCTAVES * (index + 0.5)) * GS_LOG_2;
+  return (MIN_OCTAVE + CELL_OCTAVES * (index + 0.5)) * GS_LOG_2;
 }
 
 static void fields_of(const gs_moments *m, double values[FIELDS]) {
@@ -94,10 +94,10 @@ static gs_moments evaluate(const cell *at, double x) {
 }
 
 static gs_moments outside(gs_moment_table *table, double log_q) {
-  const bool above = log_q > GS_LOG_Q_LEAST;
+  const bool above = log_q > GS_LOG_Q_MIN;
   gs_moments *end = &table->ends[above];
   if (isnan(end->log_V)) {
-    *end = gs_moments_at(table->activation, above ? GS_LOG_Q_MOST : GS_LOG_Q_LEAST);
+    *end = gs_moments_at(table->activation, above ? GS_LOG_Q_MAX : GS_LOG_Q_MIN);
   }
   return gs_moments_extrapolate(table->activation, log_q, end);
 }
@@ -107,8 +107,8 @@ static gs_moments look_up(gs_moment_table *table, double log_q) {
   if (gs_activation_homogeneous(activation.kind) || isnan(log_q)) {
     return gs_moments_at(activation, log_q);
   }
-  if (!(log_q >= GS_LOG_Q_LEAST && log_q < GS_LOG_Q_MOST)) return outside(table, log_q);
-  const double octaves = fmax(log_q / GS_LOG_2 - LEAST_OCTAVE, 0);
+  if (!(log_q >= GS_LOG_Q_MIN && log_q < GS_LOG_Q_MAX)) return outside(table, log_q);
+  const double octaves = fmax(log_q / GS_LOG_2 - MIN_OCTAVE, 0);
   const int index = (int)octaves / CELL_OCTAVES < CELLS ? (int)octaves / CELL_OCTAVES : CELLS - 1;
   cell **at = &table->cells[index];
   if (!*at) *at = make_cell(activation, index);

@@ -125,7 +125,7 @@ static double pair_sum(const gs_pair_table *table, function f, function g, doubl
 }
 
 gs_pair_moments gs_pair_table_at(gs_pair_table *table, double log_q, double c) {
-  const double most_drift = 0.05;
+  const double max_drift = 0.05;
   c = fmin(fmax(c, 0), 1);
   switch (table->activation.kind) {
   case GS_IDENTITY: return homogeneous(1, c);
@@ -133,8 +133,8 @@ gs_pair_moments gs_pair_table_at(gs_pair_table *table, double log_q, double c) {
   case GS_LEAKY_RELU: return homogeneous(table->activation.slope, c);
   default: break;
   }
-  log_q = fmin(fmax(log_q, GS_LOG_Q_LEAST), GS_LOG_Q_MOST);
-  if (!(fabs(log_q - table->log_q) <= most_drift)) make_coefficients(table, log_q);
+  log_q = fmin(fmax(log_q, GS_LOG_Q_MIN), GS_LOG_Q_MAX);
+  if (!(fabs(log_q - table->log_q) <= max_drift)) make_coefficients(table, log_q);
   const double tail = tail_factor(c);
   const double V = table->square[H];
   const double m1 = table->square[D];

@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { MOST_EXACT_UNITS = 2048 };
+enum { MAX_EXACT_UNITS = 2048 };
 
 /* Recurrence to x >= 16, then the asymptotic series (Abramowitz & Stegun 6.3.18,
  * 6.4.12). */
@@ -40,8 +40,8 @@ double gs_trigamma(double x) {
 }
 
 double gs_log_add(double a, double b) {
-  const double most = fmax(a, b);
-  return most == -INFINITY ? most : most + log1p(exp(fmin(a, b) - most));
+  const double max = fmax(a, b);
+  return max == -INFINITY ? max : max + log1p(exp(fmin(a, b) - max));
 }
 
 double gs_ratio_skew(gs_ratio_law law) { return law.mean + 0.5 * law.variance; }
@@ -129,7 +129,7 @@ static gs_ratio_law half_of(int64_t n) {
 gs_ratio_law gs_ratio_exact(int64_t n, bool half, int64_t larger) {
   const double units = (double)n;
   const double all = (double)larger;
-  if (half && n > MOST_EXACT_UNITS) {
+  if (half && n > MAX_EXACT_UNITS) {
     const double variance = 5 / units - (larger ? 2 / all : 0);
     return (gs_ratio_law){-0.5 * variance, variance};
   }

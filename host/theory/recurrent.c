@@ -76,12 +76,12 @@ static gs_status workspace_make(int n, workspace *w, gs_error *error) {
 
 /* A power of two near 1/max, so that no square over- or underflows. */
 static double scale_of(const double *matrix, size_t count) {
-  double most = 0;
+  double max = 0;
   for (size_t i = 0; i < count; i++) {
     if (!(fabs(matrix[i]) <= DBL_MAX)) return NAN;
-    most = fmax(most, fabs(matrix[i]));
+    max = fmax(max, fabs(matrix[i]));
   }
-  return most > 0 ? ldexp(1, most < 0x1p-1000 ? 1000 : -ilogb(most)) : 1;
+  return max > 0 ? ldexp(1, max < 0x1p-1000 ? 1000 : -ilogb(max)) : 1;
 }
 
 static void copy_scaled(const double *matrix, size_t count, double scale, double *copy) {
@@ -112,9 +112,9 @@ static gs_status compute(const double *matrix, int n, workspace *w, gs_spectrum 
 }
 
 gs_status gs_spectrum_of(const double *matrix, int64_t n, gs_spectrum *spectrum, gs_error *error) {
-  const int64_t most = 1 << 15; /* 64 n numbers of workspace, counted in int */
-  if (n < 1 || n > most) {
-    return GS_FAIL(error, GS_ERR_DATA, "a spectrum wants 1 to %lld rows, not %lld", (long long)most,
+  const int64_t max = 1 << 15; /* 64 n numbers of workspace, counted in int */
+  if (n < 1 || n > max) {
+    return GS_FAIL(error, GS_ERR_DATA, "a spectrum wants 1 to %lld rows, not %lld", (long long)max,
                    (long long)n);
   }
   GS_TRY(gs_blas_load(1, error));

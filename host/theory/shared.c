@@ -25,20 +25,20 @@ void gs_shared_add(gs_shared_sum *sum, int64_t i, gs_log_norm norm, double log_m
 
 /* ln of the sum at y. */
 static double log_sum_at(const gs_shared_sum *sum, double y) {
-  double most = -INFINITY;
+  double max = -INFINITY;
   double total = 0;
   for (int64_t i = 0; i < sum->steps; i++) {
     const gs_shared_term *term = &sum->terms[i];
     const double x = term->typical + y * sqrt(term->repeats);
     if (term->typical == -INFINITY) continue;
-    if (x <= most) {
-      total += exp(x - most);
+    if (x <= max) {
+      total += exp(x - max);
     } else {
-      total = total * exp(most - x) + 1;
-      most = x;
+      total = total * exp(max - x) + 1;
+      max = x;
     }
   }
-  return most == -INFINITY ? most : most + log(total);
+  return max == -INFINITY ? max : max + log(total);
 }
 
 /* The rest's part: variance, and what averages out. */
@@ -60,10 +60,10 @@ static double rest_of(const gs_shared_sum *sum, const double *carries, double lo
   return variance;
 }
 
-static double most_repeated(const gs_shared_sum *sum) {
-  double most = 0;
-  for (int64_t i = 0; i < sum->steps; i++) most = fmax(most, sum->terms[i].repeats);
-  return most;
+static double max_repeated(const gs_shared_sum *sum) {
+  double max = 0;
+  for (int64_t i = 0; i < sum->steps; i++) max = fmax(max, sum->terms[i].repeats);
+  return max;
 }
 
 gs_log_norm gs_shared_norm(const gs_shared_sum *sum, const double *carries) {
@@ -73,7 +73,7 @@ gs_log_norm gs_shared_norm(const gs_shared_sum *sum, const double *carries) {
   if (middle == -INFINITY) return (gs_log_norm){.log_mean = sum->log_mean};
   double variance = rest_of(sum, carries, middle, &averaged);
   double mean = middle;
-  if (most_repeated(sum) > little) {
+  if (max_repeated(sum) > little) {
     double square = 0;
     mean = 0;
     for (int i = 0; i < GS_NORMAL_NODES; i++) {

@@ -6,7 +6,7 @@
 #include "theory/ratio.h"
 
 /* Beyond so many units logarithms are as good as normal. */
-enum { MOST_TAILED = 2048 };
+enum { MAX_TAILED = 2048 };
 
 /* The second and third derivatives of psi: recurrence to x >= 16, then the asymptotic
  * series (Abramowitz & Stegun 6.4.6, 6.4.13, 6.4.14). */
@@ -66,7 +66,7 @@ static gs_tails mixed(int64_t n, double larger) {
 }
 
 gs_tails gs_tails_of(int64_t n, bool half, int64_t larger) {
-  if (n > MOST_TAILED) return (gs_tails){0, 0};
+  if (n > MAX_TAILED) return (gs_tails){0, 0};
   if (half) return mixed(n, (double)larger);
   const cumulants c = given((double)n, (double)larger);
   return (gs_tails){c.third, c.fourth};

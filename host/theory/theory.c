@@ -18,30 +18,30 @@
 
 /* ---- names ---- */
 
-const char *gs_reach_name(gs_reach reach) {
+const char *gs_validity_name(gs_validity validity) {
   static const char *const names[] = {"exact", "wide limit", "outside reach"};
-  return names[reach];
+  return names[validity];
 }
 
 const char *gs_dead_law_name(gs_dead_law law) { return law == GS_DEAD_EXACT ? "exact" : "at most"; }
 
 static const struct {
   const char *name;
-  const char *words;
+  const char *message;
   bool outside;
 } reasons[] = {
-#define GS_REASON_ENTRY(constant, name, outside, words) {name, words, outside},
+#define GS_REASON_ENTRY(constant, name, outside, message) {name, message, outside},
     GS_REASON_LIST(GS_REASON_ENTRY)
 #undef GS_REASON_ENTRY
 };
 
 const char *gs_reason_name(gs_reason reason) { return reasons[reason].name; }
-const char *gs_reason_words(gs_reason reason) { return reasons[reason].words; }
+const char *gs_reason_message(gs_reason reason) { return reasons[reason].message; }
 bool gs_reason_outside(gs_reason reason) { return reasons[reason].outside; }
 
-const char *gs_theory_words(const gs_theory *theory, gs_reason reason) {
+const char *gs_theory_message(const gs_theory *theory, gs_reason reason) {
   const bool model = reason == GS_REASON_MODEL && theory->no_theory;
-  return model ? theory->no_theory : gs_reason_words(reason);
+  return model ? theory->no_theory : gs_reason_message(reason);
 }
 
 /* ---- arrays ---- */
@@ -163,16 +163,16 @@ static void read_shared(const gs_config *config, const reading *from) {
   }
 }
 
-/* ---- how far it reaches ---- */
+/* ---- domain of validity ---- */
 
 static int64_t narrowest(const gs_config *config) {
-  int64_t least = gs_model_units(config, 1);
-  if (gs_model_is_recurrent(config->model)) return least; /* its steps are alike */
+  int64_t min = gs_model_units(config, 1);
+  if (gs_model_is_recurrent(config->model)) return min; /* its steps are alike */
   for (int64_t l = 2; l <= gs_model_points(config); l++) {
     const int64_t units = gs_model_units(config, l);
-    if (units < least) least = units;
+    if (units < min) min = units;
   }
-  return least;
+  return min;
 }
 
 static bool homogeneous_exactly(gs_activation phi) {
@@ -189,18 +189,18 @@ static bool mixes(const gs_chain *chain) {
 
 /* How far from 1 a standard deviation may be that arithmetic of this dtype multiplies by:
  * the exponent of 2 (README, extended range). Random numbers are scaled in float32. */
-static double most_exponent(gs_dtype dtype) {
+static double max_exponent(gs_dtype dtype) {
   return dtype == GS_F64 ? 115 : dtype == GS_F16 ? 9 : 47;
 }
 
-static bool beyond(double log_square, double most) {
-  return isfinite(log_square) && fabs(log_square) > 2 * M_LN2 * most;
+static bool beyond(double log_square, double max) {
+  return isfinite(log_square) && fabs(log_square) > 2 * M_LN2 * max;
 }
 
 /* Whether weights, as elements and as what a product multiplies z by, biases or the slope
  * leave what the dtype can hold. None at all is a number like others. */
 static bool out_of_range(const gs_config *config) {
-  const double most = most_exponent(config->dtype);
+  const double max = max_exponent(config->dtype);
   const double drawn = 115;
   const bool rnn = gs_model_is_recurrent(config->model);
   const bool identity = config->init.kind == GS_INIT_IDENTITY;
@@ -208,22 +208,22 @@ static bool out_of_range(const gs_config *config) {
     const double log_gain = 2 * log(fabs(config->init.gain));
     const double log_s = identity ? log_gain : gs_chain_log_s(config, i);
     const double log_units = identity ? 0 : log((double)gs_chain_fan_in(config, i));
-    if (beyond(log_s, most) || beyond(log_s - log_units, drawn)) return true;
+    if (beyond(log_s, max) || beyond(log_s - log_units, drawn)) return true;
     if (beyond(gs_bias_log_variance(config, i + 1), drawn)) return true;
   }
-  if (rnn && beyond(gs_chain_log_input(config), most)) return true;
-  return config->activation.kind == GS_LEAKY_RELU && config->activation.slope > exp2(most);
+  if (rnn && beyond(gs_chain_log_input(config), max)) return true;
+  return config->activation.kind == GS_LEAKY_RELU && config->activation.slope > exp2(max);
 }
 
 /* A prediction says something about a cell where its sd is below a quarter of what twice the
  * weights' variance would change in the norm of delta, 0.5 log10 2 a layer; 2 decades in
  * short ones. */
 static bool says_something(const gs_theory *theory) {
-  const double most = fmax(2, 0.25 * 0.5 * log10(2) * (double)(theory->points - 1));
-  if (!(theory->decades_sd <= most)) return false;
+  const double max = fmax(2, 0.25 * 0.5 * log10(2) * (double)(theory->points - 1));
+  if (!(theory->decades_sd <= max)) return false;
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     for (int64_t i = 0; i < theory->series[q].points; i++) {
-      if (!(theory->series[q].sd[i] <= most)) return false;
+      if (!(theory->series[q].sd[i] <= max)) return false;
     }
   }
   return true;
@@ -266,9 +266,9 @@ static void judge(const gs_chain *chain, const gs_backward *end, gs_theory *theo
   why[GS_REASON_RANGE] = out_of_range(config);
   why[GS_REASON_BATCH] = config->batch > 1 && !(spread.own - spread.pair <= apart);
   why[GS_REASON_DYING] = config->batch > 1 && !(gs_dying_share(config) <= dying);
-  theory->reach = exact_laws && config->batch == 1 ? GS_REACH_EXACT : GS_REACH_WIDE;
+  theory->validity = exact_laws && config->batch == 1 ? GS_VALIDITY_EXACT : GS_VALIDITY_WIDE;
   for (int r = 0; r < GS_REASON_COUNT; r++) {
-    if (why[r] && gs_reason_outside((gs_reason)r)) theory->reach = GS_REACH_OUTSIDE;
+    if (why[r] && gs_reason_outside((gs_reason)r)) theory->validity = GS_VALIDITY_OUTSIDE;
   }
 }
 
@@ -319,7 +319,7 @@ static gs_status random_theory(const gs_config *config, gs_theory *theory, gs_er
       memset(theory->reasons, 0, sizeof theory->reasons);
       theory->reasons[GS_REASON_RANGE] = out_of_range(config);
       /* delta is exact, the law of |h| to order 1/n */
-      theory->reach = theory->reasons[GS_REASON_RANGE] ? GS_REACH_OUTSIDE : GS_REACH_WIDE;
+      theory->validity = theory->reasons[GS_REASON_RANGE] ? GS_VALIDITY_OUTSIDE : GS_VALIDITY_WIDE;
     }
   }
   gs_chain_clear(&chain);
@@ -347,14 +347,14 @@ static void identity_theory(const gs_config *config, gs_theory *theory) {
   theory->reasons[GS_REASON_IDENTITY] = !known;
   theory->reasons[GS_REASON_RANGE] = out_of_range(config);
   const bool holds = known && !theory->reasons[GS_REASON_FEW] && !theory->reasons[GS_REASON_RANGE];
-  theory->reach = holds ? GS_REACH_EXACT : GS_REACH_OUTSIDE;
+  theory->validity = holds ? GS_VALIDITY_EXACT : GS_VALIDITY_OUTSIDE;
 }
 
 /* Of a model whose equations are none that is known here. */
 static void no_theory(const gs_config *config, gs_theory *theory) {
   theory->no_theory = gs_model_row_of(config->model)->no_theory;
   theory->reasons[GS_REASON_MODEL] = true;
-  theory->reach = GS_REACH_OUTSIDE;
+  theory->validity = GS_VALIDITY_OUTSIDE;
   theory->depth_scale = NAN;
 }
 
@@ -386,7 +386,7 @@ static void constant_theory(gs_theory *theory) {
   theory->decades_dead = 1;
   theory->dead_law = GS_DEAD_AT_MOST;
   theory->reasons[GS_REASON_CONSTANT] = true;
-  theory->reach = GS_REACH_OUTSIDE;
+  theory->validity = GS_VALIDITY_OUTSIDE;
   theory->depth_scale = NAN;
 }
 
@@ -406,7 +406,7 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
     gs_atoms_fill(config, theory);
     if (status == GS_OK && gs_exact_holds(config)) status = gs_exact_theory(config, theory, error);
   }
-  if (status == GS_OK && theory->reach == GS_REACH_OUTSIDE) withhold(theory);
+  if (status == GS_OK && theory->validity == GS_VALIDITY_OUTSIDE) withhold(theory);
   if (status != GS_OK) gs_theory_clear(theory);
   return status;
 }

@@ -11,11 +11,11 @@
 
 #include "net/network.h"
 
-typedef enum gs_reach {
-  GS_REACH_EXACT,  /* at every width: relu and linear mlps (exact.h), identity weights */
-  GS_REACH_WIDE,   /* to leading order in 1/n */
-  GS_REACH_OUTSIDE /* a guide at best, for the reasons given */
-} gs_reach;
+typedef enum gs_validity {
+  GS_VALIDITY_EXACT,  /* at every width: relu and linear mlps (exact.h), identity weights */
+  GS_VALIDITY_WIDE,   /* to leading order in 1/n */
+  GS_VALIDITY_OUTSIDE /* a guide at best, for the reasons given */
+} gs_validity;
 
 /* Why a prediction is not to be trusted, or only in part.
  * X(constant, name, outside reach?, words) */
@@ -57,7 +57,7 @@ typedef enum gs_reach {
   X(GS_REASON_MODEL, "no_theory", true, "of this model no theory is known")
 
 typedef enum gs_reason {
-#define GS_REASON_ENUM(constant, name, outside, words) constant,
+#define GS_REASON_ENUM(constant, name, outside, message) constant,
   GS_REASON_LIST(GS_REASON_ENUM)
 #undef GS_REASON_ENUM
       GS_REASON_COUNT
@@ -91,7 +91,7 @@ typedef struct gs_theory {
   double decades_dead; /* share of networks whose first delta is zero */
   gs_dead_law dead_law;
   double depth_scale; /* xi = 1/|ln chi| at the deep end, in layers, for squared norms */
-  gs_reach reach;
+  gs_validity validity;
   bool reasons[GS_REASON_COUNT];
   const char *no_theory; /* what the model has that no theory here has (net/model.h), or NULL */
 } gs_theory;
@@ -104,12 +104,12 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
 /* Frees what it owns and zeroes it. Accepts NULL. */
 void gs_theory_clear(gs_theory *theory);
 
-const char *gs_reach_name(gs_reach reach);     /* "exact", "wide limit", "outside reach" */
-const char *gs_dead_law_name(gs_dead_law law); /* "exact", "at most" */
+const char *gs_validity_name(gs_validity validity); /* "exact", "wide limit", "outside reach" */
+const char *gs_dead_law_name(gs_dead_law law);      /* "exact", "at most" */
 const char *gs_reason_name(gs_reason reason);
-const char *gs_reason_words(gs_reason reason);
+const char *gs_reason_message(gs_reason reason);
 /* The same, of what this model in particular lacks a theory for. */
-const char *gs_theory_words(const gs_theory *theory, gs_reason reason);
+const char *gs_theory_message(const gs_theory *theory, gs_reason reason);
 bool gs_reason_outside(gs_reason reason);
 
 #endif

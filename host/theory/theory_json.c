@@ -37,9 +37,9 @@ static bool add_series(cJSON *json, const gs_theory *theory, int64_t max_points)
   return all != NULL;
 }
 
-static bool add_reach(cJSON *json, const gs_theory *theory) {
+static bool add_validity(cJSON *json, const gs_theory *theory) {
   cJSON *reasons = NULL;
-  if (!gs_json_add_string(json, "reach", gs_reach_name(theory->reach))) return false;
+  if (!gs_json_add_string(json, "validity", gs_validity_name(theory->validity))) return false;
   reasons = cJSON_AddArrayToObject(json, "reasons");
   for (int r = 0; reasons && r < GS_REASON_COUNT; r++) {
     if (!theory->reasons[r]) continue;
@@ -67,8 +67,8 @@ gs_status gs_theory_json(const gs_config *config, const gs_theory *theory, int64
       gs_json_add_number(decades, "sd", theory->decades_sd) &&
       gs_json_add_number(decades, "dead", theory->decades_dead) &&
       gs_json_add_string(*json, "dead_law", gs_dead_law_name(theory->dead_law)) &&
-      gs_json_add_number(*json, "depth_scale", theory->depth_scale) && add_reach(*json, theory) &&
-      add_recurrent(*json, config, theory) &&
+      gs_json_add_number(*json, "depth_scale", theory->depth_scale) &&
+      add_validity(*json, theory) && add_recurrent(*json, config, theory) &&
       add_column(*json, "index", NULL, theory->points, max_points) &&
       add_column(*json, "log10_q", theory->log10_q, theory->points, max_points) &&
       add_column(*json, "log10_chi", theory->log10_chi, theory->points, max_points) &&

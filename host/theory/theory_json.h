@@ -1,4 +1,4 @@
-/* A prediction as JSON: {"decades": {"rms", "typical", "sd"}, "depth_scale", "reach",
+/* A prediction as JSON: {"decades": {"rms", "typical", "sd"}, "depth_scale", "validity",
  * "reasons": [names], "recurrent" (rnn): {"steepest", "singular", "spectral_radius",
  * "must_vanish"}, "index", "log10_q", "log10_chi", "layers": {quantity: {"index",
  * "rms", "typical", "sd"}}}; null for what is not finite. theory.h says what they

@@ -39,8 +39,8 @@ static void judge(const char *line, size_t length) {
     fuzz_refused(status, &error);
     return;
   }
-  gs_floor floor;
-  (void)gs_floor_from_json(tree, &floor);
+  gs_roofline roofline;
+  (void)gs_roofline_from_json(tree, &roofline);
   (void)gs_device_facts_same(tree, tree);
   status = gs_record_check_tree(tree, &gs_device_shape, &error);
   if (status != GS_OK) fuzz_refused(status, &error);

@@ -56,9 +56,9 @@ static size_t write_file(const uint8_t *data, size_t size) {
   return (size_t)written;
 }
 
-static void damaged(void *user, const char *words) {
+static void damaged(void *user, const char *message) {
   (void)user;
-  FUZZ_REQUIRE(strstr(words, "journal.jsonl:") && !strchr(words, '\n'));
+  FUZZ_REQUIRE(strstr(message, "journal.jsonl:") && !strchr(message, '\n'));
 }
 
 /* The run that the seed is of. */

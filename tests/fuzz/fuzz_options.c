@@ -39,7 +39,7 @@ static const gs_option options[] = {
     {.name = NULL}};
 static const gs_command command = {.name = "fuzz", .options = options, .parameters = true};
 
-enum { MOST_ARGUMENTS = 64 };
+enum { MAX_ARGUMENTS = 64 };
 
 static void filter(gs_sweep *sweep, const char *expression) {
   gs_error error = {0};
@@ -60,10 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *expression = strchr(text, '\f');
   if (expression) *expression++ = '\0';
   char name[] = "fuzz", mlp[] = "mlp", rnn[] = "rnn";
-  char *words[MOST_ARGUMENTS + 2] = {name, data[0] & 1 ? rnn : mlp};
+  char *words[MAX_ARGUMENTS + 2] = {name, data[0] & 1 ? rnn : mlp};
   int count = 2;
   char *rest = text;
-  for (char *line; count < MOST_ARGUMENTS && (line = strsep(&rest, "\n"));) words[count++] = line;
+  for (char *line; count < MAX_ARGUMENTS && (line = strsep(&rest, "\n"));) words[count++] = line;
   fuzz_arguments arguments = {0};
   gs_given given;
   gs_sweep sweep;

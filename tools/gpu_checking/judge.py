@@ -63,7 +63,7 @@ def test(path):
     return "failed" if suite.find(".//failure") is not None else ""
 
 
-def cells(path, least):
+def cells(path, minimum):
     """Of results.json: none failed, and at least so many are ok."""
     document = read_json(path)
     if document is None:
@@ -76,10 +76,10 @@ def cells(path, least):
             cell = by_status[status][0]
             return f"{len(by_status[status])} cells {status}: {cell['name']}: {cell.get('error')}"[:160]
     done = len(by_status.get("ok", []))
-    return "" if done >= least else f"only {done} cells are ok"
+    return "" if done >= minimum else f"only {done} cells are ok"
 
 
-def same_weights(one, other, least):
+def same_weights(one, other, minimum):
     """Of two results.json: what both have has the same weights, to the last bit."""
     both = [read_json(one), read_json(other)]
     if None in both:
@@ -90,4 +90,4 @@ def same_weights(one, other, least):
     differ = [cell for cell in common if hashes[0][cell] != hashes[1][cell]]
     if differ:
         return f"weights of {len(differ)} of {len(common)} cells differ from the CPU's"
-    return "" if len(common) >= least else f"only {len(common)} cells could be compared"
+    return "" if len(common) >= minimum else f"only {len(common)} cells could be compared"

@@ -16,7 +16,7 @@ GOALS = ("deep", "recurrent", "replicas", "init", "statistics", "wide_bf16", "wi
 HERE = pathlib.Path(__file__).resolve().parent
 SMOKE = HERE / "smoke.json"
 PREFIX = pathlib.Path("build/gpu-prefix")
-LEAST_CELLS = 20  # of the smoke sweep that end ok on any GPU that serves
+MIN_CELLS = 20  # of the smoke sweep that end ok on any GPU that serves
 TESTS = ("ops", "ops_sequence", "stats", "init", "weights_hash", "gradient", "golden", "range",
          "range_activations", "determinism", "parity")
 LONG_TESTS = ("range_far", "theory_values")
@@ -105,9 +105,9 @@ def sweep_command(check, backend, out, *more):
 def smoke_steps(check):
     results, cpu = check.out / "smoke" / "results.json", check.out / "smoke-cpu" / "results.json"
     yield Step("smoke", [sweep_command(check, "cuda", "smoke", "--require", "backend=cuda")], 10, 120,
-               judge=lambda: judge.cells(results, LEAST_CELLS), simulated=True)
+               judge=lambda: judge.cells(results, MIN_CELLS), simulated=True)
     yield Step("weights", [sweep_command(check, "cpu", "smoke-cpu")], 5, 60,
-               judge=lambda: judge.same_weights(results, cpu, LEAST_CELLS // 2), simulated=True)
+               judge=lambda: judge.same_weights(results, cpu, MIN_CELLS // 2), simulated=True)
 
 
 # ---- tests ----

@@ -35,8 +35,8 @@ def sample_on_gpu(call, steps):
 
 def time_on_gpu(call, seconds):
     """The same as time_on_cpu, of samples as gradsweep's server takes them."""
-    least = min(sample_on_gpu(call, 1) for _ in range(WARM_UP))
-    steps = max(1, int(SAMPLE_NS / max(least, 1e3)))
+    shortest = min(sample_on_gpu(call, 1) for _ in range(WARM_UP))
+    steps = max(1, int(SAMPLE_NS / max(shortest, 1e3)))
     samples, end = [], time.perf_counter() + seconds
     while len(samples) < 3 or time.perf_counter() < end:
         samples.append(sample_on_gpu(call, steps))

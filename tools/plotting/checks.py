@@ -8,7 +8,7 @@ import re
 
 import numpy
 
-MOST_CHARACTERS = 300  # of a string; longer ones are cut where they are shown
+MAX_CHARACTERS = 300  # of a string; longer ones are cut where they are shown
 LARGEST = 1e12  # of a logarithm; a million layers of 1000 decades are 1e9
 LARGEST_INTEGER = 2**53
 
@@ -22,12 +22,12 @@ class Refused(Exception):
         super().__init__(f"{path}: {what}")
 
 
-def shown(text, most=MOST_CHARACTERS):
+def shown(text, limit=MAX_CHARACTERS):
     """Text from a file as terminals, fonts and XML can take it: one line of
     printable Latin-1, anything else as '?'."""
     safe = "".join(c if " " <= c <= "~" or "\xa1" <= c <= "\xff" and c != "\xad" else "?"
-                   for c in text[:most + 1])
-    return safe if len(safe) <= most else safe[:most - 3] + "..."
+                   for c in text[:limit + 1])
+    return safe if len(safe) <= limit else safe[:limit - 3] + "..."
 
 
 def kind(value):

@@ -12,7 +12,7 @@ from .checks import Refused
 from .records import Cell
 
 SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "results" / "schema.json"
-MOST_BYTES = 1 << 29  # as Python's objects about four times that
+MAX_BYTES = 1 << 29  # as Python's objects about four times that
 
 
 class Document:
@@ -70,13 +70,13 @@ def load(path):
     """The bytes of a file, not too many."""
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Refused("$", f"cannot be read: {error.strerror}") from None
     except ValueError:  # a name with a NUL in it
         raise Refused("$", "cannot be read: not a file name") from None
-    if len(data) > MOST_BYTES:
-        raise Refused("$", f"larger than {MOST_BYTES >> 20} MiB; run fewer cells to a file")
+    if len(data) > MAX_BYTES:
+        raise Refused("$", f"larger than {MAX_BYTES >> 20} MiB; run fewer cells to a file")
     return data
 
 

@@ -10,7 +10,7 @@ class Format:
     name: str
     subnormal: int
     normal: int
-    most: int
+    largest: int
 
     @property
     def log10_zero(self):
@@ -19,7 +19,7 @@ class Format:
 
     @property
     def log10_infinite(self):
-        return (self.most + 1) * math.log10(2)
+        return (self.largest + 1) * math.log10(2)
 
 
 FORMATS = (

@@ -16,7 +16,7 @@ NAME = "heatmap"
 ABOUT = "decades by depth and initialisation"
 
 BOX = (1.02, 0.46)  # inches
-MOST_ROWS, MOST_COLUMNS = 14, 9
+MAX_ROWS, MAX_COLUMNS = 14, 9
 SIGNS = {"vanishing": "▼", "stable": "●", "exploding": "▲", "mixed": "◆", None: ""}
 MARKERS = {"vanishing": "v", "stable": "o", "exploding": "^", "mixed": "D"}
 COLOURS = colormaps["PuOr_r"]  # light in the middle; safe for the colour-blind
@@ -54,22 +54,22 @@ def _axes_of(group):
 
 def _chosen(group):
     """What finds room: (lengths, panels, initialisations of each panel)."""
-    lengths = selection.evenly(_axes_of(group)[0], MOST_ROWS)
+    lengths = selection.evenly(_axes_of(group)[0], MAX_ROWS)
     panels = selection.evenly(list(selection.grouped(group, selection.key_of_panel).values()),
-                              selection.MOST_PANELS)
-    return lengths, panels, [selection.evenly(list(_axes_of(panel)[1].values()), MOST_COLUMNS) for panel in panels]
+                              selection.MAX_PANELS)
+    return lengths, panels, [selection.evenly(list(_axes_of(panel)[1].values()), MAX_COLUMNS) for panel in panels]
 
 
 def _left_out(group):
     lengths, panels, columns = _chosen(group)
     left_out = selection.left(list(selection.grouped(group, selection.key_of_panel).values()), panels,
-                              f"more than {selection.MOST_PANELS} activations")
+                              f"more than {selection.MAX_PANELS} activations")
     for panel, inits in zip(panels, columns):
         for cell in panel:
             if cell.length not in lengths:
-                left_out.append((f"more than {MOST_ROWS} depths", [cell]))
+                left_out.append((f"more than {MAX_ROWS} depths", [cell]))
             elif cell.params["init"] not in inits:
-                left_out.append((f"more than {MOST_COLUMNS} initialisations", [cell]))
+                left_out.append((f"more than {MAX_COLUMNS} initialisations", [cell]))
     return left_out
 
 
@@ -82,7 +82,7 @@ def _draw(document, group, decades):
     lengths, panels, columns = _chosen(group)
     widest = max(len(c) for c in columns)
     sheet = Sheet(len(panels), size=(BOX[0] * widest, BOX[1] * len(lengths)), gap=(0.35, 0.4), bottom=0.62,
-                  left=0.8, least=0.7 * BOX[0] * widest)
+                  left=0.8, minimum=0.7 * BOX[0] * widest)
     sheet.words_below = True
     steps = parameters.is_of_steps(group[0].model)
     sheet.title = f"How far the gradient gets, by {'time steps' if steps else 'depth'} and initialisation"

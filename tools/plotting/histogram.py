@@ -16,8 +16,8 @@ from .sheet import Sheet
 NAME = "histogram"
 ABOUT = "exponent histograms through the layers"
 
-MOST_ROWS = 400  # of a picture; wider histograms have several binades to a row
-MOST_ACROSS = 3
+MAX_ROWS = 400  # of a picture; wider histograms have several binades to a row
+MAX_ACROSS = 3
 SHADES = colors.LinearSegmentedColormap.from_list("shades", colormaps["Blues"](numpy.linspace(0.12, 1, 256)))
 DASHES = {"subnormal": (0, (1, 1.5)), "normal": (0, (4, 2)), "largest": "solid"}
 WHAT = {"delta": "delta, the gradient", "activation": "activations", "grad_weight": "weight gradients",
@@ -34,7 +34,7 @@ def plans(document, options):
                   for panel in picture.panels for line in panel.lines]
         several = [panel for panel in panels if panel[1] is not None and len(panel[1].index) > 1]
         if several:
-            chosen = selection.evenly(several, MOST_ACROSS * MOST_ACROSS)
+            chosen = selection.evenly(several, MAX_ACROSS * MAX_ACROSS)
             drawn = [cell for _, _, cell in chosen]
             left_out = picture.left_out + [(why_not(c, options), [c]) for c in picture.cells if c not in drawn]
             name = selection.file_name(f"{NAME}-{options.quantity}", picture.cells, picture.apart)
@@ -53,11 +53,11 @@ def why_not(cell, options):
     if histogram is None:
         return f"no {options.quantity}"
     return ("only one layer or step" if len(histogram.index) < 2
-            else f"more than {MOST_ACROSS * MOST_ACROSS} panels")
+            else f"more than {MAX_ACROSS * MAX_ACROSS} panels")
 
 
 def _draw(document, picture, panels, quantity):
-    across = 2 if len(panels) == 4 else min(MOST_ACROSS, len(panels))
+    across = 2 if len(panels) == 4 else min(MAX_ACROSS, len(panels))
     rows = -(-len(panels) // across)
     sheet = Sheet(across, rows, size=(2.7, 2.1), gap=(1.45, 0.72), right=1.1, left=0.85)
     steps = parameters.is_of_steps(picture.model)
@@ -136,7 +136,7 @@ def _grid(histogram):
     if not filled:
         return 0.0, 1.0, 1.0, None
     low, high = min(e[0] for e in filled), max(e[-1] for e in filled) + 1
-    step = max(1.0, numpy.ceil((high - low) / MOST_ROWS))
+    step = max(1.0, numpy.ceil((high - low) / MAX_ROWS))
     rows = int(numpy.ceil((high - low) / step))
     shares = numpy.zeros((rows, len(histogram.columns)))
     with_exponent = numpy.clip(1 - histogram.zero_share - histogram.not_finite, 0, 1)
@@ -151,7 +151,7 @@ def _limits(axes):
     low, high = axes.get_ylim()
     lines = []
     for form in DRAWN:
-        for what, exponent in (("subnormal", form.subnormal), ("normal", form.normal), ("largest", form.most + 1)):
+        for what, exponent in (("subnormal", form.subnormal), ("normal", form.normal), ("largest", form.largest + 1)):
             if low < exponent < high:
                 axes.axhline(exponent, color="black", linewidth=0.8, linestyle=DASHES[what], zorder=3,
                              path_effects=style.halo(1.6))

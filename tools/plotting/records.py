@@ -15,9 +15,9 @@ STATUSES = ("ok", "skipped", "failed", "timeout", "crashed")
 VERDICTS = ("vanishing", "stable", "exploding", "mixed")
 LOST = {"dead": -math.inf, "not_finite": math.inf}  # what quantiles of decades may be besides numbers
 QUANTITIES = ("delta", "activation", "grad_weight", "grad_bias", "grad_input_weight")
-REACHES = ("exact", "wide limit", "outside reach")
-MOST_POINTS = 2000  # of a line; more than a picture is wide
-MOST_COLUMNS = 512  # of a histogram
+VALIDITIES = ("exact", "wide limit", "outside reach")
+MAX_POINTS = 2000  # of a line; more than a picture is wide
+MAX_COLUMNS = 512  # of a histogram
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -92,11 +92,11 @@ class Jacobian:
     exponents: numpy.ndarray
 
 
-def thinned(length, most):
+def thinned(length, limit):
     """Positions of at most so many of `length` entries, evenly, with both ends."""
-    if length <= most:
+    if length <= limit:
         return numpy.arange(length)
-    return numpy.round(numpy.linspace(0, length - 1, most)).astype(numpy.int64)
+    return numpy.round(numpy.linspace(0, length - 1, limit)).astype(numpy.int64)
 
 
 class Cell:
@@ -168,7 +168,7 @@ class Cell:
                             for key in ("zero", "not_finite"))
         for i in numpy.flatnonzero(numpy.isnan(p50) & (finite == self.params["replicas"]))[:1]:
             raise Refused(f"{at}.p50[{i}]", f"null for {finite[i]} finite replicas")
-        keep = thinned(len(index), MOST_POINTS)
+        keep = thinned(len(index), MAX_POINTS)
         low, high = (numpy.logical_or.reduceat(x > 0, keep) for x in (zero, not_finite))
         return Series(index[keep], p05[keep], p50[keep], p95[keep], low, high)
 
@@ -250,7 +250,7 @@ class Cell:
         spectrum, at = checks.table(record, "lyapunov", path), f"{path}.lyapunov"
         numbers = _index(spectrum, at, checks.LARGEST_INTEGER)
         exponents = checks.numbers(checks.table(spectrum, "exponent", at), "mean", f"{at}.exponent", len(numbers))
-        keep, kept = thinned(len(index), MOST_POINTS), thinned(len(numbers), MOST_POINTS)
+        keep, kept = thinned(len(index), MAX_POINTS), thinned(len(numbers), MAX_POINTS)
         return Jacobian(index[keep], *(mean[keep] for mean in means), numbers[kept], exponents[kept])
 
     # ---- theory; a record may be without ----
@@ -259,12 +259,12 @@ class Cell:
         theory = self.record.get("theory")
         return None if theory is None else checks.a(dict, theory, f"{self.path}.theory")
 
-    def reach(self):
+    def validity(self):
         theory = self._theory()
         if theory is None:
             return None
         path = f"{self.path}.theory"
-        return checks.one_of(checks.member(theory, "reach", path), REACHES, f"{path}.reach")
+        return checks.one_of(checks.member(theory, "validity", path), VALIDITIES, f"{path}.validity")
 
     def predicted_decades(self):
         """(rms, typical, sd), NaN where theory makes no prediction; or None."""
@@ -275,7 +275,7 @@ class Cell:
         decades = checks.table(theory, "decades", f"{self.path}.theory")
         numbers = tuple(checks.number_or_null(checks.member(decades, key, path), f"{path}.{key}")
                         for key in ("rms", "typical", "sd"))
-        return (numpy.nan,) * 3 if self.reach() == "outside reach" else numbers
+        return (numpy.nan,) * 3 if self.validity() == "outside reach" else numbers
 
     def prediction(self, quantity):
         theory = self._theory()
@@ -288,9 +288,9 @@ class Cell:
         record = checks.table(layers, quantity, f"{self.path}.theory.layers")
         index = _index(record, path, self.length)
         columns = [checks.numbers(record, key, path, len(index)) for key in ("rms", "typical", "sd")]
-        if self.reach() == "outside reach":
+        if self.validity() == "outside reach":
             return None
-        keep = thinned(len(index), MOST_POINTS)
+        keep = thinned(len(index), MAX_POINTS)
         return Prediction(index[keep], *(column[keep] for column in columns))
 
     # ---- histograms ----
@@ -310,7 +310,7 @@ class Cell:
         shares = checks.numbers(record, "zero_share", path, len(index), 0, 1)
         bad = sum(checks.integers(record, key, path, len(index)) for key in ("nan", "inf"))
         all_elements = self.elements(quantity, index) * self.params["replicas"]
-        keep = thinned(len(index), MOST_COLUMNS)
+        keep = thinned(len(index), MAX_COLUMNS)
         columns = [_column(counts[i], first[i], f"{at}.counts[{i}]") for i in keep]
         return Histogram(index[keep], columns, shares[keep], (bad / all_elements)[keep])
 

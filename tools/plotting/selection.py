@@ -8,9 +8,9 @@ from . import params as parameters
 
 PANEL = ("activation", "slope", "output_activation")
 LENGTH = ("depth", "seq_len")
-MOST_LINES = 6
-MOST_PANELS = 6
-MOST_FIGURES = 12
+MAX_LINES = 6
+MAX_PANELS = 6
+MAX_FIGURES = 12
 FEWER_REPLICAS = "fewer replicas than those drawn"
 
 
@@ -62,11 +62,11 @@ def varies(cells, name, without):
     return any(len(values_of(group, name)) > 1 for group in groups.values())
 
 
-def evenly(items, most):
+def evenly(items, limit):
     """At most so many of the items, with both ends."""
-    if len(items) <= most:
+    if len(items) <= limit:
         return items
-    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+    return [items[round(i * (len(items) - 1) / (limit - 1))] for i in range(limit)]
 
 
 def left(groups, drawn, why):
@@ -139,8 +139,8 @@ def _picture(model, group, name, apart, along, many_along):
     labels = (name, *along) if many_along else (name,)
     panels = []
     of_panels = list(grouped(group, key_of_panel).values())
-    drawn_panels = evenly(of_panels, MOST_PANELS)
-    left_out = left(of_panels, drawn_panels, f"more than {MOST_PANELS} activations")
+    drawn_panels = evenly(of_panels, MAX_PANELS)
+    left_out = left(of_panels, drawn_panels, f"more than {MAX_PANELS} activations")
     for of_panel in drawn_panels:
         lines = grouped(of_panel, lambda c: tuple(parameters.value_key(c.params.get(n)) for n in labels))
         chosen = [max(of_line, key=lambda c: (c.length, c.params["replicas"])) for of_line in lines.values()]
@@ -148,8 +148,8 @@ def _picture(model, group, name, apart, along, many_along):
             left_out += [("shorter than those drawn" if c.length < cell.length else FEWER_REPLICAS, [c])
                          for c in of_line if c is not cell]
         title = parameters.activation_text(of_panel[0].params)
-        drawn = evenly(chosen, MOST_LINES)
-        left_out += left([[c] for c in chosen], [[c] for c in drawn], f"more than {MOST_LINES} lines in a panel")
+        drawn = evenly(chosen, MAX_LINES)
+        left_out += left([[c] for c in chosen], [[c] for c in drawn], f"more than {MAX_LINES} lines in a panel")
         panels.append(Panel(title, [Line(label_of(cell, labels), [cell]) for cell in drawn]))
     told = labels if len(values_of(group, name)) > 1 else labels[1:]
     if along and not many_along and len({c.length for p in panels for l in p.lines for c in l.cells}) > 1:

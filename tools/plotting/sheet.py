@@ -24,7 +24,7 @@ class Sheet:
     `axes[row][column]`."""
 
     def __init__(self, columns, rows=1, size=(2.9, 2.6), gap=(0.62, 0.62), left=0.75, right=0.2,
-                 bottom=0.52, heights=None, least=1.4):
+                 bottom=0.52, heights=None, minimum=1.4):
         self.columns, self.rows, self.size, self.gap = columns, rows, size, gap
         self.left, self.right, self.bottom = left, right, bottom
         self.heights = heights or [size[1]] * rows
@@ -32,7 +32,7 @@ class Sheet:
         self.lines, self.keys = [], []  # handles of the legend: of lines; of what all share
         self.width = None  # inches of the whole picture; None: what the panels take
         self.words_below = False  # panels have words, not numbers, on their horizontal axis
-        self.least = min(least, size[0])  # inches of a panel that has others beside it
+        self.minimum = min(minimum, size[0])  # inches of a panel that has others beside it
         self.figure = Figure()
         FigureCanvasAgg(self.figure)
         self.axes = [[self.figure.add_axes([0.1 * (c + 1), 0.1 * (r + 1), 0.05, 0.05])
@@ -43,8 +43,8 @@ class Sheet:
         return [axes for row in self.axes for axes in row]
 
     def _wrapped(self, text, width, points=8.5):
-        most = max(20, int((width - 0.3) / (CHARACTER * points / 9)))
-        return textwrap.wrap(text, most, break_on_hyphens=False)
+        limit = max(20, int((width - 0.3) / (CHARACTER * points / 9)))
+        return textwrap.wrap(text, limit, break_on_hyphens=False)
 
     def _across(self):
         """(panels side by side, inches of each, inches of the picture). Where the width is
@@ -55,7 +55,7 @@ class Sheet:
             natural = self.left + self.columns * self.size[0] + (self.columns - 1) * self.gap[0] + self.right
             return self.columns, self.size[0], max(natural, 4.6)
         across = self.columns
-        while across > 1 and each(across) < self.least:
+        while across > 1 and each(across) < self.minimum:
             across -= 1
         bands = math.ceil(self.columns / across)
         across = math.ceil(self.columns / bands)

@@ -91,22 +91,22 @@ def halo(width=2.2):
     return [patheffects.withStroke(linewidth=width, foreground="white")]
 
 
-def same_scale(all_axes, most=8):
+def same_scale(all_axes, limit=8):
     """One vertical scale for panels whose spans are comparable; whether they are."""
     limits = [axes.get_ylim() for axes in all_axes]
     spans = [high - low for low, high in limits]
-    if not max(spans) <= most * min(spans):
+    if not max(spans) <= limit * min(spans):
         return False
     for axes in all_axes:
         axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     return True
 
 
-def apart(values, most=8):
+def apart(values, limit=8):
     """At most so many of the values of an axis that multiplies, none too near the next."""
     chosen = []
-    least = (values[-1] / values[0]) ** (1 / most) if len(values) > most else 1.0
+    ratio = (values[-1] / values[0]) ** (1 / limit) if len(values) > limit else 1.0
     for value in values:
-        if not chosen or value >= chosen[-1] * max(least, 1.25):
+        if not chosen or value >= chosen[-1] * max(ratio, 1.25):
             chosen.append(value)
     return chosen

@@ -50,12 +50,12 @@ def _plans(document, options, cells):
     apart = selection.telling_apart(list(groups.values()), free)
     for group in groups.values():
         panels, of_panels = [], _by(group, panel)
-        drawn_panels = selection.evenly(of_panels, selection.MOST_PANELS)
-        left_out = selection.left(of_panels, drawn_panels, f"more than {selection.MOST_PANELS} panels")
+        drawn_panels = selection.evenly(of_panels, selection.MAX_PANELS)
+        left_out = selection.left(of_panels, drawn_panels, f"more than {selection.MAX_PANELS} panels")
         for of_panel in drawn_panels:
             lines = _by(of_panel, line)
-            drawn_lines = selection.evenly(lines, selection.MOST_LINES)
-            left_out += selection.left(lines, drawn_lines, f"more than {selection.MOST_LINES} lines in a panel")
+            drawn_lines = selection.evenly(lines, selection.MAX_LINES)
+            left_out += selection.left(lines, drawn_lines, f"more than {selection.MAX_LINES} lines in a panel")
             panels.append((selection.label_of(of_panel[0], (panel,)),
                            [Curve(selection.label_of(c[0], (line,)), c) for c in drawn_lines]))
         drawn = [c for c in group if not any(c in cells for _, cells in left_out)]

@@ -96,10 +96,10 @@ def _panels(group):
         curves = [curve for curve in curves if len(curve.widths) > 1]
         if curves:
             panels.append((parameters.activation_text(of_panel[0].params), curves))
-    drawn = [(title, selection.evenly(curves, selection.MOST_LINES))
-             for title, curves in selection.evenly(panels, selection.MOST_PANELS)]
+    drawn = [(title, selection.evenly(curves, selection.MAX_LINES))
+             for title, curves in selection.evenly(panels, selection.MAX_PANELS)]
     seen = [curve for _, curves in drawn for curve in curves]
-    left_out += [(f"more than {selection.MOST_PANELS} activations or {selection.MOST_LINES} lines", curve.cells)
+    left_out += [(f"more than {selection.MAX_PANELS} activations or {selection.MAX_LINES} lines", curve.cells)
                  for _, curves in panels for curve in curves if curve not in seen]
     return drawn, left_out
 

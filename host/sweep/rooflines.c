@@ -1,12 +1,12 @@
-/* The floors of a run. See floors.h. */
-#include "sweep/floors.h"
+/* The rooflines of a run. See rooflines.h. */
+#include "sweep/rooflines.h"
 
 #include <string.h>
 
 #include "sweep/device_facts.h"
 #include "sweep/results.h"
 
-cJSON *gs_floors_entry(cJSON *limits, double elapsed_s) {
+cJSON *gs_rooflines_entry(cJSON *limits, double elapsed_s) {
   char date[GS_DATE_BYTES];
   cJSON *entry = cJSON_CreateObject();
   if (!entry || !gs_json_add_string(entry, "date", gs_results_date(date)) ||
@@ -26,7 +26,7 @@ static bool is_time(const char *key) {
   return length > 3 && strcmp(key + length - 3, "_ns") == 0;
 }
 
-/* Takes what is better in `next`; both have the keys of gs_floor_to_json. */
+/* Takes what is better in `next`; both have the keys of gs_roofline_to_json. */
 static bool improve(cJSON *best, const cJSON *next) {
   const cJSON *item = NULL;
   cJSON_ArrayForEach(item, next) {
@@ -45,31 +45,31 @@ static bool improve(cJSON *best, const cJSON *next) {
   return true;
 }
 
-gs_status gs_floors_add(gs_floors *floors, const cJSON *entry, gs_error *error) {
-  gs_floor limits;
+gs_status gs_rooflines_add(gs_rooflines *rooflines, const cJSON *entry, gs_error *error) {
+  gs_roofline limits;
   const cJSON *measured = gs_json_get(entry, "limits");
-  if (!gs_floor_from_json(measured, &limits) || !cJSON_IsString(gs_json_get(entry, "date")) ||
+  if (!gs_roofline_from_json(measured, &limits) || !cJSON_IsString(gs_json_get(entry, "date")) ||
       !cJSON_IsNumber(gs_json_get(entry, "elapsed_s"))) {
     return GS_FAIL(error, GS_ERR_DATA, "not a measurement of the floor");
   }
-  if (!floors->list) floors->list = cJSON_CreateArray();
-  bool added = floors->list && gs_json_append(floors->list, cJSON_Duplicate(entry, true));
-  if (added && !floors->best) {
-    floors->best = cJSON_Duplicate(measured, true);
-    added = floors->best != NULL;
+  if (!rooflines->list) rooflines->list = cJSON_CreateArray();
+  bool added = rooflines->list && gs_json_append(rooflines->list, cJSON_Duplicate(entry, true));
+  if (added && !rooflines->best) {
+    rooflines->best = cJSON_Duplicate(measured, true);
+    added = rooflines->best != NULL;
   } else if (added) {
-    added = improve(floors->best, measured);
+    added = improve(rooflines->best, measured);
   }
   return added ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the floor");
 }
 
-bool gs_floors_best(const gs_floors *floors, gs_floor_best *best) {
-  best->measurements = cJSON_GetArraySize(floors->list);
-  return floors->best && gs_floor_from_json(floors->best, &best->limits);
+bool gs_rooflines_best(const gs_rooflines *rooflines, gs_roofline_best *best) {
+  best->measurements = cJSON_GetArraySize(rooflines->list);
+  return rooflines->best && gs_roofline_from_json(rooflines->best, &best->limits);
 }
 
-void gs_floors_clear(gs_floors *floors) {
-  cJSON_Delete(floors->list);
-  cJSON_Delete(floors->best);
-  *floors = (gs_floors){0};
+void gs_rooflines_clear(gs_rooflines *rooflines) {
+  cJSON_Delete(rooflines->list);
+  cJSON_Delete(rooflines->best);
+  *rooflines = (gs_rooflines){0};
 }

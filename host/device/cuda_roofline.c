@@ -7,9 +7,9 @@
 
 #include "device/cuda_internal.h"
 
-enum { ROUNDS = 8, CHAIN = 256, LEAST_SIDE = 256, MOST_SIDE = 8192 };
+enum { ROUNDS = 8, CHAIN = 256, MIN_SIDE = 256, MAX_SIDE = 8192 };
 
-static const size_t MOST_COPY = (size_t)1 << 30;
+static const size_t MAX_COPY = (size_t)1 << 30;
 
 /* Nanoseconds of what `enqueue` puts on the device, the best of ROUNDS, after one to warm
  * up. */
@@ -65,7 +65,7 @@ static gs_status measure_products(gs_device *device, gs_dtype dtype, char *memor
   const double long_enough_ns = 1e6;
   const size_t size = gs_dtype_bytes(dtype);
   *flops_per_s = 0;
-  for (int64_t n = LEAST_SIDE; n <= MOST_SIDE && (size_t)(3 * n * n) * size <= bytes; n *= 2) {
+  for (int64_t n = MIN_SIDE; n <= MAX_SIDE && (size_t)(3 * n * n) * size <= bytes; n *= 2) {
     double ns = 0;
     GS_TRY(time_products(device, dtype, memory, n, &ns));
     *flops_per_s = fmax(*flops_per_s, 2 * (double)n * (double)n * (double)n / ns * 1e9);
@@ -111,7 +111,7 @@ static gs_status measure_launches(gs_device *device, void *memory, double *launc
 
 /* ---- waits inside a kernel ---- */
 
-enum { FEWEST_TURNS = 64, MOST_TURNS = 1 << 15, ATTEMPTS = 3 };
+enum { FEWEST_TURNS = 64, MAX_TURNS = 1 << 15, ATTEMPTS = 3 };
 
 typedef struct waiting {
   gs_latency which;
@@ -155,7 +155,7 @@ static gs_status measure_latency(gs_device *device, gs_latency which, uint32_t *
   GS_TRY(gs_cuda_check(device, gs_latency_exists(which, &exists), "asking about barriers"));
   if (!exists) return GS_OK;
   GS_TRY(best_ns(device, wait_in_turns, &w, &ns));
-  while (ns < long_enough_ns && 4 * w.turns <= MOST_TURNS) {
+  while (ns < long_enough_ns && 4 * w.turns <= MAX_TURNS) {
     w.turns *= 2;
     GS_TRY(best_ns(device, wait_in_turns, &w, &ns));
   }
@@ -165,12 +165,12 @@ static gs_status measure_latency(gs_device *device, gs_latency which, uint32_t *
   return GS_OK;
 }
 
-static gs_status measure_latencies(gs_device *device, void *memory, gs_floor *floor) {
+static gs_status measure_latencies(gs_device *device, void *memory, gs_roofline *roofline) {
   double *const places[GS_LATENCY_COUNT] = {
-      [GS_LATENCY_BLOCK_BARRIER] = &floor->block_barrier_ns,
-      [GS_LATENCY_CLUSTER_HOP] = &floor->cluster_hop_ns,
-      [GS_LATENCY_CLUSTER_BARRIER] = &floor->cluster_barrier_ns,
-      [GS_LATENCY_GRID_BARRIER] = &floor->grid_barrier_ns,
+      [GS_LATENCY_BLOCK_BARRIER] = &roofline->block_barrier_ns,
+      [GS_LATENCY_CLUSTER_HOP] = &roofline->cluster_hop_ns,
+      [GS_LATENCY_CLUSTER_BARRIER] = &roofline->cluster_barrier_ns,
+      [GS_LATENCY_GRID_BARRIER] = &roofline->grid_barrier_ns,
   };
   uint32_t *words = memory;
   GS_TRY(gs_cuda_check(device,
@@ -184,21 +184,21 @@ static gs_status measure_latencies(gs_device *device, void *memory, gs_floor *fl
 
 /* ---- all of it ---- */
 
-static gs_status measure_all(gs_device *device, char *memory, size_t bytes, gs_floor *floor) {
+static gs_status measure_all(gs_device *device, char *memory, size_t bytes, gs_roofline *roofline) {
   const gs_cuda_device *cuda = gs_cuda(device);
   copying halves = {memory, memory + bytes / 2, bytes / 2};
   double ns = 0;
   for (int dtype = 0; dtype < GS_DTYPE_COUNT; dtype++) {
     if (!(cuda->info.dtypes >> dtype & 1u)) continue;
-    GS_TRY(measure_products(device, (gs_dtype)dtype, memory, bytes, &floor->flops_per_s[dtype]));
+    GS_TRY(measure_products(device, (gs_dtype)dtype, memory, bytes, &roofline->flops_per_s[dtype]));
   }
   GS_TRY(best_ns(device, copy, &halves, &ns));
-  floor->copy_bytes_per_s = 2 * (double)halves.bytes / ns * 1e9;
-  GS_TRY(measure_launches(device, memory, &floor->launch_ns));
-  return measure_latencies(device, memory, floor);
+  roofline->copy_bytes_per_s = 2 * (double)halves.bytes / ns * 1e9;
+  GS_TRY(measure_launches(device, memory, &roofline->launch_ns));
+  return measure_latencies(device, memory, roofline);
 }
 
-gs_status gs_cuda_floor(gs_device *device, gs_floor *floor) {
+gs_status gs_cuda_roofline(gs_device *device, gs_roofline *roofline) {
   gs_device_info info;
   void *memory = NULL;
   void *workspace = NULL;
@@ -206,14 +206,14 @@ gs_status gs_cuda_floor(gs_device *device, gs_floor *floor) {
       .rows = 1, .columns = 1, .weights = 1, .elements = 1, .replicas = 1, .dtype = GS_F32};
   device->ops->info(device, &info);
   const size_t share = (size_t)info.memory_bytes / 4;
-  const size_t bytes = (share < 2 * MOST_COPY ? share : 2 * MOST_COPY) / 512 * 512;
-  *floor = (gs_floor){0};
+  const size_t bytes = (share < 2 * MAX_COPY ? share : 2 * MAX_COPY) / 512 * 512;
+  *roofline = (gs_roofline){0};
   gs_status status = device->ops->alloc(device, bytes, &memory);
   if (status == GS_OK) {
     status = device->ops->alloc(device, gs_cuda_workspace_bytes(device, &need), &workspace);
   }
   if (status == GS_OK) status = gs_cuda_set_workspace(device, workspace, &need);
-  if (status == GS_OK) status = measure_all(device, memory, bytes, floor);
+  if (status == GS_OK) status = measure_all(device, memory, bytes, roofline);
   gs_cuda_set_workspace(device, NULL, NULL);
   device->ops->free(device, workspace);
   device->ops->free(device, memory);

@@ -87,20 +87,20 @@ static double measure_copy(int threads, unsigned char *from, unsigned char *to, 
   return best;
 }
 
-gs_status gs_cpu_floor(gs_device *device, gs_floor *floor) {
+gs_status gs_cpu_roofline(gs_device *device, gs_roofline *roofline) {
   const int threads = gs_cpu(device)->threads;
   const size_t bytes = (size_t)128 << 20; /* past the last cache of today's machines */
   unsigned char *from = malloc(bytes);
   unsigned char *to = malloc(bytes);
   gs_status status = GS_OK;
-  memset(floor, 0, sizeof *floor);
+  memset(roofline, 0, sizeof *roofline);
   if (from && to) {
     memset(from, 1, bytes);
-    floor->flops_per_s[GS_F32] =
+    roofline->flops_per_s[GS_F32] =
         measure_flops(threads, f32_loop, VECTOR_BYTES / (double)sizeof(float));
-    floor->flops_per_s[GS_F64] =
+    roofline->flops_per_s[GS_F64] =
         measure_flops(threads, f64_loop, VECTOR_BYTES / (double)sizeof(double));
-    floor->copy_bytes_per_s = measure_copy(threads, from, to, bytes);
+    roofline->copy_bytes_per_s = measure_copy(threads, from, to, bytes);
   } else {
     status = GS_FAIL(&device->error, GS_ERR_MEMORY, "no memory to measure the copy rate");
   }
