@@ -1,6 +1,6 @@
-/* The rooflines of a run ("floors" in journal and results): the device's limits, measured before the cells, after them and
- * between them, and the best of every limit. A limit bounds the time of a step from below,
- * so that the best of all measurements holds for every cell of the run. */
+/* The rooflines of a run ("floors" in journal and results): the device's limits, measured before
+ * the cells, after them and between them, and the best of every limit. A limit bounds the time of a
+ * step from below, so that the best of all measurements holds for every cell of the run. */
 #ifndef GS_SWEEP_ROOFLINES_H
 #define GS_SWEEP_ROOFLINES_H
 
