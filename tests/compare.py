@@ -453,6 +453,38 @@ class Compare(unittest.TestCase):
                 document["cells"][0][key] = value
                 self.refused(65, self.write("bad", sealed(document)), self.base)
 
+    def leaves(self, value, path=()):
+        children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, child in children:
+            yield from self.leaves(child, (*path, key))
+        if not isinstance(value, (dict, list)):
+            yield path
+
+    def test_any_value_ends(self):
+        """Whatever stands in place of a number or text: a verdict or one line, and soon."""
+        chance = random.Random(9)
+        places = {}  # one of each kind: indices are no kinds
+        for path in self.leaves({"context": self.document["context"], "cells": self.document["cells"][:1]}):
+            places.setdefault(tuple(key for key in path if isinstance(key, str)), []).append(path)
+        for kind, paths in chance.sample(sorted(places.items()), 60):
+            document = copy.deepcopy(self.document)
+            *path, last = chance.choice(paths)
+            place = document
+            for key in path:
+                place = place[key]
+            place[last] = chance.choice([None, 1e308, -1e308, 1e19, -5, 0.5, "a\u009b31m\u202eb"])
+            done = self.run_it(self.write("bad", sealed(document)), self.one)
+            self.assertIn(done.returncode, (0, 3, 4, 5, 6, 65), (kind, done.stderr))
+            self.assertFalse(set("\x1b\u009b\u202e") & set(done.stdout + done.stderr), kind)
+
+    def test_a_histogram_without_a_place(self):
+        def change(document):
+            document["cells"][0]["layers"]["delta"]["histogram"]["first_exponent"][1] = None
+        for order in ((self.base, self.changed(change)), (self.changed(change), self.base)):
+            code, (comparison,) = self.compare(*order)
+            self.assertEqual(code, 4)
+            self.assertIn("histogram", comparison["message"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -195,7 +195,8 @@ static bool next_bin(bins *of, double *exponent, double *count) {
   return false;
 }
 
-/* Half the sum of |differences|, in elements: how many would have to change their bin. */
+/* Half the sum of |differences|, in elements: how many would have to change their bin. NAN
+ * where only one of them has a bin. */
 static double histogram_distance(const cJSON *first_a, const cJSON *a, const cJSON *first_b,
                                  const cJSON *b, double *total) {
   bins left = {a ? a->child : NULL, gs_json_number_of(first_a)};
@@ -206,9 +207,10 @@ static double histogram_distance(const cJSON *first_a, const cJSON *a, const cJS
   bool have_b = next_bin(&right, &e[1], &n[1]);
   double distance = 0;
   *total = 0;
-  while (have_a || have_b) {
-    const bool take_a = have_a && (!have_b || e[0] <= e[1]);
-    const bool take_b = have_b && (!have_a || e[1] <= e[0]);
+  if (isnan(left.exponent) != isnan(right.exponent)) return NAN;
+  while (have_a || have_b) { /* one of them is taken, whatever the file says */
+    const bool take_a = have_a && !(have_b && e[1] < e[0]);
+    const bool take_b = have_b && !(have_a && e[0] < e[1]);
     distance += fabs((take_a ? n[0] : 0) - (take_b ? n[1] : 0));
     if (take_a) *total += n[0];
     if (take_a) have_a = next_bin(&left, &e[0], &n[0]);
