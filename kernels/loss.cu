@@ -80,30 +80,21 @@ __device__ __forceinline__ void store(const Track<T> &track, int32_t k, int32_t 
 }
 
 /* What h and target are multiplied by in their difference, and its exponent. */
-struct Difference {
-  int32_t exponent;
-  double by_h, by_target;
-};
-
-__device__ Difference difference_of(const Loss &loss, int64_t slot) {
+__device__ gs_rescale difference_of(const Loss &loss, int64_t slot) {
   gs_scale h = gs_scale_none();
   if (loss.h_scale) h = gs_scale_input(loss.h_scale[slot]);
-  Difference difference;
-  difference.exponent = loss.dh_scale ? gs_scale_join(h.exponent, 0) : 0;
-  difference.by_h = gs_scale_factor(static_cast<int64_t>(h.exponent) - difference.exponent);
-  difference.by_target = gs_scale_factor(-static_cast<int64_t>(difference.exponent));
-  return difference;
+  return gs_rescale_of_difference(h, loss.dh_scale != nullptr);
 }
 
 /* A thread's share of a part: returns its sum; most: the largest magnitude of dh. */
 template <typename T, bool MSE>
 __device__ double take_part(const Loss &loss, int64_t step, int64_t replica, const PackWalk &walk,
-                            const Difference &difference, Compute<T> &most) {
+                            const gs_rescale &difference, Compute<T> &most) {
   using C = Compute<T>;
   constexpr int V = lanes_of<T>;
   constexpr int GROUP = sizeof(T) == 2 ? 2 : 4; /* packs read before the first is written */
-  const C by_h = static_cast<C>(difference.by_h);
-  const C by_target = static_cast<C>(difference.by_target);
+  const C by_h = static_cast<C>(difference.product);
+  const C by_target = static_cast<C>(difference.addend);
   const Track<T> h = track_of<T>(loss.h, step, replica, walk);
   const Track<T> target = track_of<T>(loss.target, step, replica, walk);
   const Track<T> dh = track_of<T>(loss.dh, step, replica, walk);
@@ -167,7 +158,7 @@ __global__ void __launch_bounds__(PART_THREADS) loss_kernel(const __grid_constan
   const int64_t replica = loss.first + place;
   const int64_t slot = step * loss.replicas + replica;
   const PackWalk walk = walk_of<lanes_of<T>>(loss.parts, part);
-  const Difference difference = difference_of(loss, slot);
+  const gs_rescale difference = difference_of(loss, slot);
   Compute<T> most = 0;
   double sum = take_part<T, MSE>(loss, step, replica, walk, difference, most);
   sum = block_reduce(sum, Add{});

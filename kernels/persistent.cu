@@ -36,10 +36,6 @@ __device__ __forceinline__ gs_scale empty_slot() {
   return slot;
 }
 
-__device__ __forceinline__ int32_t shifted(gs_scale slot, gs_dtype dtype) {
-  return slot.exponent + gs_scale_shift(slot.peak, dtype);
-}
-
 /* ---- forward ---- */
 
 template <typename T> struct Forward {
@@ -152,9 +148,7 @@ template <typename T> struct Backward {
     scale.exponent = 0;
     scale.z = 0;
     if (delta.scale) {
-      const int32_t by_dh = shifted(of_dh, delta.dtype);
-      const int32_t by_next = shifted(next, delta.dtype);
-      scale.exponent = k == 0 ? by_dh : has_dh(k) ? gs_scale_join(by_next, by_dh) : by_next;
+      scale.exponent = gs_scale_of_sum(next, k > 0, of_dh, has_dh(k), delta.dtype);
     }
     scale.by_product = power_of_two(static_cast<int64_t>(next.exponent) - scale.exponent);
     scale.by_addend = power_of_two(static_cast<int64_t>(of_dh.exponent) - scale.exponent);

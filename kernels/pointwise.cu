@@ -181,29 +181,11 @@ __global__ void __launch_bounds__(THREADS)
 
 /* ---- backward ---- */
 
-/* Exponent of delta and the factors of its two addends (as for a recurrent step: without
- * the one, the other's exponent decides). */
-struct BackwardScale {
-  int32_t exponent;
-  double by_product, by_dh;
-};
-
-__device__ BackwardScale backward_scale_of(const Backward &pass, int64_t replica) {
-  const gs_dtype dtype = pass.delta.dtype;
+__device__ gs_rescale backward_scale_of(const Backward &pass, int64_t replica) {
   const gs_scale product = gs_scale_input(slot_or_none(pass.source, replica));
   const gs_scale dh = gs_scale_input(slot_or_none(pass.dh.scale, replica));
-  BackwardScale scale;
-  scale.exponent = 0;
-  if (pass.delta.scale) {
-    const int32_t of_product = product.exponent + gs_scale_shift(product.peak, dtype);
-    const int32_t of_dh = dh.exponent + gs_scale_shift(dh.peak, dtype);
-    scale.exponent = !pass.has_dh        ? of_product
-                     : !pass.has_product ? of_dh
-                                         : gs_scale_join(of_product, of_dh);
-  }
-  scale.by_product = gs_scale_factor(static_cast<int64_t>(product.exponent) - scale.exponent);
-  scale.by_dh = gs_scale_factor(static_cast<int64_t>(dh.exponent) - scale.exponent);
-  return scale;
+  return gs_rescale_of(product, pass.has_product, dh, pass.has_dh, pass.delta.dtype,
+                       pass.delta.scale != nullptr);
 }
 
 /* How phi' is told: by the sign of h, by a saved value, or not at all. One for each kind of
@@ -244,13 +226,13 @@ __device__ __forceinline__ BackwardPacks<T, P, V> load_backward(const Backward &
 }
 
 template <gs_activation_kind PHI, typename T, typename P, int V>
-__device__ __forceinline__ Pack<T, V>
-finish_backward(const Backward &pass, int64_t replica, const BackwardPacks<T, P, V> &packs,
-                const BackwardScale &scale, Compute<T> &most) {
+__device__ __forceinline__ Pack<T, V> finish_backward(const Backward &pass, int64_t replica,
+                                                      const BackwardPacks<T, P, V> &packs,
+                                                      const gs_rescale &scale, Compute<T> &most) {
   using C = Compute<T>;
   const gs_activation phi = {PHI, pass.slope};
-  const C by_product = static_cast<C>(scale.by_product);
-  const C by_dh = static_cast<C>(scale.by_dh);
+  const C by_product = static_cast<C>(scale.product);
+  const C by_dh = static_cast<C>(scale.addend);
   Pack<T, V> delta;
 #pragma unroll
   for (int i = 0; i < V; i++) {
@@ -287,7 +269,7 @@ __global__ void __launch_bounds__(THREADS)
   const uint32_t block = blockIdx.x - replica * pass.items.blocks_per_replica;
   const int64_t step = static_cast<int64_t>(pass.items.blocks_per_replica) * THREADS;
   const int64_t first = static_cast<int64_t>(block) * THREADS + threadIdx.x;
-  BackwardScale scale{};
+  gs_rescale scale{};
   Compute<T> most = 0;
   for (int64_t item = first; item < pass.items.per_replica; item += step) {
     const BackwardPacks<T, P, V> packs =
@@ -334,7 +316,7 @@ __global__ void __launch_bounds__(THREADS)
   at.row = static_cast<int64_t>(run) * STRIP_ROWS + threadIdx.y;
   const bool inside = at.col < pass.delta.cols;
   const int64_t first = at.row;
-  BackwardScale scale{};
+  gs_rescale scale{};
   C most = 0;
   C own[V];
 #pragma unroll

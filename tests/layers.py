@@ -5,6 +5,8 @@ The layers (README, "The house"): cli -> compare -> sweep, claims -> measure, th
 listed for it here. CUDA's headers belong to kernels/ and to the files
 host/device/cuda_*.c and cuda_*.h, and the latter to the former. And no two files of
 kernels/ define different types of one name (which no compiler says: One Definition Rule).
+Bits depend on the rules by which an operation chooses its exponent: what joins two addends'
+exponents stands in host/device/*scale.h alone, for all backends.
 
 Before it judges the sources it judges planted faults, so that it is known to be
 able to fail.
@@ -33,6 +35,7 @@ CUDA = re.compile(
     r"^(cuda|cublas|cufft|curand|cusolver|cusparse|cudnn|nccl|nvml|nvrtc|nvtx|cooperative_groups"
     r"|cub/|thrust/|mma\.h|device_launch_parameters|vector_types|driver_types|math_constants)"
 )
+EXPONENT_RULE = re.compile(r"\bgs_scale_join\s*\(")
 SOURCES = {".c", ".h", ".cc", ".cpp", ".hpp", ".cu", ".cuh"}
 NAMESPACE = re.compile(r"^namespace(?:\s+([\w:]+))?\s*\{|^\}\s*(?://|/\*)\s*namespace|"
                        r"^(?:template\s*<.*>\s*)?(?:struct|class|union|enum(?:\s+class)?)\s+(\w+)[^;(]*\{")
@@ -48,7 +51,10 @@ def faults_of_file(path, name):
     if parts[0] == "host" and layer not in MAY_INCLUDE:
         yield f"{name}: not in one of the layers {', '.join(MAY_INCLUDE)}"
         return
-    for style, header in INCLUDE.findall(path.read_text(encoding="utf-8")):
+    text = path.read_text(encoding="utf-8")
+    if EXPONENT_RULE.search(text) and not (layer == "device" and name.endswith("scale.h")):
+        yield f"{name}: a rule for exponents of its own, apart from host/device/scale.h"
+    for style, header in INCLUDE.findall(text):
         if header.startswith("device/cuda_") and not cuda_allowed:
             yield f"{name}: {header}, which is the CUDA backend's own"
         if CUDA.match(header) and not cuda_allowed:
@@ -133,6 +139,9 @@ PLANTED = {  # file: (content, is it a fault?)
     "host/measure/nets.c": ('#include "net/network.h"\n#include "base/json.h"\n', False),
     "host/cli/main.c": ('#include "sweep/spec.h"\n#include <stdio.h>\n', False),
     "host/net/mlp.c": ('// a comment on measure/measure.h\n#include "net/network.h"\n', False),
+    "host/device/cpu_rule.c": ("int e = gs_scale_join(a, b);\n", True),
+    "host/device/own_scale.h": ("int e = gs_scale_join(a, b);\n", False),
+    "kernels/rule.cu": ("  e = gs_scale_join (a, b);\n", True),
     "kernels/ops.cu": ("#include <cuda_runtime.h>\n", False),
     "kernels/first.cuh": ("namespace gs {\nstruct Walk {\n};\ntemplate <typename T> struct Step {\n};\n}\n", False),
     "kernels/same.cuh": ("namespace gs {\n\nstruct Walk {\n  int x;\n};\n", True),

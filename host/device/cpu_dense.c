@@ -142,11 +142,11 @@ typedef struct backward_pass {
 
 static gs_rescale backward_scale(const backward_pass *pass, int64_t replica) {
   const gs_layer_backward *layer = &pass->layer;
-  gs_scale product;
-  gs_scale addend;
+  gs_scale product = gs_scale_none();
+  gs_scale addend = gs_scale_none();
   if (layer->delta_next) product = gs_scale_input(gs_cpu_scale(layer->delta_next, replica));
   if (layer->dh) addend = gs_scale_input(gs_cpu_scale(layer->dh, replica));
-  return gs_rescale_of(layer->delta_next ? &product : NULL, layer->dh ? &addend : NULL,
+  return gs_rescale_of(product, layer->delta_next != NULL, addend, layer->dh != NULL,
                        layer->delta->dtype, layer->delta->scale != NULL);
 }
 
@@ -168,7 +168,7 @@ static void backward_pointwise(const backward_pass *pass, gs_tile tile, void *su
   const gs_cpu_rows *rows = gs_cpu_rows_of(delta->dtype);
   const gs_rescale scale = backward_scale(pass, r);
   const bool both = layer->delta_next && dh;
-  const double alone = scale.product * scale.addend; /* the other is 1 */
+  const double alone = dh ? scale.addend : scale.product; /* where there is one addend only */
   int32_t peak = GS_PEAK_NONE;
   for (int64_t row = tile.row; row < tile.row + tile.rows; row++) {
     void *out = gs_cpu_at(delta, r, row, tile.col);

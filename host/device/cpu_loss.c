@@ -31,22 +31,21 @@ static void mse_step(const loss_pass *pass, int64_t replica, int64_t t, gs_scale
   const gs_cpu_rows *row_ops = gs_cpu_rows_of(pass->h->dtype);
   const gs_tensor h = gs_tensor_step(pass->h, pass->steps, t);
   const gs_tensor dh = gs_tensor_step(pass->dh, pass->steps, t);
-  const int32_t of_h = gs_scale_input(gs_cpu_scale(&h, replica)).exponent;
-  const int32_t exponent = dh.scale ? gs_scale_join(of_h, 0) : 0;
-  if (dh.scale) dh.scale[replica] = (gs_scale){exponent, GS_PEAK_NONE};
+  const gs_rescale scale =
+      gs_rescale_of_difference(gs_scale_input(gs_cpu_scale(&h, replica)), dh.scale != NULL);
+  if (dh.scale) dh.scale[replica] = (gs_scale){scale.exponent, GS_PEAK_NONE};
   double sum = 0;
   for (int64_t i = t * rows; i < (t + 1) * rows; i++) {
     void *gradient = gs_cpu_at(pass->dh, replica, i, 0);
-    row_ops->copy(gradient, gs_cpu_at(pass->h, replica, i, 0), gs_scale_factor(of_h - exponent),
-                  pass->h->cols);
-    row_ops->scale_add(gradient, 1, gs_cpu_at(pass->target, replica, i, 0),
-                       -gs_scale_factor(-exponent), pass->h->cols);
+    row_ops->copy(gradient, gs_cpu_at(pass->h, replica, i, 0), scale.product, pass->h->cols);
+    row_ops->scale_add(gradient, 1, gs_cpu_at(pass->target, replica, i, 0), -scale.addend,
+                       pass->h->cols);
     if (dh.scale) {
       gs_cpu_raise_peak(&dh.scale[replica], row_ops->peak(gradient, pass->h->cols));
     }
     sum += row_ops->dot(gradient, gradient, pass->h->cols);
   }
-  gs_scaled_add(value, 0.5 * sum, 2 * (int64_t)exponent);
+  gs_scaled_add(value, 0.5 * sum, 2 * (int64_t)scale.exponent);
 }
 
 gs_status gs_cpu_loss(gs_device *device, gs_device_loss kind, const gs_tensor *h,

@@ -89,12 +89,11 @@ static int64_t dh_block(const loop *pass, int64_t t) {
 static gs_rescale backward_scale_of(const loop *pass, int64_t replica, int64_t t) {
   const int64_t block = dh_block(pass, t);
   const bool last = t == pass->recurrence->steps;
-  gs_scale next;
-  gs_scale dh;
+  gs_scale next = gs_scale_none();
+  gs_scale dh = gs_scale_none();
   if (!last) next = scale_at(pass->delta, t, replica);
   if (block >= 0) dh = scale_at(pass->dh, block, replica);
-  return gs_rescale_of(last ? NULL : &next, block < 0 ? NULL : &dh, pass->delta->dtype,
-                       pass->delta->scale != NULL);
+  return gs_rescale_of(next, !last, dh, block >= 0, pass->delta->dtype, pass->delta->scale != NULL);
 }
 
 /* W_{t+1}^T delta_{t+1} into delta_t's place. */

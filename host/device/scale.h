@@ -46,15 +46,13 @@ GS_PORTABLE_FN int32_t gs_scale_join(int32_t product, int32_t addend) {
 }
 
 /* The exponent of a sum of a product and an addend with these slots, or of the one of them
- * that is there (the other NULL). */
-GS_PORTABLE_FN int32_t gs_scale_of_sum(const gs_scale *product, const gs_scale *addend,
-                                       gs_dtype dtype) {
-  int32_t of_product = 0;
-  int32_t of_addend = 0;
-  if (product) of_product = product->exponent + gs_scale_shift(product->peak, dtype);
-  if (addend) of_addend = addend->exponent + gs_scale_shift(addend->peak, dtype);
-  if (!product || !addend) return product ? of_product : of_addend;
-  return gs_scale_join(of_product, of_addend);
+ * that is there. */
+GS_PORTABLE_FN int32_t gs_scale_of_sum(gs_scale product, bool has_product, gs_scale addend,
+                                       bool has_addend, gs_dtype dtype) {
+  const int32_t of_product = product.exponent + gs_scale_shift(product.peak, dtype);
+  const int32_t of_addend = addend.exponent + gs_scale_shift(addend.peak, dtype);
+  if (!has_addend) return of_product;
+  return has_product ? gs_scale_join(of_product, of_addend) : of_addend;
 }
 
 /* 2^exponent, cut to float64's normal range: a product with a factor that far
@@ -73,13 +71,24 @@ typedef struct gs_rescale {
 } gs_rescale;
 
 /* From the slots, as read (gs_scale_input), of the tensor that went into the product and of the
- * addend; NULL: there is none. tracked: the output has a slot. */
-GS_PORTABLE_FN gs_rescale gs_rescale_of(const gs_scale *product, const gs_scale *addend,
-                                        gs_dtype dtype, bool tracked) {
+ * addend; what there is not has any slot, and its factor is not to be used. tracked: the output
+ * has a slot. */
+GS_PORTABLE_FN gs_rescale gs_rescale_of(gs_scale product, bool has_product, gs_scale addend,
+                                        bool has_addend, gs_dtype dtype, bool tracked) {
   gs_rescale scale;
-  scale.exponent = tracked ? gs_scale_of_sum(product, addend, dtype) : 0;
-  scale.product = product ? gs_scale_factor((int64_t)product->exponent - scale.exponent) : 1;
-  scale.addend = addend ? gs_scale_factor((int64_t)addend->exponent - scale.exponent) : 1;
+  scale.exponent = tracked ? gs_scale_of_sum(product, has_product, addend, has_addend, dtype) : 0;
+  scale.product = gs_scale_factor((int64_t)product.exponent - scale.exponent);
+  scale.addend = gs_scale_factor((int64_t)addend.exponent - scale.exponent);
+  return scale;
+}
+
+/* For h - target, h's slot as read (gs_scale_input) and the target unscaled (exponent 0): not
+ * shifted, since no product made it. `product` is h's factor, `addend` the target's. */
+GS_PORTABLE_FN gs_rescale gs_rescale_of_difference(gs_scale h, bool tracked) {
+  gs_rescale scale;
+  scale.exponent = tracked ? gs_scale_join(h.exponent, 0) : 0;
+  scale.product = gs_scale_factor((int64_t)h.exponent - scale.exponent);
+  scale.addend = gs_scale_factor(-(int64_t)scale.exponent);
   return scale;
 }
 
