@@ -340,6 +340,39 @@ static void test_speed(void **state) {
   }
 }
 
+/* ---- where the sigmoid's gradient turns ---- */
+
+static gs_theory sigmoid_theory(int64_t depth, int64_t width, int64_t batch) {
+  gs_config config = gs_support_mlp(depth, width, GS_SIGMOID, GS_INIT_NORMAL);
+  config.batch = batch;
+  gs_theory theory = theory_of(&config);
+  return theory;
+}
+
+/* The table of THEORY section 4: N(0,1) weights, the width at which decades pass 0. */
+static void test_width_at_which_the_sigmoid_turns(void **state) {
+  (void)state;
+  static const struct {
+    int64_t depth;
+    int64_t batch;
+    double typical;
+    double rms;
+  } turns[] = {{20, 1, 122.3, 107.8},  {60, 1, 118.6, 104.5},  {100, 1, 117.9, 103.9},
+               {20, 32, 111.1, 107.8}, {60, 32, 109.9, 104.5}, {100, 32, 110.2, 103.9}};
+  for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+    for (int above = 0; above <= 1; above++) {
+      const int64_t typical = (int64_t)floor(turns[i].typical) + above;
+      const int64_t rms = (int64_t)floor(turns[i].rms) + above;
+      gs_theory theory = sigmoid_theory(turns[i].depth, typical, turns[i].batch);
+      assert_true(above ? theory.decades_typical > 0 : theory.decades_typical < 0);
+      gs_theory_clear(&theory);
+      theory = sigmoid_theory(turns[i].depth, rms, turns[i].batch);
+      assert_true(above ? theory.decades_rms > 0 : theory.decades_rms < 0);
+      gs_theory_clear(&theory);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_relu_exact),
@@ -350,6 +383,7 @@ int main(void) {
       cmocka_unit_test(test_constant_weights),
       cmocka_unit_test(test_gains),
       cmocka_unit_test(test_validity_of_extremes),
+      cmocka_unit_test(test_width_at_which_the_sigmoid_turns),
       cmocka_unit_test(test_rotation),
       cmocka_unit_test(test_no_holes),
       cmocka_unit_test(test_speed),

@@ -231,7 +231,7 @@ static void test_critical(void **state) {
   assert_true(gs_critical_of(tanh_, 0, &critical) && near(critical.sigma_w2, 1, 1e-12));
   assert_true(gs_critical_of((gs_activation){GS_RELU, 0}, 0, &critical));
   assert_true(near(critical.sigma_w2, 2, 1e-12));
-  assert_true(gs_critical_of(sigmoid, 0, &critical)); /* THEORY section 4: n ~ 103 */
+  assert_true(gs_critical_of(sigmoid, 0, &critical)); /* THEORY section 4: rms, L = 1000 */
   assert_true(near(critical.sigma_w2, 103, 1));
   assert_true(gs_fixed_point_of(tanh_, 0.9, 0).log_q == -INFINITY);
   assert_true(gs_fixed_point_of((gs_activation){GS_GELU, 0}, 3, 0).log_q == INFINITY);
