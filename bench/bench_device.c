@@ -14,7 +14,7 @@ bool gs_bench_ok(gs_bench *bench, gs_status status, const gs_error *error) {
   if (status == GS_OK) return true;
   char message[sizeof error->message + 16];
   snprintf(message, sizeof message, "%s%s", status == GS_ERR_UNSUPPORTED ? "unsupported: " : "",
-           error ? error->message : gs_status_name(status));
+           error ? error->message : gs_name(&gs_status_names, status));
   gs_bench_fail(bench, message);
   return false;
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 
 void gs_support_ok(gs_status status, const gs_error *error) {
-  if (status != GS_OK) fail_msg("%s: %s", gs_status_name(status), error ? error->message : "");
+  if (status != GS_OK)
+    fail_msg("%s: %s", gs_name(&gs_status_names, status), error ? error->message : "");
 }
 
 bool gs_support_cuda(void) {

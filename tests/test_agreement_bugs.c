@@ -55,7 +55,7 @@ static gs_agreement judge(const measurement *made, const gs_config *meant) {
 static void expect(const char *what, const measurement *made, const gs_config *meant,
                    gs_agreement_verdict verdict) {
   const gs_agreement agreement = judge(made, meant);
-  print_message("  %-24s %-12s %s\n", what, gs_agreement_name(agreement.verdict),
+  print_message("  %-24s %-12s %s\n", what, gs_name(&gs_agreement_names, agreement.verdict),
                 agreement.message);
   assert_int_equal(agreement.verdict, verdict);
   assert_int_equal(agreement.message[0] == '\0', verdict == GS_AS_PREDICTED);

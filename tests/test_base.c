@@ -30,10 +30,10 @@ static void test_names_and_exit_codes(void **state) {
       {GS_ERR_UNSUPPORTED, "unsupported", 69},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    assert_string_equal(gs_status_name(cases[i].status), cases[i].name);
+    assert_string_equal(gs_name(&gs_status_names, cases[i].status), cases[i].name);
     assert_int_equal(gs_status_exit_code(cases[i].status), cases[i].code);
   }
-  assert_string_equal(gs_status_name((gs_status)999), "unknown status");
+  assert_string_equal(gs_name(&gs_status_names, 999), "unknown");
   assert_int_equal(gs_status_exit_code((gs_status)999), 70);
 }
 

@@ -310,7 +310,7 @@ static bool holds(const gs_decades_case *wanted, bool falsify) {
   print_message("  %s: %.4f [%.4f, %.4f], expected %.4f: %s\n", run.checks[0].setup,
                 run.checks[0].measured.value, run.checks[0].measured.low,
                 run.checks[0].measured.high, run.checks[0].expected.low,
-                gs_finding_name(run.checks[0].finding));
+                gs_name(&gs_finding_names, run.checks[0].finding));
   const bool passed = gs_claim_passed(&run);
   assert_true(passed == run.checks[0].passed);
   gs_claim_run_clear(&run);

@@ -39,7 +39,8 @@ typedef struct sum {
 
 static gs_quantity quantity_of(const char *name) {
   int q = 0;
-  while (q < GS_QUANTITY_COUNT && strcmp(gs_quantity_name((gs_quantity)q), name) != 0) q++;
+  while (q < GS_QUANTITY_COUNT && strcmp(gs_name(&gs_quantity_names, (gs_quantity)q), name) != 0)
+    q++;
   assert_true(q < GS_QUANTITY_COUNT);
   return (gs_quantity)q;
 }
@@ -141,8 +142,8 @@ static double worst_of(gs_device *device, const golden *g, const char *rest, boo
     const double sd_z = fabs(log(sd / r->sd)) * sqrt(N);
     if (shown && !(fmax(mean_z, sd_z) <= LIMIT)) {
       print_message("%s %s %s: %s %" PRId64 ": %.4f more than %.4f, sd %.4f for %.4f\n", g->init,
-                    g->model, g->activation, gs_quantity_name(r->quantity), r->point, difference,
-                    r->mean, sd, r->sd);
+                    g->model, g->activation, gs_name(&gs_quantity_names, r->quantity), r->point,
+                    difference, r->mean, sd, r->sd);
     }
     if (!(mean_z <= worst && sd_z <= worst)) worst = fmax(mean_z, sd_z);
   }

@@ -194,7 +194,7 @@ static void check_cell(gs_config config, gs_agreement_verdict verdict, const cha
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) stats[q] = gs_support_stats(network, (gs_quantity)q);
   gs_support_ok(gs_theory_of(&config, &theory, &error), &error);
   gs_support_ok(gs_agreement_of(stats, &config, &theory, &made, &error), &error);
-  print_message("  %s: %s\n", gs_agreement_name(made.verdict), made.message);
+  print_message("  %s: %s\n", gs_name(&gs_agreement_names, made.verdict), made.message);
   assert_int_equal(made.verdict, verdict);
   assert_non_null(strstr(made.message, message));
   assert_true(verdict == GS_OUTSIDE_VALIDITY ? isnan(made.in_band)

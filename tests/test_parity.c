@@ -126,7 +126,7 @@ static void compare_norms(const parity_case *c, gs_dtype dtype, gs_network *cpu,
       assert_int_equal(a.stats[i].inf, b.stats[i].inf);
       if (!both_zero && !(fabs(got - want) <= norm_tolerance(dtype, c->length)))
         fail_msg("%s, %s: log10 norm of %s at point %d is %.9g, the CPU's %.9g", c->name,
-                 gs_name(&gs_dtype_names, dtype), gs_quantity_name((gs_quantity)q),
+                 gs_name(&gs_dtype_names, dtype), gs_name(&gs_quantity_names, (gs_quantity)q),
                  (int)(i / c->replicas) + 1, got, want);
     }
     gs_quantity_stats_clear(&a);

@@ -60,15 +60,16 @@ static int64_t compare_quantity(gs_network *extended, gs_network *native, gs_qua
   int64_t farthest = 0;
   assert_int_equal(a.points, b.points);
   for (int64_t i = 0; i < a.points * replicas; i++) {
-    check_in_range(&a.stats[i], "extended", gs_quantity_name(quantity), zeros);
-    check_in_range(&b.stats[i], "native", gs_quantity_name(quantity), zeros);
+    check_in_range(&a.stats[i], "extended", gs_name(&gs_quantity_names, quantity), zeros);
+    check_in_range(&b.stats[i], "native", gs_name(&gs_quantity_names, quantity), zeros);
     assert_int_equal(b.stats[i].exponent, 0);
     if (!same_stats(&a.stats[i], &b.stats[i]))
-      fail_msg("%s, point %d of %d: other statistics with exponent %d", gs_quantity_name(quantity),
-               (int)(i / replicas) + 1, (int)a.points, (int)a.stats[i].exponent);
+      fail_msg("%s, point %d of %d: other statistics with exponent %d",
+               gs_name(&gs_quantity_names, quantity), (int)(i / replicas) + 1, (int)a.points,
+               (int)a.stats[i].exponent);
     if (!same_histogram(a.histogram + i * a.bins, b.histogram + i * b.bins, a.bins,
                         a.stats[i].exponent))
-      fail_msg("%s, point %d: another histogram", gs_quantity_name(quantity),
+      fail_msg("%s, point %d: another histogram", gs_name(&gs_quantity_names, quantity),
                (int)(i / replicas) + 1);
     farthest = llabs(a.stats[i].exponent) > llabs(farthest) ? a.stats[i].exponent : farthest;
   }

@@ -139,8 +139,8 @@ static void compare(gs_network *network, gs_quantity quantity, const double *wan
       fail_msg("%s %s, std %g, %s: log10 norm of %s at %d is %.9g, not %.9g",
                gs_name(&gs_model_names, config->model),
                gs_name(&gs_activation_names, config->activation.kind), config->init.std,
-               gs_name(&gs_dtype_names, config->dtype), gs_quantity_name(quantity), (int)i + 1, got,
-               want[i + 1]);
+               gs_name(&gs_dtype_names, config->dtype), gs_name(&gs_quantity_names, quantity),
+               (int)i + 1, got, want[i + 1]);
   }
   gs_quantity_stats_clear(&stats);
 }

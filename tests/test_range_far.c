@@ -44,7 +44,7 @@ static void check_all_finite(gs_network *network, bool zeros) {
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     const tally sum = tally_quantity(network, (gs_quantity)q);
     if (sum.nan || sum.inf || (sum.zero && !zeros))
-      fail_msg("%s: %d NaN, %d infinities, %d zeros", gs_quantity_name((gs_quantity)q),
+      fail_msg("%s: %d NaN, %d infinities, %d zeros", gs_name(&gs_quantity_names, (gs_quantity)q),
                (int)sum.nan, (int)sum.inf, (int)sum.zero);
   }
 }

@@ -114,8 +114,9 @@ static void test_verdicts(void **state) {
     const size_t count = (size_t)cases[i].count;
     gs_support_ok(gs_sample_of_all(cases[i].decades, count, &sample, &error), &error);
     const gs_law law = gs_law_of(cases[i].decades, cases[i].count, sample.p50, cases[i].threshold);
-    if (strcmp(gs_verdict_name(law.verdict), cases[i].want) != 0)
-      fail_msg("case %d: %s, not %s", (int)i, gs_verdict_name(law.verdict), cases[i].want);
+    if (strcmp(gs_name(&gs_verdict_names, law.verdict), cases[i].want) != 0)
+      fail_msg("case %d: %s, not %s", (int)i, gs_name(&gs_verdict_names, law.verdict),
+               cases[i].want);
     assert_true(law.open[law.verdict]);
   }
 }

@@ -59,7 +59,8 @@ static void check_quantity(gs_network *network, const gs_theory *theory, gs_quan
     if (series->rms[i] == -INFINITY) {
       for (int r = 0; r < REPLICAS; r++) assert_true(values[r] == -INFINITY);
     } else {
-      check_sample(gs_quantity_name(quantity), values, series->typical[i], series->sd[i], allowed);
+      check_sample(gs_name(&gs_quantity_names, quantity), values, series->typical[i], series->sd[i],
+                   allowed);
     }
   }
   gs_quantity_stats_clear(&stats);
@@ -76,7 +77,7 @@ static void check(gs_config config, allowance allowed) {
   print_message("%s %s %s, B %d: %s\n", gs_name(&gs_model_names, config.model),
                 gs_name(&gs_activation_names, config.activation.kind),
                 gs_name(&gs_init_names, config.init.kind), (int)config.batch,
-                gs_validity_name(theory.validity));
+                gs_name(&gs_validity_names, theory.validity));
   gs_network *network = gs_support_network(device, &config, false);
   gs_support_step(network, true);
   gs_quantity_stats delta = gs_support_stats(network, GS_DELTA);

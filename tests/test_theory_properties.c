@@ -135,8 +135,8 @@ static void check_inside(const gs_config *config, const gs_theory *theory) {
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     const gs_theory_series *s = &theory->series[q];
     for (int64_t i = 0; i < s->points; i++) {
-      check_number(config, gs_quantity_name((gs_quantity)q), s->rms[i], s->typical[i], s->sd[i],
-                   max);
+      check_number(config, gs_name(&gs_quantity_names, (gs_quantity)q), s->rms[i], s->typical[i],
+                   s->sd[i], max);
     }
   }
 }

@@ -282,7 +282,7 @@ static gs_timing *time_fake(gs_fake_gpu *gpu, gs_launch launch, gs_status expect
   gpu->run = 0;
   const gs_timing_limits limits = {.time_limit_s = 0.1, .spread = 0.01};
   const gs_status status = gs_timing_measure(network, false, &limits, 0, timing, error);
-  if (status != expected) fail_msg("%s: %s", gs_status_name(status), error->message);
+  if (status != expected) fail_msg("%s: %s", gs_name(&gs_status_names, status), error->message);
   assert_int_equal(gpu->live_events, 0);
   assert_int_equal(gpu->live_graphs, 0);
   gs_network_destroy(network);

@@ -49,7 +49,7 @@ static const char *name_of(int64_t below, int64_t above, int64_t all, gs_law *la
   *law = law_of(decades, all);
   assert_int_equal(law->below.count, below);
   assert_int_equal(law->above.count, above);
-  return gs_verdict_name(law->verdict);
+  return gs_name(&gs_verdict_names, law->verdict);
 }
 
 /* Counts on either side of the borders. */
@@ -139,9 +139,10 @@ static void test_known_laws(void **state) {
       for (int seed = 1; seed <= sizes[k].seeds; seed++) {
         draw(&laws[l], sizes[k].networks, (uint64_t)seed, decades);
         const gs_law found = law_of(decades, sizes[k].networks);
-        same += strcmp(gs_verdict_name(found.verdict), laws[l].verdict) == 0;
+        same += strcmp(gs_name(&gs_verdict_names, found.verdict), laws[l].verdict) == 0;
         for (int v = 0; v < GS_VERDICT_COUNT; v++) {
-          open += found.open[v] && strcmp(gs_verdict_name((gs_verdict)v), laws[l].verdict) == 0;
+          open += found.open[v] &&
+                  strcmp(gs_name(&gs_verdict_names, (gs_verdict)v), laws[l].verdict) == 0;
         }
       }
       if (!(open >= 0.93 * sizes[k].seeds && same >= sizes[k].same * sizes[k].seeds))

@@ -75,6 +75,10 @@ const cJSON *gs_json_get(const cJSON *object, const char *key) {
   return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
+double gs_json_get_number(const cJSON *object, const char *key) {
+  return gs_json_number_of(gs_json_get(object, key));
+}
+
 double gs_json_number_of(const cJSON *item) {
   return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
 }

@@ -39,6 +39,8 @@ gs_status gs_json_read_file(const char *path, size_t max_bytes, cJSON **root, gs
 const cJSON *gs_json_get(const cJSON *object, const char *key);
 /* The value of a number; NaN of anything else, NULL included. */
 double gs_json_number_of(const cJSON *item);
+/* The value of this member, likewise. */
+double gs_json_get_number(const cJSON *object, const char *key);
 
 /* A number that reads back equal, or null when not finite. */
 cJSON *gs_json_number(double value);

@@ -23,6 +23,8 @@ static const char *other_word(const gs_names *names, const char *word) {
 
 int gs_value_of(const gs_names *names, const char *word, const char **meant) {
   const int count = gs_names_count(names);
+  if (meant) *meant = NULL;
+  if (!word) return -1;
   for (int i = 0; i < count; i++) {
     if (strcmp(names->list[i], word) == 0) return i;
   }

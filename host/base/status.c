@@ -4,24 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *gs_status_name(gs_status status) {
-  switch (status) {
-#define GS_STATUS_CASE(constant, name, code)                                                       \
-  case constant: return name;
-    GS_STATUS_LIST(GS_STATUS_CASE)
-#undef GS_STATUS_CASE
-  }
-  return "unknown status";
-}
+#define STATUS_NAME(constant, name, code) name,
+#define STATUS_CODE(constant, name, code) code,
+
+const gs_names gs_status_names = {"status", GS_NAMES(GS_STATUS_LIST(STATUS_NAME)), NULL};
 
 int gs_status_exit_code(gs_status status) {
-  switch (status) {
-#define GS_STATUS_CASE(constant, name, code)                                                       \
-  case constant: return code;
-    GS_STATUS_LIST(GS_STATUS_CASE)
-#undef GS_STATUS_CASE
-  }
-  return 70;
+  static const int codes[] = {GS_STATUS_LIST(STATUS_CODE)};
+  return (int)status >= 0 && status < GS_STATUS_COUNT ? codes[status] : 70;
 }
 
 gs_status gs_error_set(gs_error *error, gs_status status, int native, const char *file, int line,

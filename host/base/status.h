@@ -1,10 +1,12 @@
 /* Status codes and the error object that travels with them.
  *
  * Every fallible function returns a gs_status. What went wrong in words, the
- * native code (errno, a library's status) and the place travel in a gs_error
+ * native code (errno, a library's status) and the location in the source travel in a gs_error
  * that the caller owns. Only main prints, and only main exits. */
 #ifndef GS_BASE_STATUS_H
 #define GS_BASE_STATUS_H
+
+#include "base/names.h"
 
 /* X(constant, name, exit code of the program when this ends a run) */
 #define GS_STATUS_LIST(X)                                                                          \
@@ -18,11 +20,8 @@
   X(GS_ERR_OUTPUT, "output error", 74)     /* a result could not be written */                     \
   X(GS_ERR_UNSUPPORTED, "unsupported", 69) /* a valid request this backend does not serve */
 
-typedef enum gs_status {
-#define GS_STATUS_ENUM(constant, name, code) constant,
-  GS_STATUS_LIST(GS_STATUS_ENUM)
-#undef GS_STATUS_ENUM
-} gs_status;
+#define GS_STATUS_VALUE(constant, name, code) constant,
+typedef enum gs_status { GS_STATUS_LIST(GS_STATUS_VALUE) GS_STATUS_COUNT } gs_status;
 
 enum { GS_ERROR_MESSAGE_BYTES = 512 };
 
@@ -34,8 +33,7 @@ typedef struct gs_error {
   char message[GS_ERROR_MESSAGE_BYTES];
 } gs_error;
 
-/* The short name of a status ("bad data"). */
-const char *gs_status_name(gs_status status);
+extern const gs_names gs_status_names; /* short: "bad data" */
 
 /* The exit code of the program for a status (README, "Exit codes"). */
 int gs_status_exit_code(gs_status status);

@@ -23,10 +23,7 @@ void gs_check_judge(gs_check *check) {
   if (!check->passed) check->finding = GS_HOLDS_NOT;
 }
 
-const char *gs_finding_name(gs_finding finding) {
-  static const char *const names[] = {"holds", "holds only when", "does not hold"};
-  return names[finding];
-}
+const gs_names gs_finding_names = {"finding", GS_NAMES(GS_FINDING_LIST(GS_ROW_NAME)), NULL};
 
 static bool add_expected(cJSON *json, const gs_check *check) {
   const gs_expectation *expected = &check->expected;
@@ -50,14 +47,15 @@ static bool add_measured(cJSON *json, const gs_estimate *measured) {
 
 cJSON *gs_check_json(const gs_check *check) {
   cJSON *json = cJSON_CreateObject();
-  const bool made = gs_json_add_string(json, "sentence", check->sentence) &&
-                    gs_json_add_string(json, "source", check->source) &&
-                    gs_json_add_string(json, "setup", check->setup) &&
-                    gs_json_add_string(json, "quantity", check->quantity) &&
-                    add_expected(json, check) && add_measured(json, &check->measured) &&
-                    gs_json_add_string(json, "finding", gs_finding_name(check->finding)) &&
-                    gs_json_add_string(json, "remark", check->remark) &&
-                    gs_json_add_bool(json, "passed", check->passed);
+  const bool made =
+      gs_json_add_string(json, "sentence", check->sentence) &&
+      gs_json_add_string(json, "source", check->source) &&
+      gs_json_add_string(json, "setup", check->setup) &&
+      gs_json_add_string(json, "quantity", check->quantity) && add_expected(json, check) &&
+      add_measured(json, &check->measured) &&
+      gs_json_add_string(json, "finding", gs_name(&gs_finding_names, check->finding)) &&
+      gs_json_add_string(json, "remark", check->remark) &&
+      gs_json_add_bool(json, "passed", check->passed);
   if (made) return json;
   cJSON_Delete(json);
   return NULL;

@@ -5,14 +5,16 @@
 #include <stdbool.h>
 
 #include "base/json.h"
+#include "base/names.h"
 #include "claims/statistics.h"
 
-/* What a measurement says of the statement. */
-typedef enum gs_finding {
-  GS_HOLDS,
-  GS_HOLDS_ONLY_WHEN, /* the remark says when */
-  GS_HOLDS_NOT        /* the remark says what is true instead */
-} gs_finding;
+/* What a measurement says of the statement. X(constant, JSON name) */
+#define GS_FINDING_LIST(X)                                                                         \
+  X(GS_HOLDS, "holds")                                                                             \
+  X(GS_HOLDS_ONLY_WHEN, "holds only when") /* the remark says when */                              \
+  X(GS_HOLDS_NOT, "does not hold")         /* the remark says what is true instead */
+
+typedef enum gs_finding { GS_FINDING_LIST(GS_ROW_VALUE) GS_FINDING_COUNT } gs_finding;
 
 /* How often chance alone may make a check fail whose statement is true. */
 #define GS_CHECK_CHANCE 1e-4
@@ -50,7 +52,7 @@ typedef struct gs_check {
 /* Sets passed, and the finding of a check that has not. NaN fails. */
 void gs_check_judge(gs_check *check);
 
-const char *gs_finding_name(gs_finding finding); /* "holds", "holds only when", "does not hold" */
+extern const gs_names gs_finding_names;
 
 /* NULL when out of memory. */
 cJSON *gs_check_json(const gs_check *check);

@@ -247,7 +247,7 @@ gs_status gs_trial_check_decades(gs_claim_run *run, const gs_decades_case *wante
   } else {
     check.expected = gs_expect_near(typical, wanted->allowance, wanted->resolution);
     snprintf(check.from, sizeof check.from, "theory, a typical network (%s)",
-             gs_validity_name(trial.theory.validity));
+             gs_name(&gs_validity_names, trial.theory.validity));
   }
   if (wanted->remark) snprintf(check.remark, sizeof check.remark, "%s", wanted->remark);
   gs_trial_clear(&trial);

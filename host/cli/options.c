@@ -221,7 +221,7 @@ void gs_given_clear(gs_given *given) {
 static gs_status set_in_blocks(cJSON *root, const char *key, const char *value, gs_error *error) {
   cJSON *block = NULL;
   if (!value) return GS_OK;
-  cJSON_ArrayForEach(block, cJSON_GetObjectItemCaseSensitive(root, "blocks")) {
+  cJSON_ArrayForEach(block, gs_json_get(root, "blocks")) {
     if (!cJSON_IsObject(block)) continue;
     cJSON_DeleteItemFromObjectCaseSensitive(block, key);
     if (!gs_json_add_string(block, key, value)) {

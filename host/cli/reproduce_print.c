@@ -89,10 +89,10 @@ void gs_reproduce_print_check(gs_reproduce_page *page, const gs_check *check) {
   print_expected(stream, check);
   print_measured(page, check);
   if (!check->remark[0]) {
-    print_line(stream, "so it", gs_finding_name(check->finding));
+    print_line(stream, "so it", gs_name(&gs_finding_names, check->finding));
   } else {
     char line[GS_CHECK_REMARK_BYTES + 32];
-    snprintf(line, sizeof line, "%s%s %s", gs_finding_name(check->finding),
+    snprintf(line, sizeof line, "%s%s %s", gs_name(&gs_finding_names, check->finding),
              check->finding == GS_HOLDS_ONLY_WHEN ? "" : ":", check->remark);
     print_line(stream, "so it", line);
   }

@@ -79,7 +79,7 @@ static void print_counts(const gs_sweep *sweep, const gs_run_report *report, con
   for (int i = 0; i < GS_CELL_STATUS_COUNT; i++) {
     if (!report->counts[i]) continue;
     printf("%s %lld %s", separator, (long long)report->counts[i],
-           i == GS_CELL_PENDING ? "not run" : gs_cell_status_name((gs_cell_status)i));
+           i == GS_CELL_PENDING ? "not run" : gs_name(&gs_cell_status_names, (gs_cell_status)i));
     separator = ",";
   }
   printf("; %s\n", gs_text_seconds(report->seconds, seconds));

@@ -62,16 +62,16 @@ static gs_status print_row(FILE *stream, const gs_table_params *params, const gs
   for (int i = 1; i < GS_PARAM_COUNT; i++) {
     if (params->varies[i]) print_value(stream, params, i, values[i][0] ? values[i] : "-");
   }
-  (void)fprintf(stream, "  %9s  %9s  %8s  %9s  %9s  %s",
-                decades_text(theory->decades_rms, 2, texts[0]),
-                decades_text(theory->decades_typical, 2, texts[1]),
-                gs_text_fixed(theory->decades_sd, 3, texts[2]),
-                decades_text(theory->decades_typical / steps, 4, texts[3]),
-                gs_text_short(theory->depth_scale, texts[4]), gs_validity_name(theory->validity));
+  (void)fprintf(
+      stream, "  %9s  %9s  %8s  %9s  %9s  %s", decades_text(theory->decades_rms, 2, texts[0]),
+      decades_text(theory->decades_typical, 2, texts[1]),
+      gs_text_fixed(theory->decades_sd, 3, texts[2]),
+      decades_text(theory->decades_typical / steps, 4, texts[3]),
+      gs_text_short(theory->depth_scale, texts[4]), gs_name(&gs_validity_names, theory->validity));
   const char *separator = ": ";
   for (int r = 0; r < GS_REASON_COUNT; r++) {
     if (!theory->reasons[r]) continue;
-    (void)fprintf(stream, "%s%s", separator, gs_reason_name((gs_reason)r));
+    (void)fprintf(stream, "%s%s", separator, gs_name(&gs_reason_names, (gs_reason)r));
     separator = ", ";
   }
   (void)fputs("\n", stream);
@@ -90,7 +90,7 @@ static void print_legend(FILE *stream, const gs_sweep *sweep, const gs_theory *t
     for (int r = 0; r < GS_REASON_COUNT; r++) {
       if (!theories[i].reasons[r] || seen[r]) continue;
       seen[r] = true;
-      (void)fprintf(stream, "%s: %s\n", gs_reason_name((gs_reason)r),
+      (void)fprintf(stream, "%s: %s\n", gs_name(&gs_reason_names, (gs_reason)r),
                     gs_theory_message(&theories[i], (gs_reason)r));
     }
   }
@@ -132,12 +132,12 @@ static void print_point(FILE *stream, const gs_theory *theory, int64_t at) {
 
 static void print_single(FILE *stream, const gs_theory_series *series, gs_quantity quantity) {
   if (isnan(series->rms[0])) {
-    (void)fprintf(stream, "%s of all steps: -\n", gs_quantity_name(quantity));
+    (void)fprintf(stream, "%s of all steps: -\n", gs_name(&gs_quantity_names, quantity));
     return;
   }
   char texts[3][GS_NUMBER_BYTES];
-  (void)fprintf(stream, "%s of all steps: rms %s, typical %s, sd %s\n", gs_quantity_name(quantity),
-                gs_text_fixed(series->rms[0], 2, texts[0]),
+  (void)fprintf(stream, "%s of all steps: rms %s, typical %s, sd %s\n",
+                gs_name(&gs_quantity_names, quantity), gs_text_fixed(series->rms[0], 2, texts[0]),
                 gs_text_fixed(series->typical[0], 2, texts[1]),
                 gs_text_fixed(series->sd[0], 2, texts[2]));
 }
@@ -150,7 +150,7 @@ static void print_layers(FILE *stream, const gs_config *config, const gs_theory 
                 "log10 chi");
   for (int k = 0; k <= GS_GRAD_BIAS; k++) {
     if (theory->series[k].points != points) continue;
-    (void)fprintf(stream, "  %18s", gs_quantity_name((gs_quantity)k));
+    (void)fprintf(stream, "  %18s", gs_name(&gs_quantity_names, (gs_quantity)k));
   }
   (void)fputs("\n", stream);
   for (int64_t i = 0; i < kept; i++) {

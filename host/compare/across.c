@@ -7,8 +7,7 @@
 
 #include "base/location.h"
 
-const gs_names gs_across_names = {"difference",
-                                  (const char *const[]){GS_ACROSS_LIST(GS_ROW_NAME) NULL}, NULL};
+const gs_names gs_across_names = {"difference", GS_NAMES(GS_ACROSS_LIST(GS_ROW_NAME)), NULL};
 
 gs_status gs_differences_add(gs_differences *differences, gs_error *error, const char *format,
                              ...) {
@@ -141,8 +140,8 @@ static gs_status check_cell(view *v, int64_t i, int64_t k) {
   if (a->status != b->status) {
     if (!is_news(v, GS_ACROSS_CELLS)) return GS_OK;
     return gs_differences_add(v->found, v->error, "cells: %s: %s in %s, %s in %s", a->name,
-                              gs_cell_status_name(a->status), v->base->path,
-                              gs_cell_status_name(b->status), v->other->path);
+                              gs_name(&gs_cell_status_names, a->status), v->base->path,
+                              gs_name(&gs_cell_status_names, b->status), v->other->path);
   }
   gs_status status = gs_start_record(v->base, i, &records[0], v->error);
   if (status == GS_OK) status = gs_start_record(v->other, k, &records[1], v->error);

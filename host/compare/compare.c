@@ -9,10 +9,9 @@
 #include "base/sort.h"
 #include "measure/sample.h"
 
-const gs_names gs_required_names = {
-    "requirement of numbers", (const char *const[]){GS_REQUIRED_LIST(GS_ROW_NAME) NULL}, NULL};
-const gs_names gs_unit_names = {"unit", (const char *const[]){GS_UNIT_LIST(GS_ROW_NAME) NULL},
-                                NULL};
+const gs_names gs_required_names = {"requirement of numbers",
+                                    GS_NAMES(GS_REQUIRED_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_unit_names = {"unit", GS_NAMES(GS_UNIT_LIST(GS_ROW_NAME)), NULL};
 
 static const struct {
   const char *name;

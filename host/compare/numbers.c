@@ -10,8 +10,7 @@
 #include "measure/digest.h"
 #include "net/config.h"
 
-const gs_names gs_numbers_names = {"numbers",
-                                   (const char *const[]){GS_NUMBERS_LIST(GS_ROW_NAME) NULL}, NULL};
+const gs_names gs_numbers_names = {"numbers", GS_NAMES(GS_NUMBERS_LIST(GS_ROW_NAME)), NULL};
 
 /* The member, or without a key the object itself. */
 static const cJSON *get(const cJSON *object, const char *key) {

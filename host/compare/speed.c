@@ -9,8 +9,7 @@
 #include "claims/statistics.h"
 #include "measure/sample.h"
 
-const gs_names gs_speed_names = {"speed", (const char *const[]){GS_SPEED_LIST(GS_ROW_NAME) NULL},
-                                 NULL};
+const gs_names gs_speed_names = {"speed", GS_NAMES(GS_SPEED_LIST(GS_ROW_NAME)), NULL};
 
 gs_speed_policy gs_speed_defaults(void) {
   return (gs_speed_policy){.threshold = 0.02, .margin = 0.04, .alpha = 0.05};

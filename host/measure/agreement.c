@@ -9,10 +9,7 @@
 #include "measure/summary.h"
 #include "net/model.h"
 
-const char *gs_agreement_name(gs_agreement_verdict verdict) {
-  static const char *const names[] = {"as predicted", "off", "outside reach"};
-  return names[verdict];
-}
+const gs_names gs_agreement_names = {"verdict", GS_NAMES(GS_AGREEMENT_LIST(GS_ROW_NAME)), NULL};
 
 /* ---- measuring and judging ---- */
 
@@ -231,8 +228,8 @@ static bool say_off(const gs_agreement *made, const gs_config *config, int64_t p
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     char what[64];
     if (made->worst[q] < 0 || gs_judgement_agrees(&made->of_worst[q], limit)) continue;
-    snprintf(what, sizeof what, "norm of %s at %s %lld", gs_quantity_name((gs_quantity)q), axis,
-             (long long)made->worst[q] + 1);
+    snprintf(what, sizeof what, "norm of %s at %s %lld",
+             gs_name(&gs_quantity_names, (gs_quantity)q), axis, (long long)made->worst[q] + 1);
     say_norm(what, &made->of_worst[q], &made->measured[q], &made->dead[q], limit, message);
     return true;
   }

@@ -4,15 +4,20 @@
 #define GS_MEASURE_AGREEMENT_H
 
 #include "base/json.h"
+#include "base/names.h"
 #include "theory/judge.h"
 
+/* X(constant, JSON name) */
+#define GS_AGREEMENT_LIST(X)                                                                       \
+  X(GS_AS_PREDICTED, "as predicted")                                                               \
+  X(GS_OFF, "off") /* more than chance and the theory's own error explain */                       \
+  X(GS_OUTSIDE_VALIDITY, "outside reach") /* the theory says itself that it does not hold */
+
 typedef enum gs_agreement_verdict {
-  GS_AS_PREDICTED,
-  GS_OFF,              /* more than chance and the theory's own error explain */
-  GS_OUTSIDE_VALIDITY, /* the theory says itself that it does not hold here */
-  GS_AGREEMENT_VERDICT_COUNT
+  GS_AGREEMENT_LIST(GS_ROW_VALUE) GS_AGREEMENT_VERDICT_COUNT
 } gs_agreement_verdict;
-const char *gs_agreement_name(gs_agreement_verdict verdict);
+
+extern const gs_names gs_agreement_names;
 
 enum { GS_AGREEMENT_MESSAGE_BYTES = 200 };
 

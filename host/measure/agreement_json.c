@@ -34,7 +34,7 @@ static bool add_worst(cJSON *json, const gs_agreement *agreement) {
   cJSON *layers = cJSON_AddObjectToObject(json, "layers");
   for (int q = 0; layers && q < GS_QUANTITY_COUNT; q++) {
     if (agreement->worst[q] < 0) continue;
-    cJSON *one = cJSON_AddObjectToObject(layers, gs_quantity_name((gs_quantity)q));
+    cJSON *one = cJSON_AddObjectToObject(layers, gs_name(&gs_quantity_names, (gs_quantity)q));
     if (!one || !gs_json_add_int(one, "index", agreement->worst[q] + 1) ||
         !add_judgement(one, &agreement->of_worst[q]) ||
         !add_dead(one, &agreement->of_worst[q], &agreement->dead[q])) {
@@ -46,9 +46,11 @@ static bool add_worst(cJSON *json, const gs_agreement *agreement) {
 
 static bool add_agreement(cJSON *record, const gs_agreement *agreement) {
   cJSON *json = cJSON_AddObjectToObject(record, "agreement");
-  return json && gs_json_add_string(json, "verdict", gs_agreement_name(agreement->verdict)) &&
+  return json &&
+         gs_json_add_string(json, "verdict", gs_name(&gs_agreement_names, agreement->verdict)) &&
          gs_json_add_string(json, "message", agreement->message) &&
-         gs_json_add_string(json, "dead_law", gs_dead_law_name(agreement->of_dead.law)) &&
+         gs_json_add_string(json, "dead_law",
+                            gs_name(&gs_dead_law_names, agreement->of_dead.law)) &&
          add_decades(json, agreement) && add_worst(json, agreement);
 }
 

@@ -72,8 +72,8 @@ const char *gs_digest_of(const cJSON *record, char text[GS_SHA256_TEXT_BYTES]) {
   gs_sha256 hash;
   gs_sha256_start(&hash);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, parts[i][1]);
-    if (value && parts[i][2]) value = cJSON_GetObjectItemCaseSensitive(value, parts[i][2]);
+    const cJSON *value = gs_json_get(record, parts[i][1]);
+    if (value && parts[i][2]) value = gs_json_get(value, parts[i][2]);
     if (!value) continue;
     add_text(&hash, parts[i][0]);
     add_value(&hash, value);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
+
 /* Below this share of the largest, a singular value of a full decomposition is noise in
  * its later digits; a product of one factor has it to full relative accuracy. */
 static const double DOUBTFUL = 1e-6;
@@ -140,12 +142,6 @@ gs_status gs_lane_layer(gs_lane *lane, int64_t l, int64_t point, gs_jacobian *ou
   return lane->finite ? status : GS_OK;
 }
 
-static int descending(const void *a, const void *b) {
-  const double x = *(const double *)a;
-  const double y = *(const double *)b;
-  return (x < y) - (x > y);
-}
-
 gs_status gs_lane_finish(gs_lane *lane, int64_t layers, gs_jacobian *out, gs_error *error) {
   const int64_t r = lane->replica;
   if (!lane->finite) {
@@ -159,9 +155,9 @@ gs_status gs_lane_finish(gs_lane *lane, int64_t layers, gs_jacobian *out, gs_err
   for (int i = 0; i < rank; i++) {
     lane->values[i] = gs_product_ln(lane->chain, i) / (double)layers;
   }
-  qsort(lane->values, (size_t)rank, sizeof *lane->values, descending);
+  gs_sort(lane->values, (size_t)rank);
   for (int64_t i = 0; i < out->exponents; i++) {
-    out->lyapunov[i * out->replicas + r] = i < rank ? lane->values[i] : -INFINITY;
+    out->lyapunov[i * out->replicas + r] = i < rank ? lane->values[rank - 1 - i] : -INFINITY;
   }
   GS_TRY(gs_product_extremes(lane->chain, &extremes, error));
   out->log10_mean[r] = extremes.log10_mean;

@@ -114,7 +114,8 @@ static gs_status add_layers(cJSON *record, const gs_quantity_stats *stats, const
     cJSON *json;
     if (stats[q].points == 0) continue;
     GS_TRY(gs_layers_json(&stats[q], &kept[q], config, (gs_quantity)q, max_points, &json, error));
-    if (!gs_json_add(layers, gs_quantity_name((gs_quantity)q), json)) return out_of_memory(error);
+    if (!gs_json_add(layers, gs_name(&gs_quantity_names, (gs_quantity)q), json))
+      return out_of_memory(error);
   }
   return layers ? GS_OK : out_of_memory(error);
 }

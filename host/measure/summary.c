@@ -69,7 +69,8 @@ static bool add_share(cJSON *json, const char *key, const gs_share *share) {
 
 /* From one point to itself there is no way to vanish: no verdict, no sides. */
 static bool add_verdict(cJSON *json, const gs_law *law, bool asked, double threshold) {
-  cJSON *verdict = asked ? cJSON_CreateString(gs_verdict_name(law->verdict)) : cJSON_CreateNull();
+  cJSON *verdict =
+      asked ? cJSON_CreateString(gs_name(&gs_verdict_names, law->verdict)) : cJSON_CreateNull();
   if (!gs_json_add(json, "verdict", verdict)) return false;
   cJSON *object = cJSON_AddObjectToObject(json, "law");
   if (!gs_json_add_number(json, "threshold_decades", threshold) ||
@@ -84,7 +85,8 @@ static bool add_verdict(cJSON *json, const gs_law *law, bool asked, double thres
   }
   cJSON *open = cJSON_AddArrayToObject(object, "verdicts");
   for (int v = 0; v < GS_VERDICT_COUNT; v++) {
-    if (law->open[v] && !gs_json_append(open, cJSON_CreateString(gs_verdict_name((gs_verdict)v)))) {
+    if (law->open[v] &&
+        !gs_json_append(open, cJSON_CreateString(gs_name(&gs_verdict_names, (gs_verdict)v)))) {
       return false;
     }
   }
@@ -109,7 +111,7 @@ static bool add_first_lost(cJSON *json, const gs_kept_axis *kept) {
   for (size_t i = 0; i < WALKS; i++) {
     const gs_kept_axis *own = &kept[walks[i].quantity];
     if (own->points == 0) continue;
-    cJSON *formats = cJSON_AddObjectToObject(all, gs_quantity_name(walks[i].quantity));
+    cJSON *formats = cJSON_AddObjectToObject(all, gs_name(&gs_quantity_names, walks[i].quantity));
     for (int f = 0; f < GS_FORMAT_COUNT; f++) {
       const int64_t lost = gs_first_lost(own, (gs_format)f, walks[i].backward);
       if (!add_layer(formats, gs_format_name((gs_format)f), lost)) return false;
@@ -126,7 +128,7 @@ static bool add_lost_by_run(cJSON *json, const gs_quantity_stats *stats, const g
   for (size_t i = 0; i < WALKS; i++) {
     const gs_quantity q = walks[i].quantity;
     const int64_t lost = gs_first_lost_by_run(&stats[q], config, &kept[q], walks[i].backward);
-    if (!add_layer(all, gs_quantity_name(q), lost)) return false;
+    if (!add_layer(all, gs_name(&gs_quantity_names, q), lost)) return false;
   }
   return true;
 }

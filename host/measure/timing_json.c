@@ -47,7 +47,7 @@ static cJSON *round_to_json(const gs_timing *timing, int64_t round, double media
   if (json && gs_json_add_int(json, "round", round) &&
       gs_json_add_int(json, "samples", timing->count) &&
       gs_json_add_number(json, "median_ns", median_ns) &&
-      gs_json_add_string(json, "stopped", gs_timing_stop_name(timing->stopped)) &&
+      gs_json_add_string(json, "stopped", gs_name(&gs_timing_stop_names, timing->stopped)) &&
       gs_json_add(json, "lacks", lacks_to_json(timing->lacks)) &&
       gs_json_add_int(json, "disturbed", disturbed) &&
       gs_json_add_number(json, "wall_ns", timing->wall_ns) &&
@@ -104,10 +104,6 @@ static void pooled_clear(pooled *all) {
   free(all->samples);
 }
 
-static double number(const cJSON *object, const char *key) {
-  return gs_json_number_of(gs_json_get(object, key));
-}
-
 static bool is_list_of_samples(const cJSON *list, double max) {
   const cJSON *item = NULL;
   if (!cJSON_IsArray(list)) return false;
@@ -119,14 +115,9 @@ static bool is_list_of_samples(const cJSON *list, double max) {
   return true;
 }
 
-/* GS_TIMING_STOP_COUNT when there is none of the name. */
-static gs_timing_stop find_stop(const char *name) {
-  int found = GS_STOP_SPREAD;
-  while (found < GS_TIMING_STOP_COUNT &&
-         !(name && strcmp(gs_timing_stop_name((gs_timing_stop)found), name) == 0)) {
-    found++;
-  }
-  return (gs_timing_stop)found;
+/* GS_STOP_NOT_YET when it is none. */
+static gs_timing_stop stop_of(const cJSON *item) {
+  return (gs_timing_stop)gs_value_of(&gs_timing_stop_names, cJSON_GetStringValue(item), NULL);
 }
 
 static bool is_whole(double value, int64_t min, int64_t max) {
@@ -141,12 +132,13 @@ bool gs_timing_is_round(const cJSON *timing) {
   const int count = cJSON_GetArraySize(samples);
   return cJSON_GetArraySize(gs_json_get(timing, "rounds")) == 1 &&
          cJSON_IsString(gs_json_get(timing, "launch")) &&
-         is_whole(number(timing, "steps_per_sample"), 1, max_steps) && count > 0 &&
-         number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
-         number(entry, "median_ns") > 0 && is_whole(number(entry, "round"), 0, INT32_MAX) &&
-         is_whole(number(entry, "disturbed"), 0, count) && number(entry, "wall_ns") >= 0 &&
-         cJSON_IsArray(gs_json_get(entry, "lacks")) &&
-         find_stop(cJSON_GetStringValue(gs_json_get(entry, "stopped"))) < GS_TIMING_STOP_COUNT &&
+         is_whole(gs_json_get_number(timing, "steps_per_sample"), 1, max_steps) && count > 0 &&
+         gs_json_get_number(entry, "samples") == count && is_list_of_samples(samples, 1e300) &&
+         gs_json_get_number(entry, "median_ns") > 0 &&
+         is_whole(gs_json_get_number(entry, "round"), 0, INT32_MAX) &&
+         is_whole(gs_json_get_number(entry, "disturbed"), 0, count) &&
+         gs_json_get_number(entry, "wall_ns") >= 0 && cJSON_IsArray(gs_json_get(entry, "lacks")) &&
+         stop_of(gs_json_get(entry, "stopped")) != GS_STOP_NOT_YET &&
          is_list_of_samples(gs_json_get(timing, "disturbed_samples"), count - 1);
 }
 
@@ -165,7 +157,7 @@ static gs_status pool(const cJSON *const *rounds, int count, pooled *all, gs_err
   for (int i = 0; i < count; i++) {
     const cJSON *sample = NULL;
     all->entries[i] = cJSON_GetArrayItem(gs_json_get(rounds[i], "rounds"), 0);
-    all->medians[i] = number(all->entries[i], "median_ns");
+    all->medians[i] = gs_json_get_number(all->entries[i], "median_ns");
     cJSON_ArrayForEach(sample, gs_json_get(rounds[i], "samples_ns")) {
       all->samples[at++] = sample->valuedouble;
     }
@@ -199,7 +191,7 @@ static bool add_samples(cJSON *json, const pooled *all, const cJSON *const *roun
   bool added = of_rounds && disturbed;
   double before = 0;
   for (int i = 0; i < all->rounds; i++) {
-    const double round = number(all->entries[i], "round");
+    const double round = gs_json_get_number(all->entries[i], "round");
     const int count = cJSON_GetArraySize(gs_json_get(rounds[i], "samples_ns"));
     const cJSON *item = NULL;
     for (int k = 0; added && k < count; k++) {
@@ -231,15 +223,15 @@ static bool add_endings(cJSON *json, const pooled *all) {
   double held_up_ns = 0;
   for (int i = 0; i < all->rounds; i++) {
     const cJSON *entry = all->entries[i];
-    const gs_timing_stop of_round = find_stop(gs_json_get(entry, "stopped")->valuestring);
+    const gs_timing_stop of_round = stop_of(gs_json_get(entry, "stopped"));
     if (of_round > stopped) stopped = of_round;
     lacks |= gs_timing_lacks_from_json(gs_json_get(entry, "lacks"));
-    disturbed += number(entry, "disturbed");
-    wall_ns += number(entry, "wall_ns");
-    held_up_ns += number(entry, "held_up_ns");
+    disturbed += gs_json_get_number(entry, "disturbed");
+    wall_ns += gs_json_get_number(entry, "wall_ns");
+    held_up_ns += gs_json_get_number(entry, "held_up_ns");
   }
   const double share = wall_ns > 0 ? held_up_ns / wall_ns : (double)NAN;
-  return gs_json_add_string(json, "stopped", gs_timing_stop_name(stopped)) &&
+  return gs_json_add_string(json, "stopped", gs_name(&gs_timing_stop_names, stopped)) &&
          gs_json_add(json, "lacks", lacks_to_json(lacks)) &&
          gs_json_add_number(json, "disturbed", disturbed) &&
          gs_json_add_number(json, "held_up_share", share) &&
@@ -304,7 +296,8 @@ static gs_status compose(const pooled *all, const cJSON *const *rounds, const gs
   GS_TRY(gs_sample_of(all->samples, (size_t)all->count, &s, error));
   const bool added =
       gs_json_add_string(json, "launch", gs_json_get(rounds[0], "launch")->valuestring) &&
-      gs_json_add_number(json, "steps_per_sample", number(rounds[0], "steps_per_sample")) &&
+      gs_json_add_number(json, "steps_per_sample",
+                         gs_json_get_number(rounds[0], "steps_per_sample")) &&
       add_samples(json, all, rounds) && add_rounds(json, all) && add_endings(json, all) &&
       add_statistics(json, all, &cost, median_ns, &s) &&
       add_floor(json, &cost, median_ns, config->dtype, roofline);

@@ -7,17 +7,7 @@
 static const double MIN_SAMPLE_NS = 200e3;
 static const double MIN_STEP_NS = 100; /* what a clock can tell */
 
-const char *gs_timing_stop_name(gs_timing_stop stop) {
-  switch (stop) {
-#define GS_TIMING_STOP_CASE(constant, name)                                                        \
-  case constant: return name;
-    GS_TIMING_STOP_LIST(GS_TIMING_STOP_CASE)
-#undef GS_TIMING_STOP_CASE
-  case GS_STOP_NOT_YET:
-  case GS_TIMING_STOP_COUNT: break;
-  }
-  return "unknown";
-}
+const gs_names gs_timing_stop_names = {"stopped", GS_NAMES(GS_TIMING_STOP_LIST(GS_ROW_NAME)), NULL};
 
 bool gs_timing_has_min(const gs_timing_limits *limits, const gs_timing_progress *progress) {
   return progress->timed_ns >= limits->min_time_s * 1e9 && progress->count >= limits->min_samples;

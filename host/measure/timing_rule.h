@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/names.h"
+
 enum {
   GS_TIMING_MAX_SAMPLES = 1000,
   GS_TIMING_SPREAD_SAMPLES = 5 /* fewer say nothing about their spread */
@@ -31,14 +33,11 @@ typedef struct gs_timing_limits {
   X(GS_STOP_TIME_LIMIT, "time_limit")
 
 typedef enum gs_timing_stop {
-  GS_STOP_NOT_YET,
-#define GS_TIMING_STOP_ENUM(constant, name) constant,
-  GS_TIMING_STOP_LIST(GS_TIMING_STOP_ENUM)
-#undef GS_TIMING_STOP_ENUM
-      GS_TIMING_STOP_COUNT
+  GS_STOP_NOT_YET = -1,
+  GS_TIMING_STOP_LIST(GS_ROW_VALUE) GS_TIMING_STOP_COUNT
 } gs_timing_stop;
 
-const char *gs_timing_stop_name(gs_timing_stop stop);
+extern const gs_names gs_timing_stop_names;
 
 /* What was asked for and not reached; bits. X(constant, bit, JSON name) */
 #define GS_TIMING_LACK_LIST(X)                                                                     \

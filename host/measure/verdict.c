@@ -5,14 +5,7 @@
 
 static const double HALF = 0.5;
 
-const char *gs_verdict_name(gs_verdict verdict) {
-  static const char *const names[] = {
-#define VERDICT_NAME(constant, name) [constant] = name,
-      GS_VERDICT_LIST(VERDICT_NAME)
-#undef VERDICT_NAME
-  };
-  return verdict < GS_VERDICT_COUNT ? names[verdict] : "unknown verdict";
-}
+const gs_names gs_verdict_names = {"verdict", GS_NAMES(GS_VERDICT_LIST(GS_ROW_NAME)), NULL};
 
 gs_share gs_share_of(int64_t count, int64_t of) {
   const double z = 1.9599639845400545; /* of a normal's middle 95 % */

@@ -16,20 +16,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/names.h"
+
 #define GS_VERDICT_LIST(X)                                                                         \
   X(GS_VANISHING, "vanishing")                                                                     \
   X(GS_STABLE, "stable")                                                                           \
   X(GS_EXPLODING, "exploding")                                                                     \
   X(GS_MIXED, "mixed")
 
-typedef enum gs_verdict {
-#define GS_VERDICT_ENUM(constant, name) constant,
-  GS_VERDICT_LIST(GS_VERDICT_ENUM)
-#undef GS_VERDICT_ENUM
-      GS_VERDICT_COUNT
-} gs_verdict;
+typedef enum gs_verdict { GS_VERDICT_LIST(GS_ROW_VALUE) GS_VERDICT_COUNT } gs_verdict;
 
-const char *gs_verdict_name(gs_verdict verdict);
+extern const gs_names gs_verdict_names;
 
 #define GS_SIDE_SHARE 0.05
 #define GS_SIDE_MIN 0.02

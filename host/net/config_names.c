@@ -6,7 +6,6 @@
 #define INIT_NAME(constant, name, takes, later) name,
 #define INIT_TAKES(constant, name, takes, later) [constant] = (takes),
 #define INIT_LATER(constant, name, takes, later) [constant] = (later),
-#define ALL(...) ((const char *const[]){__VA_ARGS__ NULL})
 
 static const gs_synonym activation_synonyms[] = {{"swish", "silu"},
                                                  {"linear", "identity"},
@@ -29,20 +28,21 @@ static const gs_synonym dtype_synonyms[] = {
     {"bfloat16", "bf16"}, {"float16", "f16"}, {"half", "f16"},    {NULL, NULL}};
 static const gs_synonym backend_synonyms[] = {{"gpu", "cuda"}, {NULL, NULL}};
 
-const gs_names gs_model_names = {"model", ALL(GS_MODEL_LIST(MODEL_NAME)), NULL};
-const gs_names gs_dtype_names = {"dtype", ALL(GS_DTYPE_LIST(DTYPE_NAME)), dtype_synonyms};
-const gs_names gs_activation_names = {"activation", ALL(GS_ACTIVATION_LIST(GS_ROW_NAME)),
+const gs_names gs_model_names = {"model", GS_NAMES(GS_MODEL_LIST(MODEL_NAME)), NULL};
+const gs_names gs_dtype_names = {"dtype", GS_NAMES(GS_DTYPE_LIST(DTYPE_NAME)), dtype_synonyms};
+const gs_names gs_activation_names = {"activation", GS_NAMES(GS_ACTIVATION_LIST(GS_ROW_NAME)),
                                       activation_synonyms};
-const gs_names gs_init_names = {"init", ALL(GS_INIT_LIST(INIT_NAME)), init_synonyms};
-const gs_names gs_fan_names = {"fan", ALL(GS_FAN_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_bias_names = {"bias", ALL(GS_BIAS_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_loss_names = {"loss", ALL(GS_LOSS_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_loss_at_names = {"loss_at", ALL(GS_LOSS_AT_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_range_names = {"range", ALL(GS_RANGE_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_stats_names = {"stats", ALL(GS_STATS_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_launch_names = {"launch", ALL(GS_LAUNCH_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_loop_names = {"loop", ALL(GS_LOOP_LIST(GS_ROW_NAME)), NULL};
-const gs_names gs_backend_names = {"backend", ALL(GS_BACKEND_LIST(GS_ROW_NAME)), backend_synonyms};
+const gs_names gs_init_names = {"init", GS_NAMES(GS_INIT_LIST(INIT_NAME)), init_synonyms};
+const gs_names gs_fan_names = {"fan", GS_NAMES(GS_FAN_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_bias_names = {"bias", GS_NAMES(GS_BIAS_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_loss_names = {"loss", GS_NAMES(GS_LOSS_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_loss_at_names = {"loss_at", GS_NAMES(GS_LOSS_AT_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_range_names = {"range", GS_NAMES(GS_RANGE_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_stats_names = {"stats", GS_NAMES(GS_STATS_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_launch_names = {"launch", GS_NAMES(GS_LAUNCH_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_loop_names = {"loop", GS_NAMES(GS_LOOP_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_backend_names = {"backend", GS_NAMES(GS_BACKEND_LIST(GS_ROW_NAME)),
+                                   backend_synonyms};
 
 const char *gs_init_takes(gs_init_kind kind) {
   static const char *const takes[GS_INIT_COUNT] = {GS_INIT_LIST(INIT_TAKES)};

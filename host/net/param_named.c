@@ -9,7 +9,7 @@
 static const cJSON *name_node(const cJSON *value, gs_location *location) {
   if (!cJSON_IsObject(value)) return value;
   location->member = "name";
-  return cJSON_GetObjectItemCaseSensitive(value, "name");
+  return gs_json_get(value, "name");
 }
 
 static gs_status read_named(const cJSON *value, const gs_location *location, const gs_names *names,
@@ -91,11 +91,11 @@ static cJSON *get_init(const gs_param *param, const gs_config *config) {
 
 /* What a kind got later is told where it is not its default. */
 static void identify_init(cJSON *value) {
-  const cJSON *name = cJSON_GetObjectItemCaseSensitive(value, "name");
+  const cJSON *name = gs_json_get(value, "name");
   const gs_init_kind kind = (gs_init_kind)gs_value_of(&gs_init_names, name->valuestring, NULL);
   for (int i = 0; i < GS_INIT_PARAM_COUNT; i++) {
     const gs_init_param *param = &gs_init_params[i];
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(value, param->key);
+    const cJSON *member = gs_json_get(value, param->key);
     if (!cJSON_IsNumber(member) || !gs_init_param_is_later(kind, param)) continue;
     if (member->valuedouble != param->usual) continue;
     cJSON_DeleteItemFromObjectCaseSensitive(value, param->key);

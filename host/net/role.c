@@ -16,7 +16,4 @@ gs_quantity gs_role_quantity(gs_role role) {
   return quantities[role];
 }
 
-static const gs_names quantity_names = {
-    "quantity", (const char *const[]){GS_QUANTITY_LIST(GS_ROW_NAME) NULL}, NULL};
-
-const char *gs_quantity_name(gs_quantity quantity) { return gs_name(&quantity_names, quantity); }
+const gs_names gs_quantity_names = {"quantity", GS_NAMES(GS_QUANTITY_LIST(GS_ROW_NAME)), NULL};

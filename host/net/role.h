@@ -15,7 +15,7 @@
 
 typedef enum gs_quantity { GS_QUANTITY_LIST(GS_ROW_VALUE) GS_QUANTITY_COUNT } gs_quantity;
 
-const char *gs_quantity_name(gs_quantity quantity);
+extern const gs_names gs_quantity_names;
 
 /* Statistics of one quantity: entries [points][R]. */
 typedef struct gs_quantity_stats {

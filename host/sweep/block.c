@@ -11,7 +11,7 @@
 static gs_status read_model(const cJSON *object, const gs_location *location, gs_model *model,
                             gs_error *error) {
   const gs_location at = gs_location_key(location, "model");
-  const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, "model");
+  const cJSON *value = gs_json_get(object, "model");
   if (!value) return GS_FAIL_AT(location, error, "\"model\" is missing (mlp or rnn)");
   return gs_param_model(value, &at, model, error);
 }
@@ -54,7 +54,7 @@ static const gs_axis *find_axis(const gs_block *block, const char *key) {
 
 /* One value of an axis, by name or as an object with a name; NULL otherwise. */
 static const char *named(const cJSON *value) {
-  if (cJSON_IsObject(value)) value = cJSON_GetObjectItemCaseSensitive(value, "name");
+  if (cJSON_IsObject(value)) value = gs_json_get(value, "name");
   return cJSON_IsString(value) ? value->valuestring : NULL;
 }
 
@@ -80,7 +80,7 @@ static gs_status check_slope_key(const gs_block *block, gs_error *error) {
   }
   const cJSON *value = activation ? activation->first : NULL;
   for (int64_t i = 0; activation && i < activation->count; i++, value = value->next) {
-    if (cJSON_IsObject(value) && cJSON_GetObjectItemCaseSensitive(value, "slope")) {
+    if (cJSON_IsObject(value) && gs_json_get(value, "slope")) {
       return GS_FAIL_AT(&at, error, "the activation already has a slope");
     }
   }

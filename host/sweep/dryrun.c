@@ -25,7 +25,7 @@ typedef struct dry_run {
 } dry_run;
 
 static double device_bytes(const cJSON *device) {
-  const cJSON *bytes = cJSON_GetObjectItemCaseSensitive(device, "memory_bytes");
+  const cJSON *bytes = gs_json_get(device, "memory_bytes");
   return cJSON_IsNumber(bytes) && bytes->valuedouble > 0 ? bytes->valuedouble : INFINITY;
 }
 

@@ -102,11 +102,11 @@ static void make_late(const cJSON *record) {
   static const char *const times[] = {"samples_ns", "median_ns", "p5_ns", "p95_ns"};
   static const char *const rates[] = {"samples_per_s", "flops_per_s", "bytes_per_s"};
   const double factor = 1.05;
-  const cJSON *timing = cJSON_GetObjectItemCaseSensitive(record, "timing");
+  const cJSON *timing = gs_json_get(record, "timing");
   const cJSON *round = NULL;
   for (size_t i = 0; i < sizeof times / sizeof *times; i++) scale(timing, times[i], factor);
   for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) scale(timing, rates[i], 1 / factor);
-  cJSON_ArrayForEach(round, cJSON_GetObjectItemCaseSensitive(timing, "rounds")) {
+  cJSON_ArrayForEach(round, gs_json_get(timing, "rounds")) {
     scale(round, "median_ns", factor);
     scale(round, "wall_ns", factor);
   }
@@ -117,7 +117,7 @@ static cJSON *middle_norm(const cJSON *record) {
   static const char *const path[] = {"layers", "delta", "log10_norm", "mean"};
   const cJSON *at = record;
   for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
-    at = cJSON_GetObjectItemCaseSensitive(at, path[i]);
+    at = gs_json_get(at, path[i]);
   }
   return cJSON_GetArrayItem(at, cJSON_GetArraySize(at) / 2);
 }

@@ -219,7 +219,7 @@ static gs_status parse_header(gs_journal *journal, const line_reader *reader, gs
   GS_TRY(check_sum(journal, 0, &length, &why, error));
   const gs_journal_line line = gs_journal_line_at(journal, 0, length);
   const gs_status status = gs_journal_parse(&line, 0, length, &journal->header, &details);
-  const cJSON *version = cJSON_GetObjectItemCaseSensitive(journal->header, "journal");
+  const cJSON *version = gs_json_get(journal->header, "journal");
   const bool ours = cJSON_IsNumber(version) && version->valuedouble == GS_JOURNAL_VERSION;
   if (status != GS_OK && status != GS_ERR_DATA) {
     return GS_FAIL(error, status, "%s", details.message);

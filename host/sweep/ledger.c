@@ -317,7 +317,7 @@ static gs_status write_failure(const gs_ledger_line *line, const gs_journal_line
                                const parts *all, FILE *stream, gs_outcome *outcome,
                                gs_error *error) {
   GS_TRY(gs_journal_copy(from, 0, line->status_at.start, stream, error));
-  (void)fprintf(stream, "\"%s\"", gs_cell_status_name(all->status));
+  (void)fprintf(stream, "\"%s\"", gs_name(&gs_cell_status_names, all->status));
   GS_TRY(gs_journal_copy(from, line->status_at.end, line->error_at.start, stream, error));
   GS_TRY(write_tree(stream, cJSON_CreateString(all->failure), error));
   GS_TRY(gs_journal_copy(from, line->error_at.end, line->timing_at.before, stream, error));

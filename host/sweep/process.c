@@ -279,7 +279,7 @@ static gs_status status_by_name(const char *name) {
   static const gs_status statuses[] = {GS_ERR_NO_DEVICE, GS_ERR_UNSUPPORTED, GS_ERR_MEMORY,
                                        GS_ERR_USAGE};
   for (size_t i = 0; name && i < sizeof statuses / sizeof *statuses; i++) {
-    if (strcmp(gs_status_name(statuses[i]), name) == 0) return statuses[i];
+    if (strcmp(gs_name(&gs_status_names, statuses[i]), name) == 0) return statuses[i];
   }
   return GS_ERR_DEVICE;
 }
@@ -292,9 +292,9 @@ static gs_status read_hello(const gs_answer *answer, cJSON **device, bool *told,
     return GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE,
                    "the worker cannot be understood: %.200s", details.message);
   }
-  const cJSON *message = cJSON_GetObjectItemCaseSensitive(tree, "error");
-  const cJSON *name = cJSON_GetObjectItemCaseSensitive(tree, "status");
-  const cJSON *version = cJSON_GetObjectItemCaseSensitive(tree, "hello");
+  const cJSON *message = gs_json_get(tree, "error");
+  const cJSON *name = gs_json_get(tree, "status");
+  const cJSON *version = gs_json_get(tree, "hello");
   gs_status status = GS_OK;
   if (cJSON_IsString(message)) {
     *told = true;

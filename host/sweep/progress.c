@@ -154,7 +154,7 @@ static const char *remark_of(const gs_outcome *outcome, char remark[REMARK_BYTES
   const bool judged = ok && outcome->agreement != GS_AGREEMENT_VERDICT_COUNT;
   gs_printable(outcome->reason, reason, sizeof reason);
   snprintf(remark, REMARK_BYTES, "%s%s%s%s", reason[0] ? ": " : "",
-           judged && reason[0] ? gs_agreement_name(outcome->agreement) : "",
+           judged && reason[0] ? gs_name(&gs_agreement_names, outcome->agreement) : "",
            judged && reason[0] ? ": " : "", reason);
   return remark;
 }
@@ -169,7 +169,7 @@ void gs_progress_cell_end(gs_progress *progress, const gs_outcome *outcome, doub
     char line[LINE_BYTES + REMARK_BYTES];
     snprintf(line, sizeof line, "[%lld/%lld] %s%-7s%s %6.2f s  %s%s\n", (long long)progress->done,
              (long long)progress->total, status_colour(progress, outcome->status),
-             gs_cell_status_name(outcome->status), progress->colour ? "\033[0m" : "",
+             gs_name(&gs_cell_status_names, outcome->status), progress->colour ? "\033[0m" : "",
              gs_clock_s() - progress->cell_start_s, progress->name, remark_of(outcome, remark));
     put_line(progress, progress->stream, line);
   }

@@ -9,16 +9,7 @@
 #include "base/integer.h"
 #include "measure/timing_json.h"
 
-const char *gs_cell_status_name(gs_cell_status status) {
-  switch (status) {
-#define GS_CELL_STATUS_CASE(constant, name)                                                        \
-  case constant: return name;
-    GS_CELL_STATUS_LIST(GS_CELL_STATUS_CASE)
-#undef GS_CELL_STATUS_CASE
-  case GS_CELL_STATUS_COUNT: break;
-  }
-  return "unknown";
-}
+const gs_names gs_cell_status_names = {"status", GS_NAMES(GS_CELL_STATUS_LIST(GS_ROW_NAME)), NULL};
 
 gs_outcome gs_outcome_pending(void) {
   const gs_outcome outcome = {.agreement = GS_AGREEMENT_VERDICT_COUNT,
@@ -50,15 +41,10 @@ gs_outcome *gs_outcomes_pending(int64_t count) {
   return outcomes;
 }
 
-/* cJSON's getters accept NULL, so chains of them need no checks. */
-static double number(const cJSON *object, const char *key) {
-  return gs_json_number_of(gs_json_get(object, key));
-}
-
 /* A mean over replicas; INFINITY when it is null because none is finite. */
 static double mean_of(const cJSON *sample) {
-  const double mean = number(sample, "mean");
-  return isnan(mean) && number(sample, "not_finite") > 0 ? INFINITY : mean;
+  const double mean = gs_json_get_number(sample, "mean");
+  return isnan(mean) && gs_json_get_number(sample, "not_finite") > 0 ? INFINITY : mean;
 }
 
 /* A quantile of decades; what is null has its class beside it. */
@@ -66,7 +52,7 @@ static double quantile(const cJSON *decades, const char *key) {
   const char *class = cJSON_GetStringValue(gs_json_get(gs_json_get(decades, "class"), key));
   if (class && strcmp(class, "dead") == 0) return -INFINITY;
   if (class && strcmp(class, "not_finite") == 0) return INFINITY;
-  return number(decades, key);
+  return gs_json_get_number(decades, key);
 }
 
 static void copy_text(char *into, size_t capacity, const cJSON *item) {
@@ -74,59 +60,54 @@ static void copy_text(char *into, size_t capacity, const cJSON *item) {
   snprintf(into, capacity, "%s", text ? text : "");
 }
 
-static gs_agreement_verdict find_agreement(const char *name) {
-  int found = 0;
-  while (found < GS_AGREEMENT_VERDICT_COUNT &&
-         !(name && strcmp(name, gs_agreement_name((gs_agreement_verdict)found)) == 0)) {
-    found++;
-  }
-  return (gs_agreement_verdict)found;
+/* GS_AGREEMENT_VERDICT_COUNT when it is none. */
+static gs_agreement_verdict agreement_of(const cJSON *item) {
+  const int found = gs_value_of(&gs_agreement_names, cJSON_GetStringValue(item), NULL);
+  return found < 0 ? GS_AGREEMENT_VERDICT_COUNT : (gs_agreement_verdict)found;
 }
 
 void gs_outcome_take_timing(const cJSON *timing, gs_outcome *outcome) {
   const cJSON *entry = NULL;
   const char *roofline = cJSON_GetStringValue(gs_json_get(timing, "floor"));
-  outcome->samples_per_s = number(timing, "samples_per_s");
-  outcome->fraction_of_floor = number(timing, "fraction_of_floor");
+  outcome->samples_per_s = gs_json_get_number(timing, "samples_per_s");
+  outcome->fraction_of_floor = gs_json_get_number(timing, "fraction_of_floor");
   outcome->floor_wrong = roofline && strcmp(roofline, GS_FLOOR_WRONG) == 0;
-  outcome->median_ns = number(timing, "median_ns");
-  outcome->steps_per_sample = number(timing, "steps_per_sample");
+  outcome->median_ns = gs_json_get_number(timing, "median_ns");
+  outcome->steps_per_sample = gs_json_get_number(timing, "steps_per_sample");
   outcome->timed_samples =
       timing ? (double)cJSON_GetArraySize(gs_json_get(timing, "samples_ns")) : (double)NAN;
   outcome->timed_steps = outcome->timed_samples * outcome->steps_per_sample;
-  outcome->noise = number(timing, "noise");
+  outcome->noise = gs_json_get_number(timing, "noise");
   outcome->lacks = gs_timing_lacks_from_json(gs_json_get(timing, "lacks"));
-  outcome->disturbed = number(timing, "disturbed");
+  outcome->disturbed = gs_json_get_number(timing, "disturbed");
   outcome->wall_ns = outcome->held_up_ns = timing ? 0 : (double)NAN;
   cJSON_ArrayForEach(entry, gs_json_get(timing, "rounds")) {
-    outcome->wall_ns += number(entry, "wall_ns");
-    outcome->held_up_ns += number(entry, "held_up_ns");
+    outcome->wall_ns += gs_json_get_number(entry, "wall_ns");
+    outcome->held_up_ns += gs_json_get_number(entry, "held_up_ns");
   }
 }
 
 gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *error) {
   const char *status = cJSON_GetStringValue(gs_json_get(record, "status"));
-  gs_cell_status found = GS_CELL_PENDING;
-  for (int i = GS_CELL_OK; status && i < GS_CELL_STATUS_COUNT; i++) {
-    if (strcmp(status, gs_cell_status_name((gs_cell_status)i)) == 0) found = (gs_cell_status)i;
-  }
-  if (found == GS_CELL_PENDING) {
+  const int found = gs_value_of(&gs_cell_status_names, status, NULL);
+  if (found <= GS_CELL_PENDING) {
     return GS_FAIL(error, GS_ERR_DATA, "not the record of a cell: no known status");
   }
-  outcome->status = found;
+  outcome->status = (gs_cell_status)found;
   copy_text(outcome->reason, sizeof outcome->reason, gs_json_get(record, "error"));
   const cJSON *summary = gs_json_get(record, "summary");
   const cJSON *decades = gs_json_get(summary, "decades");
   outcome->decades_p05 = quantile(decades, "p05");
   outcome->decades_p50 = quantile(decades, "p50");
   outcome->decades_p95 = quantile(decades, "p95");
-  outcome->decades_per_layer = number(gs_json_get(summary, "decades_per_layer"), "p50");
-  outcome->dead = number(gs_json_get(gs_json_get(summary, "law"), "dead"), "share");
-  outcome->not_finite = number(gs_json_get(gs_json_get(summary, "law"), "not_finite"), "share");
+  outcome->decades_per_layer = gs_json_get_number(gs_json_get(summary, "decades_per_layer"), "p50");
+  outcome->dead = gs_json_get_number(gs_json_get(gs_json_get(summary, "law"), "dead"), "share");
+  outcome->not_finite =
+      gs_json_get_number(gs_json_get(gs_json_get(summary, "law"), "not_finite"), "share");
   copy_text(outcome->verdict, sizeof outcome->verdict, gs_json_get(summary, "verdict"));
   const cJSON *agreement = gs_json_get(record, "agreement");
-  outcome->agreement = find_agreement(cJSON_GetStringValue(gs_json_get(agreement, "verdict")));
-  outcome->theory_z = number(gs_json_get(agreement, "decades"), "z");
+  outcome->agreement = agreement_of(gs_json_get(agreement, "verdict"));
+  outcome->theory_z = gs_json_get_number(gs_json_get(agreement, "decades"), "z");
   if (found == GS_CELL_OK) {
     copy_text(outcome->reason, sizeof outcome->reason, gs_json_get(agreement, "message"));
   }
@@ -144,8 +125,8 @@ gs_status gs_outcome_read(const cJSON *record, gs_outcome *outcome, gs_error *er
     outcome->lyapunov = INFINITY;
   }
   const cJSON *lost = gs_json_get(gs_json_get(summary, "first_layer_lost"), "delta");
-  outcome->lost_f16 = number(lost, "f16");
-  outcome->lost_f32 = number(lost, "f32");
+  outcome->lost_f16 = gs_json_get_number(lost, "f16");
+  outcome->lost_f32 = gs_json_get_number(lost, "f32");
   gs_outcome_take_timing(gs_json_get(record, "timing"), outcome);
   return GS_OK;
 }
@@ -177,7 +158,7 @@ static bool add_backend(cJSON *record, const cJSON *device) {
   const char *backend = cJSON_GetStringValue(gs_json_get(device, "backend"));
   const char *name = cJSON_GetStringValue(gs_json_get(device, "name"));
   int64_t threads = 0; /* a description that does not say so */
-  (void)gs_integer_of(number(device, "threads"), 0, INT32_MAX, &threads);
+  (void)gs_integer_of(gs_json_get_number(device, "threads"), 0, INT32_MAX, &threads);
   cJSON *object = cJSON_CreateObject();
   return gs_json_add(record, "backend", object) &&
          gs_json_add_string(object, "name", backend ? backend : "unknown") &&
@@ -188,7 +169,7 @@ static bool add_backend(cJSON *record, const cJSON *device) {
 cJSON *gs_record_bare(const char *id, const char *name, const cJSON *params, gs_cell_status status,
                       const char *reason, const cJSON *device) {
   cJSON *record = identity(id, name, params);
-  if (record && gs_json_add_string(record, "status", gs_cell_status_name(status)) &&
+  if (record && gs_json_add_string(record, "status", gs_name(&gs_cell_status_names, status)) &&
       gs_json_add_string(record, "error", reason) && add_backend(record, device)) {
     return record;
   }
@@ -201,7 +182,7 @@ cJSON *gs_record_round(const char *id, int64_t round, gs_cell_status status, con
   cJSON *record = cJSON_CreateObject();
   if (!record || !gs_json_add_string(record, "id", id) ||
       !gs_json_add_int(record, "round", round) ||
-      !gs_json_add_string(record, "status", gs_cell_status_name(status)) ||
+      !gs_json_add_string(record, "status", gs_name(&gs_cell_status_names, status)) ||
       !gs_json_add(record, "error", reason ? cJSON_CreateString(reason) : cJSON_CreateNull())) {
     cJSON_Delete(timing);
     cJSON_Delete(record);

@@ -7,23 +7,22 @@
 #include "measure/agreement.h"
 #include "sweep/spec.h"
 
-/* X(constant, JSON name) */
-#define GS_CELL_STATUS_LIST(X)                                                                     \
-  X(GS_CELL_PENDING, "pending") /* not run yet; never in a record */                               \
+/* What a record can say. X(constant, JSON name) */
+#define GS_RECORD_STATUS_LIST(X)                                                                   \
   X(GS_CELL_OK, "ok")                                                                              \
   X(GS_CELL_SKIPPED, "skipped")                                                                    \
   X(GS_CELL_FAILED, "failed")                                                                      \
   X(GS_CELL_TIMEOUT, "timeout")                                                                    \
   X(GS_CELL_CRASHED, "crashed")
+#define GS_CELL_STATUS_LIST(X)                                                                     \
+  X(GS_CELL_PENDING, "pending") /* not run yet */                                                  \
+  GS_RECORD_STATUS_LIST(X)
 
 typedef enum gs_cell_status {
-#define GS_CELL_STATUS_ENUM(constant, name) constant,
-  GS_CELL_STATUS_LIST(GS_CELL_STATUS_ENUM)
-#undef GS_CELL_STATUS_ENUM
-      GS_CELL_STATUS_COUNT
+  GS_CELL_STATUS_LIST(GS_ROW_VALUE) GS_CELL_STATUS_COUNT
 } gs_cell_status;
 
-const char *gs_cell_status_name(gs_cell_status status);
+extern const gs_names gs_cell_status_names;
 
 enum { GS_REASON_BYTES = 160 };
 

@@ -3,35 +3,24 @@
 
 #include <math.h>
 
+#include "measure/agreement.h"
 #include "measure/formats.h"
 #include "measure/timing_rule.h"
 #include "measure/verdict.h"
+#include "sweep/record.h"
 #include "theory/theory.h"
 
 /* ---- names ---- */
 
-#define NAMES(what, ...)                                                                           \
-  { what, (const char *const[]){__VA_ARGS__, NULL}, NULL }
-#define REASON_NAME(constant, name, outside, message) name,
 #define LACK_NAME(constant, bit, name) name,
 
-static const gs_names statuses = NAMES("status", "ok", "skipped", "failed", "timeout", "crashed");
-static const gs_names backends = NAMES("backend", "cpu", "cuda");
-static const gs_names biases = NAMES("bias", "none", "normal", "zeros", "uniform", "two uniforms");
-static const gs_names verdicts = {"verdict",
-                                  (const char *const[]){GS_VERDICT_LIST(GS_ROW_NAME) NULL}, NULL};
-static const gs_names classes = NAMES("class", "finite", "dead", "not_finite");
-static const gs_names dead_laws = NAMES("dead_law", "exact", "at most");
-static const gs_names validities = NAMES("validity", "exact", "wide limit", "outside reach");
-static const gs_names reasons = {"reason", (const char *const[]){GS_REASON_LIST(REASON_NAME) NULL},
-                                 NULL};
-static const gs_names agreements = NAMES("verdict", "as predicted", "off", "outside reach");
-static const gs_names averages = NAMES("by", "mean", "median");
-static const gs_names launches = NAMES("launch", "graph", "eager");
-static const gs_names stops = {"stopped",
-                               (const char *const[]){GS_TIMING_STOP_LIST(GS_ROW_NAME) NULL}, NULL};
-static const gs_names lacks = {"lacks", (const char *const[]){GS_TIMING_LACK_LIST(LACK_NAME) NULL},
-                               NULL};
+static const gs_names statuses = {"status", GS_NAMES(GS_RECORD_STATUS_LIST(GS_ROW_NAME)), NULL};
+static const gs_names backends = {"backend", GS_NAMES("cpu", "cuda", ), NULL};
+static const gs_names biases = {"bias", GS_NAMES("none", GS_BIAS_LIST(GS_ROW_NAME)), NULL};
+static const gs_names classes = {"class", GS_NAMES("finite", "dead", "not_finite", ), NULL};
+static const gs_names averages = {"by", GS_NAMES("mean", "median", ), NULL};
+static const gs_names launches = {"launch", GS_NAMES("graph", "eager", ), NULL};
+static const gs_names lacks = {"lacks", GS_NAMES(GS_TIMING_LACK_LIST(LACK_NAME)), NULL};
 
 /* ---- scalars and lists of them ---- */
 
@@ -67,10 +56,10 @@ static const gs_json_shape text_or_null = {.kind = GS_SHAPE_TEXT, .null = true, 
 static const gs_json_shape digits = {.kind = GS_SHAPE_TEXT, .hex_digits = 16};
 static const gs_json_shape sha256 = {.kind = GS_SHAPE_TEXT, .hex_digits = 64};
 static const gs_json_shape class = {.kind = GS_SHAPE_TEXT, .names = &classes};
-static const gs_json_shape verdict = {.kind = GS_SHAPE_TEXT, .names = &verdicts};
+static const gs_json_shape verdict = {.kind = GS_SHAPE_TEXT, .names = &gs_verdict_names};
 static const gs_json_shape verdict_or_null = {
-    .kind = GS_SHAPE_TEXT, .null = true, .names = &verdicts};
-static const gs_json_shape dead_law = {.kind = GS_SHAPE_TEXT, .names = &dead_laws};
+    .kind = GS_SHAPE_TEXT, .null = true, .names = &gs_verdict_names};
+static const gs_json_shape dead_law = {.kind = GS_SHAPE_TEXT, .names = &gs_dead_law_names};
 static const gs_json_shape status = {.kind = GS_SHAPE_TEXT, .names = &statuses};
 static const gs_json_shape backend_name = {.kind = GS_SHAPE_TEXT, .names = &backends};
 
@@ -244,8 +233,8 @@ static const gs_json_shape series = ALIGNED(series_fields);
 static const gs_shape_field series_list_fields[] = {LAYERS_FIELDS(series), END};
 static const gs_json_shape series_list = OBJECT(series_list_fields);
 
-static const gs_json_shape validity = {.kind = GS_SHAPE_TEXT, .names = &validities};
-static const gs_json_shape reason = {.kind = GS_SHAPE_TEXT, .names = &reasons};
+static const gs_json_shape validity = {.kind = GS_SHAPE_TEXT, .names = &gs_validity_names};
+static const gs_json_shape reason = {.kind = GS_SHAPE_TEXT, .names = &gs_reason_names};
 static const gs_json_shape reason_list = {.kind = GS_SHAPE_LIST, .each = &reason, .unique = true};
 static const gs_shape_field theory_fields[] = {HAS("decades", predicted),
                                                HAS("dead_law", dead_law),
@@ -294,7 +283,8 @@ static const gs_shape_field worst_list_fields[] = {
     MAY("grad_weight", worst),       MAY("grad_bias", worst),
     MAY("grad_input_weight", worst), END};
 static const gs_json_shape worst_list = OBJECT(worst_list_fields);
-static const gs_json_shape agreement_verdict = {.kind = GS_SHAPE_TEXT, .names = &agreements};
+static const gs_json_shape agreement_verdict = {.kind = GS_SHAPE_TEXT,
+                                                .names = &gs_agreement_names};
 static const gs_shape_field agreement_fields[] = {
     READ("verdict", agreement_verdict), READ("message", text),
     HAS("dead_law", dead_law),          READ("decades", judged),
@@ -334,7 +324,7 @@ static const gs_json_shape jacobian = OBJECT(jacobian_fields);
 /* ---- timing ---- */
 
 static const gs_json_shape launch = {.kind = GS_SHAPE_TEXT, .names = &launches};
-static const gs_json_shape stop = {.kind = GS_SHAPE_TEXT, .names = &stops};
+static const gs_json_shape stop = {.kind = GS_SHAPE_TEXT, .names = &gs_timing_stop_names};
 static const gs_json_shape lack = {.kind = GS_SHAPE_TEXT, .names = &lacks};
 static const gs_json_shape lack_list = {.kind = GS_SHAPE_LIST, .each = &lack, .unique = true};
 static const gs_shape_field timing_round_fields[] = {HAS("round", count),

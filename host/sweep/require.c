@@ -27,7 +27,7 @@ static bool say(char message[MESSAGE_BYTES], const char *format, ...) {
 }
 
 static const char *device_text(const gs_require_facts *facts, const char *key) {
-  const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(facts->device, key));
+  const char *text = cJSON_GetStringValue(gs_json_get(facts->device, key));
   return text ? text : "";
 }
 

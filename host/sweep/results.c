@@ -167,7 +167,7 @@ static void write_checksum(const gs_replacement *file) {
 static gs_status write_document(FILE *stream, const gs_ledger *ledger,
                                 const gs_results_facts *facts, const gs_journal *journal,
                                 gs_error *error) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(facts->device, "threads");
+  const cJSON *item = gs_json_get(facts->device, "threads");
   int64_t threads = 0;
   if (cJSON_IsNumber(item)) (void)gs_integer_of(item->valuedouble, 0, INT32_MAX, &threads);
   (void)fprintf(stream, "{\n  \"schema\": %d,\n  \"context\": ", GS_RESULTS_SCHEMA);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/integer.h"
+#include "measure/options_json.h"
 #include "sweep/build.h"
 #include "sweep/device_facts.h"
 #include "sweep/estimate.h"
@@ -71,16 +72,10 @@ int64_t gs_run_rounds(const gs_run_options *options) {
 /* ---- what the run is ---- */
 
 static cJSON *make_options(const gs_run_options *options) {
-  const gs_timing_limits *timing = &options->measure.timing;
   cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_number(tree, "time_limit_s", timing->time_limit_s) &&
-      gs_json_add_number(tree, "min_time_s", timing->min_time_s) &&
-      gs_json_add_int(tree, "min_samples", timing->min_samples) &&
-      gs_json_add_number(tree, "spread", timing->spread) &&
+  if (gs_measure_options_to_json(tree, &options->measure, false) &&
       gs_json_add_int(tree, "interleave", options->interleave) &&
       gs_json_add(tree, "order_seed", gs_json_uint64(options->order_seed)) &&
-      gs_json_add_int(tree, "max_points", options->measure.max_points) &&
-      gs_json_add_number(tree, "threshold_decades", options->measure.threshold_decades) &&
       gs_json_add_number(tree, "memory_limit_bytes", options->memory_limit_bytes) &&
       gs_json_add_number(tree, "timeout_s", options->timeout_s)) {
     return tree;
@@ -141,12 +136,12 @@ static gs_status check_same(const run_state *run, const cJSON *old, const cJSON 
                {"build_id", "another build of gradsweep"}};
   const char *different = NULL;
   for (size_t i = 0; i < sizeof facts / sizeof *facts && !different; i++) {
-    const cJSON *a = cJSON_GetObjectItemCaseSensitive(old, facts[i].key);
-    const cJSON *b = cJSON_GetObjectItemCaseSensitive(fresh, facts[i].key);
+    const cJSON *a = gs_json_get(old, facts[i].key);
+    const cJSON *b = gs_json_get(fresh, facts[i].key);
     if (!cJSON_Compare(a, b, true)) different = facts[i].label;
   }
-  const cJSON *device = cJSON_GetObjectItemCaseSensitive(old, "device");
-  const cJSON *token = cJSON_GetObjectItemCaseSensitive(old, "device_token");
+  const cJSON *device = gs_json_get(old, "device");
+  const cJSON *token = gs_json_get(old, "device_token");
   if (!different && !gs_device_facts_again(device, token, run->session.device)) {
     different = "another device, driver, library or number of threads";
   }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/options_json.h"
 #include "sweep/device_facts.h"
 #include "sweep/fault.h"
 #include "sweep/pipe.h"
@@ -169,7 +170,7 @@ static gs_status read_plainly(const gs_answer *answer, cJSON **tree, gs_error *e
   const char *message = cJSON_GetStringValue(gs_json_get(*tree, "error"));
   const char *name = cJSON_GetStringValue(gs_json_get(*tree, "status"));
   if (!message) return GS_OK;
-  const bool memory = name && strcmp(name, gs_status_name(GS_ERR_MEMORY)) == 0;
+  const bool memory = name && strcmp(name, gs_name(&gs_status_names, GS_ERR_MEMORY)) == 0;
   const gs_status status = GS_FAIL(error, memory ? GS_ERR_MEMORY : GS_ERR_DEVICE, "%s", message);
   cJSON_Delete(*tree);
   *tree = NULL;
@@ -262,17 +263,7 @@ gs_status gs_session_predict(gs_session *session, const gs_config *config, doubl
 
 static cJSON *options_tree(const gs_measure_options *options) {
   cJSON *tree = cJSON_CreateObject();
-  const gs_timing_limits *timing = &options->timing;
-  if (tree && gs_json_add_number(tree, "time_limit_s", timing->time_limit_s) &&
-      gs_json_add_number(tree, "min_time_s", timing->min_time_s) &&
-      gs_json_add_int(tree, "min_samples", timing->min_samples) &&
-      gs_json_add_number(tree, "spread", timing->spread) &&
-      gs_json_add_int(tree, "max_points", options->max_points) &&
-      gs_json_add_number(tree, "threshold_decades", options->threshold_decades) &&
-      gs_json_add_int(tree, "round", options->round) &&
-      gs_json_add_int(tree, "steps_per_sample", options->steps_per_sample)) {
-    return tree;
-  }
+  if (gs_measure_options_to_json(tree, options, true)) return tree;
   cJSON_Delete(tree);
   return NULL;
 }

@@ -55,7 +55,7 @@ static gs_status add_member(char *piece, const gs_location *location, cJSON *obj
   }
   *value++ = '\0';
   hyphens_to_underscores(piece);
-  if (cJSON_GetObjectItemCaseSensitive(object, piece)) {
+  if (gs_json_get(object, piece)) {
     return GS_FAIL_AT(location, error, "%s is given twice", gs_quote(piece, quoted));
   }
   return gs_json_add(object, piece, number_or_text(value)) ? GS_OK : fail_memory(error);
@@ -139,7 +139,7 @@ static gs_status add_parameter(const char *key, char *text, gs_model model, cJSO
   const bool known = param >= 0 && gs_params[param].type->set;
   if (!known || !gs_param_of_model(&gs_params[param], model)) return fail_option(key, model, error);
   const gs_location location = {.key = key, .index = -1, .inner = -1};
-  if (cJSON_GetObjectItemCaseSensitive(block, key)) {
+  if (gs_json_get(block, key)) {
     return GS_FAIL_AT(&location, error, "is given twice");
   }
   cJSON *list = NULL;

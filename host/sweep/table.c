@@ -154,7 +154,8 @@ static void print_lost(const table_page *page, const gs_outcome *outcome) {
   char reason[RESULT_COLUMNS - 8];
   gs_printable(outcome->reason, reason, sizeof reason);
   (void)fprintf(page->stream, "  %s%s%s: %s\n", page->colour ? "\033[33m" : "",
-                gs_cell_status_name(outcome->status), page->colour ? "\033[0m" : "", reason);
+                gs_name(&gs_cell_status_names, outcome->status), page->colour ? "\033[0m" : "",
+                reason);
 }
 
 static gs_status print_params(const table_page *page, const gs_cell *cell, gs_error *error) {

@@ -1,11 +1,12 @@
 /* The worker's side of the protocol. See worker.h and pipe.h. */
 #include "sweep/worker.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/integer.h"
-#include "measure/measure.h"
+#include "measure/options_json.h"
 #include "net/network.h"
 #include "sweep/device_facts.h"
 #include "sweep/fault.h"
@@ -36,7 +37,7 @@ static gs_status answer(const worker_state *server, cJSON *tree, gs_error *error
 static cJSON *describe_failure(const gs_error *failure) {
   cJSON *tree = cJSON_CreateObject();
   if (tree && gs_json_add_string(tree, "error", failure->message) &&
-      gs_json_add_string(tree, "status", gs_status_name(failure->status))) {
+      gs_json_add_string(tree, "status", gs_name(&gs_status_names, failure->status))) {
     return tree;
   }
   cJSON_Delete(tree);
@@ -68,7 +69,7 @@ static cJSON *predict(const worker_state *server, const cJSON *request) {
   gs_config config;
   gs_network_memory memory;
   memset(&config, 0, sizeof config);
-  const cJSON *params = cJSON_GetObjectItemCaseSensitive(request, "params");
+  const cJSON *params = gs_json_get(request, "params");
   gs_status status = gs_config_from_json(params, "params", &config, &failure);
   if (status == GS_OK) {
     status = gs_network_check(server->device, &config, &failure);
@@ -97,40 +98,16 @@ typedef struct cell_request {
   double memory_limit_bytes; /* 0: none */
 } cell_request;
 
-static bool get_number(const cJSON *object, const char *key, double *value) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-  if (!cJSON_IsNumber(item)) return false;
-  *value = item->valuedouble;
-  return true;
-}
-
-static bool get_whole(const cJSON *object, const char *key, int64_t min, int64_t *value) {
-  double number = 0;
-  return get_number(object, key, &number) && gs_integer_of(number, min, GS_INTEGER_MAX, value);
-}
-
-static const char *get_string(const cJSON *object, const char *key) {
-  return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-}
-
 static bool read_cell_request(const cJSON *request, cell_request *cell) {
-  const cJSON *options = cJSON_GetObjectItemCaseSensitive(request, "options");
-  gs_timing_limits *timing = &cell->options.timing;
-  cell->id = get_string(request, "id");
-  cell->name = get_string(request, "name");
-  cell->params = cJSON_GetObjectItemCaseSensitive(request, "params");
+  cell->id = cJSON_GetStringValue(gs_json_get(request, "id"));
+  cell->name = cJSON_GetStringValue(gs_json_get(request, "name"));
+  cell->params = gs_json_get(request, "params");
   cell->options = gs_measure_defaults();
+  cell->memory_limit_bytes = gs_json_get_number(request, "memory_limit_bytes");
   return cell->id && cell->name && cJSON_IsObject(cell->params) &&
-         get_whole(request, "cell", 0, &cell->cell) &&
-         get_number(request, "memory_limit_bytes", &cell->memory_limit_bytes) &&
-         get_number(options, "time_limit_s", &timing->time_limit_s) &&
-         get_number(options, "min_time_s", &timing->min_time_s) &&
-         get_whole(options, "min_samples", 1, &timing->min_samples) &&
-         get_number(options, "spread", &timing->spread) &&
-         get_whole(options, "max_points", 1, &cell->options.max_points) &&
-         get_number(options, "threshold_decades", &cell->options.threshold_decades) &&
-         get_whole(options, "round", 0, &cell->options.round) &&
-         get_whole(options, "steps_per_sample", 0, &cell->options.steps_per_sample);
+         gs_integer_of(gs_json_get_number(request, "cell"), 0, GS_INTEGER_MAX, &cell->cell) &&
+         !isnan(cell->memory_limit_bytes) &&
+         gs_measure_options_from_json(gs_json_get(request, "options"), &cell->options);
 }
 
 /* Measures the cell; *skip is set with the words in *failure when it would take
@@ -172,7 +149,8 @@ static cJSON *complete(const cell_request *cell, cJSON *measured) {
   cJSON *line = NULL;
   if (gs_json_add_string(measured, "id", cell->id) &&
       gs_outcome_read(measured, &outcome, NULL) == GS_OK) {
-    line = gs_record_round(cell->id, round, outcome.status, get_string(measured, "error"),
+    line = gs_record_round(cell->id, round, outcome.status,
+                           cJSON_GetStringValue(gs_json_get(measured, "error")),
                            cJSON_DetachItemFromObjectCaseSensitive(measured, "timing"));
   }
   cJSON_Delete(measured);
@@ -215,7 +193,7 @@ static gs_status answer_line(const worker_state *server, const char *line, size_
                              gs_error *error) {
   cJSON *request = NULL;
   GS_TRY(gs_json_parse(line, length, "request", &request, error));
-  const char *kind = get_string(request, "request");
+  const char *kind = cJSON_GetStringValue(gs_json_get(request, "request"));
   gs_status status;
   if (kind && strcmp(kind, "cell") == 0) {
     status = answer_cell(server, request, error);

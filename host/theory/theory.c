@@ -18,24 +18,18 @@
 
 /* ---- names ---- */
 
-const char *gs_validity_name(gs_validity validity) {
-  static const char *const names[] = {"exact", "wide limit", "outside reach"};
-  return names[validity];
-}
+#define REASON_NAME(constant, name, outside, message) name,
+#define REASON_ENTRY(constant, name, outside, message) {message, outside},
 
-const char *gs_dead_law_name(gs_dead_law law) { return law == GS_DEAD_EXACT ? "exact" : "at most"; }
+const gs_names gs_validity_names = {"validity", GS_NAMES(GS_VALIDITY_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_dead_law_names = {"dead_law", GS_NAMES(GS_DEAD_LAW_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_reason_names = {"reason", GS_NAMES(GS_REASON_LIST(REASON_NAME)), NULL};
 
 static const struct {
-  const char *name;
   const char *message;
   bool outside;
-} reasons[] = {
-#define GS_REASON_ENTRY(constant, name, outside, message) {name, message, outside},
-    GS_REASON_LIST(GS_REASON_ENTRY)
-#undef GS_REASON_ENTRY
-};
+} reasons[] = {GS_REASON_LIST(REASON_ENTRY)};
 
-const char *gs_reason_name(gs_reason reason) { return reasons[reason].name; }
 const char *gs_reason_message(gs_reason reason) { return reasons[reason].message; }
 bool gs_reason_outside(gs_reason reason) { return reasons[reason].outside; }
 

@@ -9,16 +9,19 @@
 #ifndef GS_THEORY_THEORY_H
 #define GS_THEORY_THEORY_H
 
+#include "base/names.h"
 #include "net/network.h"
 
-typedef enum gs_validity {
-  GS_VALIDITY_EXACT,  /* at every width: relu and linear mlps (exact.h), identity weights */
-  GS_VALIDITY_WIDE,   /* to leading order in 1/n */
-  GS_VALIDITY_OUTSIDE /* a guide at best, for the reasons given */
-} gs_validity;
+/* Where a prediction holds. X(constant, JSON name) */
+#define GS_VALIDITY_LIST(X)                                                                        \
+  X(GS_VALIDITY_EXACT, "exact")           /* at every width: exact.h, identity.h */                \
+  X(GS_VALIDITY_WIDE, "wide limit")       /* to leading order in 1/n */                            \
+  X(GS_VALIDITY_OUTSIDE, "outside reach") /* for the reasons given, and without a number */
+
+typedef enum gs_validity { GS_VALIDITY_LIST(GS_ROW_VALUE) GS_VALIDITY_COUNT } gs_validity;
 
 /* Why a prediction is not to be trusted, or only in part.
- * X(constant, name, outside reach?, words) */
+ * X(constant, JSON name, outside reach?, message) */
 #define GS_REASON_LIST(X)                                                                          \
   X(GS_REASON_LOSS, "correlated_loss", true,                                                       \
     "the gradient of the mse loss depends on the network: offsets of up to 0.5 log10 L decades")   \
@@ -63,8 +66,10 @@ typedef enum gs_reason {
       GS_REASON_COUNT
 } gs_reason;
 
-/* How well the shares of dead networks are known (atoms.h). */
-typedef enum gs_dead_law { GS_DEAD_EXACT, GS_DEAD_AT_MOST } gs_dead_law;
+/* How well the shares of dead networks are known (atoms.h). X(constant, JSON name) */
+#define GS_DEAD_LAW_LIST(X) X(GS_DEAD_EXACT, "exact") X(GS_DEAD_AT_MOST, "at most")
+
+typedef enum gs_dead_law { GS_DEAD_LAW_LIST(GS_ROW_VALUE) GS_DEAD_LAW_COUNT } gs_dead_law;
 
 /* log10 of the Frobenius norm over batch and units, or of a whole gradient, by
  * layer or step (grad_weight of a tied rnn and biases' and inputs' of any rnn: one
@@ -104,9 +109,9 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
 /* Frees what it owns and zeroes it. Accepts NULL. */
 void gs_theory_clear(gs_theory *theory);
 
-const char *gs_validity_name(gs_validity validity); /* "exact", "wide limit", "outside reach" */
-const char *gs_dead_law_name(gs_dead_law law);      /* "exact", "at most" */
-const char *gs_reason_name(gs_reason reason);
+extern const gs_names gs_validity_names;
+extern const gs_names gs_dead_law_names;
+extern const gs_names gs_reason_names;
 const char *gs_reason_message(gs_reason reason);
 /* The same, of what this model in particular lacks a theory for. */
 const char *gs_theory_message(const gs_theory *theory, gs_reason reason);

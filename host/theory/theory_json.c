@@ -25,7 +25,7 @@ static bool add_series(cJSON *json, const gs_theory *theory, int64_t max_points)
   for (int q = 0; all && q < GS_QUANTITY_COUNT; q++) {
     const gs_theory_series *series = &theory->series[q];
     if (series->points == 0) continue;
-    cJSON *one = cJSON_AddObjectToObject(all, gs_quantity_name((gs_quantity)q));
+    cJSON *one = cJSON_AddObjectToObject(all, gs_name(&gs_quantity_names, (gs_quantity)q));
     if (!one || !add_column(one, "index", NULL, series->points, max_points) ||
         !add_column(one, "rms", series->rms, series->points, max_points) ||
         !add_column(one, "typical", series->typical, series->points, max_points) ||
@@ -39,11 +39,13 @@ static bool add_series(cJSON *json, const gs_theory *theory, int64_t max_points)
 
 static bool add_validity(cJSON *json, const gs_theory *theory) {
   cJSON *reasons = NULL;
-  if (!gs_json_add_string(json, "validity", gs_validity_name(theory->validity))) return false;
+  if (!gs_json_add_string(json, "validity", gs_name(&gs_validity_names, theory->validity)))
+    return false;
   reasons = cJSON_AddArrayToObject(json, "reasons");
   for (int r = 0; reasons && r < GS_REASON_COUNT; r++) {
     if (!theory->reasons[r]) continue;
-    if (!gs_json_append(reasons, cJSON_CreateString(gs_reason_name((gs_reason)r)))) return false;
+    if (!gs_json_append(reasons, cJSON_CreateString(gs_name(&gs_reason_names, (gs_reason)r))))
+      return false;
   }
   return reasons != NULL;
 }
@@ -66,7 +68,7 @@ gs_status gs_theory_json(const gs_config *config, const gs_theory *theory, int64
       gs_json_add_number(decades, "typical", theory->decades_typical) &&
       gs_json_add_number(decades, "sd", theory->decades_sd) &&
       gs_json_add_number(decades, "dead", theory->decades_dead) &&
-      gs_json_add_string(*json, "dead_law", gs_dead_law_name(theory->dead_law)) &&
+      gs_json_add_string(*json, "dead_law", gs_name(&gs_dead_law_names, theory->dead_law)) &&
       gs_json_add_number(*json, "depth_scale", theory->depth_scale) &&
       add_validity(*json, theory) && add_recurrent(*json, config, theory) &&
       add_column(*json, "index", NULL, theory->points, max_points) &&

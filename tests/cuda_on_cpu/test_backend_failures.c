@@ -167,11 +167,12 @@ static void assert_nothing_left(const char *where) {
 static void assert_right_status(failure kind, gs_status status, const gs_error *error,
                                 const char *where) {
   if (strlen(error->message) < 10 || strchr(error->message, '\n') || error->status != status) {
-    fail_msg("%s: status %s, words \"%s\"", where, gs_status_name(status), error->message);
+    fail_msg("%s: status %s, words \"%s\"", where, gs_name(&gs_status_names, status),
+             error->message);
   }
   const bool memory = kind == FAIL_MALLOC || strstr(error->message, "starting cuBLASLt");
   const bool right = status == (memory ? GS_ERR_MEMORY : GS_ERR_DEVICE);
-  if (!right) fail_msg("%s: %s, \"%s\"", where, gs_status_name(status), error->message);
+  if (!right) fail_msg("%s: %s, \"%s\"", where, gs_name(&gs_status_names, status), error->message);
 }
 
 /* After a failure that does not last, the network that was there gives what it always
