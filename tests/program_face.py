@@ -38,7 +38,7 @@ class Words(ProgramTest):
             self.assert_code(self.program("run", model, "--time-limit=0", "--out", self.out / model), 0)
             params = self.results(self.out / model)["cells"][0]["params"]
             for key in keys:
-                shown = re.search(rf"^  --{key} .*(?:\n {{9,}}.*)*?\(([0-9]+)\)$", help_text, re.M)
+                shown = re.search(rf"^  --{key} .*(?:\n {{9,}}.*)*?\(([0-9]+)(?:; .*)?\)$", help_text, re.M)
                 self.assertEqual(str(params[key]), shown and shown.group(1), key)
 
     def test_version(self):
