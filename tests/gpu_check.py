@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import types
 import unittest
 import xml.etree.ElementTree
 
@@ -169,6 +170,52 @@ class Steps(Checking):
             self.assertIsNone(run.run_command(["sh", "-c", "sleep 60 & wait"], dict(os.environ), log, 0.3))
             self.assertEqual(run.run_command(["sh", "-c", "exit 3"], dict(os.environ), log, 10), 3)
             self.assertEqual(run.run_command([self.scratch / "none"], dict(os.environ), log, 10), 127)
+
+
+class Programs(unittest.TestCase):
+    """The programs of the tests, in this build, by the very commands of the steps."""
+
+    def setUp(self):
+        build = os.environ.get("GRADSWEEP_BUILD_DIR", "")
+        self.build = pathlib.Path(build)
+        if not build or not self.listed_by(["ctest", "--test-dir", build, "-R", "^gpu\\."]):
+            self.skipTest("this build has no tests on a GPU")
+
+    def listed_by(self, command):
+        """What a ctest command would run, by name."""
+        done = subprocess.run([*command, "--show-only=json-v1"], capture_output=True, text=True, check=True)
+        return {test["name"]: test for test in json.loads(done.stdout)["tests"]}
+
+    def commands(self, rehearse):
+        """{step: its command} without where the report goes, which asks for a run."""
+        with tempfile.TemporaryDirectory() as out:
+            check = types.SimpleNamespace(build=self.build, out=pathlib.Path(out), options=types.SimpleNamespace(
+                rehearse=rehearse, profile="first"))
+            return {step.name: [str(word) for word in step.commands[0] if word not in ("--output-junit",)
+                                and not str(word).startswith(out)] for step in steps.test_steps(check)}
+
+    def test_each_step_has_its_test(self):
+        for rehearse, prefix in ((False, "gpu."), (True, "cuda_on_cpu.")):
+            for step, command in self.commands(rehearse).items():
+                self.assertEqual(list(self.listed_by(command)), [prefix + step.removeprefix("test-")], command)
+
+    def test_each_program_knows_its_test(self):
+        """Where there is no GPU it says so; it would say 64 of a name that it does not know."""
+        wrong = self.run_test(self.listed_by(self.commands(False)["test-ops"])["gpu.ops"], ["no_such_test"])
+        self.assertEqual(wrong.returncode, 64, wrong.stderr)
+        for step, command in self.commands(False).items():
+            (test,) = self.listed_by(command).values()
+            done = self.run_test(test)
+            skip = next(entry["value"] for entry in test["properties"] if entry["name"] == "SKIP_RETURN_CODE")
+            self.assertEqual(done.returncode, skip, f"{step}: {done.stdout}{done.stderr}")
+            self.assertIn("no CUDA device", done.stdout + done.stderr)
+
+    def run_test(self, test, arguments=None):
+        """As ctest would, with every GPU hidden."""
+        variables = next(entry["value"] for entry in test["properties"] if entry["name"] == "ENVIRONMENT")
+        environment = dict(os.environ, **dict(pair.split("=", 1) for pair in variables), CUDA_VISIBLE_DEVICES="")
+        command = test["command"] if arguments is None else [test["command"][0], *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 class Verdicts(unittest.TestCase):
