@@ -59,18 +59,18 @@ __device__ int32_t step_exponent(const Steps &of, int64_t replica, int64_t t) {
 __global__ void __launch_bounds__(THREADS)
     sum_scale_kernel(Steps of, gs_dtype dtype, gs_scale *sums, int32_t *exponents) {
   const int64_t replica = blockIdx.x;
-  int32_t least = INT32_MAX;
-  int32_t most = GS_EXPONENT_EMPTY;
+  int32_t min = INT32_MAX;
+  int32_t max = GS_EXPONENT_EMPTY;
   for (int64_t t = threadIdx.x; t < of.steps; t += blockDim.x) {
     const int32_t exponent = step_exponent(of, replica, t);
     if (exponent == GS_EXPONENT_EMPTY) continue;
-    if (exponent < least) least = exponent;
-    if (exponent > most) most = exponent;
+    if (exponent < min) min = exponent;
+    if (exponent > max) max = exponent;
   }
-  least = block_reduce(least, Smaller{});
-  most = block_reduce(most, Larger{});
+  min = block_reduce(min, Smaller{});
+  max = block_reduce(max, Larger{});
   if (threadIdx.x > 0) return;
-  const gs_sum_scale scale = gs_sum_scale_of(least, most, sums != nullptr, dtype);
+  const gs_sum_scale scale = gs_sum_scale_of(min, max, sums != nullptr, dtype);
   exponents[replica] = scale.exponent;
   if (!sums) return;
   sums[replica].exponent = scale.exponent;
@@ -186,15 +186,15 @@ struct Narrow {
 __global__ void __launch_bounds__(THREADS)
     narrow_peaks_kernel(const __grid_constant__ Narrow pass) {
   const int64_t replica = blockIdx.x / pass.blocks;
-  float most = 0;
+  float max = 0;
   for (int64_t row = blockIdx.x - replica * pass.blocks; row < pass.from.rows; row += pass.blocks) {
     const float *from = element<float>(pass.from, replica, row, 0);
     for (int64_t col = threadIdx.x; col < pass.from.cols; col += blockDim.x) {
-      raise_magnitude(most, from[col]);
+      raise_magnitude(max, from[col]);
     }
   }
-  most = block_reduce(most, Larger{});
-  if (threadIdx.x == 0 && most > 0) atomicMax(&pass.peaks[replica], peak_of(most));
+  max = block_reduce(max, Larger{});
+  if (threadIdx.x == 0 && max > 0) atomicMax(&pass.peaks[replica], peak_of(max));
 }
 
 __global__ void __launch_bounds__(THREADS) narrow_kernel(const __grid_constant__ Narrow pass) {
@@ -262,8 +262,8 @@ cudaError_t gs_launch_shift_steps(gs_queue queue, const gs_tensor *delta, const 
     const int64_t packs = (delta->cols + V - 1) / V * pass.step_rows;
     const int64_t units = steps * delta->replicas;
     const int64_t wanted = (packs + 4 * gs::THREADS - 1) / (4 * gs::THREADS);
-    const int64_t most = static_cast<int64_t>(queue.multiprocessors) * 16 / units + 1;
-    pass.chunks = wanted < most ? wanted : most;
+    const int64_t max = static_cast<int64_t>(queue.multiprocessors) * 16 / units + 1;
+    pass.chunks = wanted < max ? wanted : max;
     return gs_launch(gs::shift_steps_kernel<T>, dim3(gs::grid(units * pass.chunks)),
                      dim3(gs::THREADS), 0, queue.stream, pass);
   });
@@ -295,8 +295,8 @@ cudaError_t gs_launch_narrow(gs_queue queue, const gs_tensor *from, const gs_ten
   const size_t bytes = static_cast<size_t>(from->replicas) * sizeof *peaks;
   cudaError_t status = cudaMemsetAsync(peaks, 0x80, bytes, queue.stream);
   gs::Narrow pass{*from, *to, peaks, 1};
-  const int64_t most = static_cast<int64_t>(queue.multiprocessors) * 8 / from->replicas + 1;
-  pass.blocks = from->rows < most ? from->rows : most;
+  const int64_t max = static_cast<int64_t>(queue.multiprocessors) * 8 / from->replicas + 1;
+  pass.blocks = from->rows < max ? from->rows : max;
   const dim3 blocks(gs::grid(pass.blocks * from->replicas));
   if (status == cudaSuccess) {
     status = gs_launch(gs::narrow_peaks_kernel, blocks, dim3(gs::THREADS), 0, queue.stream, pass);

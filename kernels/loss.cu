@@ -17,7 +17,7 @@ namespace gs {
 namespace {
 
 constexpr int64_t LOSS_PART_ELEMENTS = 4096; /* a loss is small: many blocks end it sooner */
-constexpr int64_t LOSS_MOST_BLOCKS = 1 << 30;
+constexpr int64_t LOSS_MAX_BLOCKS = 1 << 30;
 
 /* One of the tensors: element (row, col) of a step as it is walked is at
  * row * ld + col behind the step's first. */
@@ -230,10 +230,10 @@ cudaError_t gs_launch_loss(gs_queue queue, gs_device_loss kind, const gs_tensor 
   loss.partial = static_cast<gs_scaled *>(scratch.data);
   loss.counters = scratch.counters;
   const int64_t per_replica = steps * loss.parts.count;
-  if (per_replica > gs::LOSS_MOST_BLOCKS) return cudaErrorInvalidValue;
+  if (per_replica > gs::LOSS_MAX_BLOCKS) return cudaErrorInvalidValue;
   loss.per_replica = static_cast<uint32_t>(per_replica);
   /* as many replicas at a time as there is room for */
-  int64_t most = gs::LOSS_MOST_BLOCKS / per_replica;
+  int64_t most = gs::LOSS_MAX_BLOCKS / per_replica;
   const int64_t by_bytes =
       static_cast<int64_t>(scratch.bytes / (static_cast<size_t>(per_replica) * sizeof(gs_scaled)));
   const int64_t by_counters = static_cast<int64_t>(scratch.counter_count);

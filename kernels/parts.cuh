@@ -54,9 +54,9 @@ inline Parts parts_of(int lanes, int64_t rows, int64_t cols, int64_t ld, bool wh
     parts.band_rows = static_cast<int32_t>(elements / longest);
   } else {
     const int64_t all = (cols + lanes - 1) / lanes;
-    const int64_t least = (all + PART_THREADS - 1) / PART_THREADS;
+    const int64_t min = (all + PART_THREADS - 1) / PART_THREADS;
     /* strips of about one width, each beginning at a multiple of 32 columns */
-    const int64_t packs = least == 1 ? all : ((all + least - 1) / least + 15) / 16 * 16;
+    const int64_t packs = min == 1 ? all : ((all + min - 1) / min + 15) / 16 * 16;
     const int64_t width = packs * lanes < cols ? packs * lanes : cols;
     parts.rows = rows;
     parts.cols = cols;

@@ -174,14 +174,14 @@ template <typename T> struct Backward {
 /* ---- kernels ---- */
 
 template <typename T, int INPUTS, bool WHOLE>
-__global__ void __launch_bounds__(32 * MOST_WARPS, INPUTS == 4 && WHOLE ? 2 : 1)
+__global__ void __launch_bounds__(32 * MAX_WARPS, INPUTS == 4 && WHOLE ? 2 : 1)
     persistent_forward_kernel(const __grid_constant__ Forward<T> pass,
                               const __grid_constant__ Plan plan, uint32_t *counters) {
   run_loop<WHOLE, T, INPUTS>(pass, plan, counters);
 }
 
 template <typename T, int INPUTS, bool WHOLE>
-__global__ void __launch_bounds__(32 * MOST_WARPS, INPUTS == 4 && WHOLE ? 2 : 1)
+__global__ void __launch_bounds__(32 * MAX_WARPS, INPUTS == 4 && WHOLE ? 2 : 1)
     persistent_backward_kernel(const __grid_constant__ Backward<T> pass,
                                const __grid_constant__ Plan plan, uint32_t *counters) {
   run_loop<WHOLE, T, INPUTS>(pass, plan, counters);

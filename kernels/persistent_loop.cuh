@@ -14,7 +14,7 @@
 
 namespace gs::persistent {
 
-constexpr int MOST_PARTS = MOST_WARPS * MOST_WARPS * 32;
+constexpr int MAX_PARTS = MAX_WARPS * MAX_WARPS * 32;
 
 /* What a thread is there for. */
 struct Place {
@@ -82,23 +82,23 @@ __device__ __forceinline__ float round_sum(const float (&m)[UNITS][INPUTS],
 
 __device__ __forceinline__ float largest(const float *peaks) {
   const int warps = static_cast<int>(blockDim.x) / 32;
-  float most = peaks[0];
-  for (int warp = 1; warp < warps; warp++) most = Larger{}(most, peaks[warp]);
-  return most;
+  float max = peaks[0];
+  for (int warp = 1; warp < warps; warp++) max = Larger{}(max, peaks[warp]);
+  return max;
 }
 
 /* The block's threads meet; then one raises the step's slot to the block's peak and counts
- * the block as arrived, if another step follows. peaks: [MOST_WARPS], one of two in turn. */
+ * the block as arrived, if another step follows. peaks: [MAX_WARPS], one of two in turn. */
 __device__ __forceinline__ void end_step(const Plan &plan, const Place &place, uint32_t *counters,
-                                         gs_scale *slot, float most, float *peaks, bool more) {
+                                         gs_scale *slot, float max, float *peaks, bool more) {
   if (slot) {
-    most = warp_reduce(most, Larger{});
-    if (place.lane == 0) peaks[threadIdx.x / 32] = most;
+    max = warp_reduce(max, Larger{});
+    if (place.lane == 0) peaks[threadIdx.x / 32] = max;
   }
   __syncthreads();
   if (threadIdx.x == 0) {
-    if (slot) most = largest(peaks);
-    if (slot && most > 0) atomicMax(&slot->peak, peak_of(most));
+    if (slot) max = largest(peaks);
+    if (slot && max > 0) atomicMax(&slot->peak, peak_of(max));
     if (more && plan.barrier_group > 1) arrive(counter_of(counters, place));
   }
 }
@@ -170,8 +170,8 @@ template <bool WHOLE, typename T, int INPUTS, typename Pass, typename Scale, typ
 __device__ __forceinline__ void run_rounds(const Pass &pass, const Plan &plan, const Place &place,
                                            int replica, int k, const float (&m)[UNITS][INPUTS],
                                            Inputs<T, INPUTS> (&x)[2], Rows<T> rows,
-                                           const Scale &scale, Operands &ahead, float &most,
-                                           float (&parts)[2][MOST_PARTS], unsigned &rounds_done) {
+                                           const Scale &scale, Operands &ahead, float &max,
+                                           float (&parts)[2][MAX_PARTS], unsigned &rounds_done) {
   const bool multiplies = pass.multiplies(k);
   const int col = col_of(place);
   int row = first_row_of(place);
@@ -189,7 +189,7 @@ __device__ __forceinline__ void run_rounds(const Pass &pass, const Plan &plan, c
                              pairs < plan.slices ? pairs : plan.slices, parts[rounds_done++ % 2]);
     }
     if (row < place.rows && col < plan.n) {
-      raise_magnitude(most, pass.finish(plan, place, replica, k, row, col, sum, operands, scale));
+      raise_magnitude(max, pass.finish(plan, place, replica, k, row, col, sum, operands, scale));
     }
     row += 2 * plan.slices;
   }
@@ -197,8 +197,8 @@ __device__ __forceinline__ void run_rounds(const Pass &pass, const Plan &plan, c
 
 template <bool WHOLE, typename T, int INPUTS, typename Pass>
 __device__ __forceinline__ void run_loop(const Pass &pass, const Plan &plan, uint32_t *counters) {
-  GS_SHARED_ARRAY(float, parts, [2][MOST_PARTS]);
-  GS_SHARED_ARRAY(float, peaks, [2][MOST_WARPS]);
+  GS_SHARED_ARRAY(float, parts, [2][MAX_PARTS]);
+  GS_SHARED_ARRAY(float, peaks, [2][MAX_WARPS]);
   const Place place = place_of(plan);
   unsigned rounds_done = 0; /* these choose between the two halves of shared memory */
   unsigned steps_done = 0;
@@ -225,11 +225,11 @@ __device__ __forceinline__ void run_loop(const Pass &pass, const Plan &plan, uin
         before.peak = step_peak(plan, slot_of(pass, plan, replica, k), peaks[(steps_done + 1) % 2]);
       }
       const auto scale = pass.rescale(before, step_slot, k);
-      float most = 0;
-      run_rounds<WHOLE>(pass, plan, place, replica, k, m, x, rows, scale, ahead, most, parts,
+      float max = 0;
+      run_rounds<WHOLE>(pass, plan, place, replica, k, m, x, rows, scale, ahead, max, parts,
                         rounds_done);
       gs_scale *slot = slot_of(pass, plan, replica, k + 1);
-      end_step(plan, place, counters, slot, most, peaks[steps_done % 2], more);
+      end_step(plan, place, counters, slot, max, peaks[steps_done % 2], more);
       if (slot && place.leads) slot->exponent = scale.exponent;
       before.exponent = scale.exponent;
       steps_done++;

@@ -19,8 +19,8 @@
 namespace gs::persistent {
 
 constexpr int UNITS = 16;                /* outputs of a warp */
-constexpr int MOST_WARPS = 8;            /* of a block: 128 weights and 127 other registers each */
-constexpr int MOST_UNITS = 2048;         /* n: MOST_WARPS slices of 32 * 8 inputs */
+constexpr int MAX_WARPS = 8;             /* of a block: 128 weights and 127 other registers each */
+constexpr int MAX_UNITS = 2048;          /* n: MAX_WARPS slices of 32 * 8 inputs */
 constexpr int MAX_BARRIER_GROUPS = 1024; /* that have a counter */
 constexpr int COUNTER_WORDS = 8;         /* between counters: 32 bytes, a sector of L2 */
 
@@ -42,7 +42,7 @@ struct Plan {
 };
 
 inline bool supported(const gs_recurrence &recurrence, gs_dtype dtype) {
-  return recurrence.w_step == 0 && recurrence.w.rows >= 1 && recurrence.w.rows <= MOST_UNITS &&
+  return recurrence.w_step == 0 && recurrence.w.rows >= 1 && recurrence.w.rows <= MAX_UNITS &&
          (dtype == GS_F32 || dtype == GS_BF16 || dtype == GS_F16);
 }
 
@@ -107,11 +107,11 @@ inline Plan plan_of(const Loop &loop, int multiprocessors, int per_multiprocesso
   Plan best = cut_of(loop);
   const int copies = multiprocessors * per_multiprocessor / best.blocks; /* of W, at once */
   if (copies == 0 || loop.replicas < 1 || loop.batch < 1) return best;
-  const int most = copies < MAX_BARRIER_GROUPS ? copies : MAX_BARRIER_GROUPS;
-  const int turns = divide_up(loop.replicas, most);
+  const int max = copies < MAX_BARRIER_GROUPS ? copies : MAX_BARRIER_GROUPS;
+  const int turns = divide_up(loop.replicas, max);
   const int teams = divide_up(loop.replicas, turns);
   const int pairs = divide_up(loop.batch, 2);
-  double least = 0;
+  double min = 0;
   for (int tiles = 1; tiles <= pairs && tiles <= copies / teams; tiles++) {
     Plan plan = best;
     plan.teams = teams;
@@ -121,9 +121,9 @@ inline Plan plan_of(const Loop &loop, int multiprocessors, int per_multiprocesso
     plan.barrier_group = plan.coupled ? plan.blocks * plan.tiles : plan.blocks;
     const double cycles = step_cycles(loop, plan, multiprocessors);
     const bool counted = plan.barrier_group == 1 || barrier_groups_of(plan) <= MAX_BARRIER_GROUPS;
-    if (counted && (tiles == 1 || cycles < least)) {
+    if (counted && (tiles == 1 || cycles < min)) {
       best = plan;
-      least = cycles;
+      min = cycles;
     }
   }
   return best;

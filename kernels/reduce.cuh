@@ -62,8 +62,8 @@ template <typename C> __device__ __forceinline__ int32_t peak_of(C magnitude) {
 
 /* Raises a slot's peak to that of the block's largest magnitude. All threads call it. */
 template <typename C> __device__ void raise_peak(gs_scale *slot, C magnitude) {
-  const C most = block_reduce(magnitude, Larger{});
-  if (threadIdx.x == 0 && threadIdx.y == 0 && most > 0) atomicMax(&slot->peak, peak_of(most));
+  const C max = block_reduce(magnitude, Larger{});
+  if (threadIdx.x == 0 && threadIdx.y == 0 && max > 0) atomicMax(&slot->peak, peak_of(max));
 }
 
 } // namespace gs

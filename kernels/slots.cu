@@ -52,9 +52,9 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 unsigned blocks_for(gs_queue queue, int64_t items) {
-  const int64_t most = static_cast<int64_t>(queue.multiprocessors) * 8;
+  const int64_t max = static_cast<int64_t>(queue.multiprocessors) * 8;
   const int64_t blocks = (items + THREADS - 1) / THREADS;
-  return static_cast<unsigned>(blocks < most ? blocks : most);
+  return static_cast<unsigned>(blocks < max ? blocks : max);
 }
 
 } // namespace

@@ -10,7 +10,7 @@
 namespace gs {
 namespace {
 
-constexpr int64_t MOST_BLOCKS = 1 << 30;
+constexpr int64_t MAX_BLOCKS = 1 << 30;
 /* Blocks on a multiprocessor; their counters fit, too. */
 [[maybe_unused]] constexpr int BLOCKS_AT_ONCE = 4;
 constexpr int MANY = 176; /* entries; parameters hold 32,764 bytes */
@@ -173,11 +173,11 @@ template <typename T>
 int64_t take_units(Batch &batch, const gs_stats_job &job, int64_t first, gs_scratch scratch) {
   const gs_tensor &tensor = job.tensor;
   const Parts parts = cut<T>(job);
-  if (batch.table.count == MANY || parts.count > MOST_BLOCKS) return 0;
+  if (batch.table.count == MANY || parts.count > MAX_BLOCKS) return 0;
   const size_t unit_bytes =
       parts.count > 1 ? unit_scratch_bytes(parts.count, Format<T>::bins, tensor.cols) : 0;
   int64_t units = job.steps * tensor.replicas - first;
-  const int64_t by_blocks = (MOST_BLOCKS - batch.blocks) / parts.count;
+  const int64_t by_blocks = (MAX_BLOCKS - batch.blocks) / parts.count;
   if (units > by_blocks) units = by_blocks;
   if (unit_bytes > 0) {
     const int64_t by_scratch =

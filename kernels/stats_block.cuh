@@ -42,7 +42,7 @@ template <typename T> struct StatsWish {
 
 /* A block's results, in shared memory. */
 template <typename T> struct BlockStats {
-  typename Format<T>::Bits most, least;            /* least: 0 - bits, so that 0 means none */
+  typename Format<T>::Bits max, min;               /* min: 0 - bits, so that 0 means none */
   uint32_t nan, inf, finite, subnormal, saturated; /* finite: and not zero */
   int32_t prescale;                                /* the sums are of x 2^-prescale */
   double sum[STATS_WARPS], sum_sq[STATS_WARPS];
@@ -52,7 +52,7 @@ template <typename T> struct BlockStats {
 /* A thread's. */
 template <typename T> struct ThreadStats {
   double sum, sum_sq;
-  typename Format<T>::Bits most, least;
+  typename Format<T>::Bits max, min;
   uint32_t finite, saturated; /* finite: without a histogram only */
   uint32_t alive;             /* a bit for each element of a pack */
 };
@@ -142,9 +142,9 @@ __device__ __forceinline__ void take_specials(ThreadStats<T> &own, BlockStats<T>
       inf += bits == F::infinity;
       if (bits >= F::infinity) continue;
       add_value(own.sum, own.sum_sq, static_cast<double>(x));
-      own.most = Larger{}(own.most, bits);
-      own.least = Larger{}(own.least, 0 - bits);
-      if (bits - 1 >= F::least_normal - 1) continue;
+      own.max = Larger{}(own.max, bits);
+      own.min = Larger{}(own.min, 0 - bits);
+      if (bits - 1 >= F::min_normal - 1) continue;
       subnormal++;
       if (!F::subnormal_rows || !histogram) continue;
       const uint32_t row = static_cast<uint32_t>(F::subnormal_row(bits));
@@ -166,18 +166,18 @@ take_group(ThreadStats<T> &own, BlockStats<T> &block, uint32_t *rows, const Stat
   constexpr int V = lanes_of<T>;
   constexpr int N = V * stats_group_packs<T>;
   Compute<T> x[N];
-  Bits most = 0;
-  Bits least = 0;
+  Bits max = 0;
+  Bits min = 0;
 #pragma unroll
   for (int i = 0; i < N; i++) {
     x[i] = Unpack<T>::at(group[i / V], i % V);
-    most = Larger{}(most, F::magnitude(x[i]));
-    least = Larger{}(least, 0 - F::magnitude(x[i]));
+    max = Larger{}(max, F::magnitude(x[i]));
+    min = Larger{}(min, 0 - F::magnitude(x[i]));
   }
-  const bool subnormal = least > 0 - F::least_normal && (F::subnormal_rows || !wish.histogram);
-  if (most < F::infinity && !subnormal) {
-    own.most = Larger{}(own.most, most);
-    own.least = Larger{}(own.least, least);
+  const bool subnormal = min > 0 - F::min_normal && (F::subnormal_rows || !wish.histogram);
+  if (max < F::infinity && !subnormal) {
+    own.max = Larger{}(own.max, max);
+    own.min = Larger{}(own.min, min);
 #pragma unroll
     for (int i = 0; i < N; i++) add_value(own.sum, own.sum_sq, static_cast<double>(x[i]));
   } else {
@@ -213,15 +213,15 @@ __device__ __forceinline__ void publish(const ThreadStats<T> &own, BlockStats<T>
   constexpr unsigned V = lanes_of<T>;
   const double sum = warp_reduce(own.sum, Add{});
   const double sum_sq = warp_reduce(own.sum_sq, Add{});
-  const Bits most = warp_reduce(own.most, Larger{});
-  const Bits least = warp_reduce(own.least, Larger{});
+  const Bits max = warp_reduce(own.max, Larger{});
+  const Bits min = warp_reduce(own.min, Larger{});
   const uint32_t finite = wish.histogram ? 0 : warp_reduce(own.finite, Add{});
   const uint32_t saturated = wish.saturation ? warp_reduce(own.saturated, Add{}) : 0;
   if (threadIdx.x % 32 == 0) {
     block.sum[threadIdx.x / 32] = sum;
     block.sum_sq[threadIdx.x / 32] = sum_sq;
-    atomicMax(&block.most, most);
-    atomicMax(&block.least, least);
+    atomicMax(&block.max, max);
+    atomicMax(&block.min, min);
     if (finite > 0) atomicAdd(&block.finite, finite);
     if (saturated > 0) atomicAdd(&block.saturated, saturated);
   }
@@ -238,7 +238,7 @@ __device__ inline void mend_sums(const Path<double> &path, BlockStats<double> &b
   using F = Format<double>;
   constexpr int V = lanes_of<double>;
   constexpr int GROUP = stats_group_packs<double>;
-  const int32_t peak = peak_of(F::value(block.most));
+  const int32_t peak = peak_of(F::value(block.max));
   if (peak == GS_PEAK_NONE || (peak >= -400 && peak <= 400)) return;
   const int32_t prescale = peak < -1000 ? -1000 : peak > 1000 ? 1000 : peak;
   const double factor = gs_scale_factor(-prescale);
@@ -281,11 +281,11 @@ __device__ __forceinline__ uint32_t count_of_row(const uint32_t *rows, int at) {
 template <typename T, typename Put>
 __device__ __forceinline__ void count_bins(const uint32_t *rows, BlockStats<T> &block, Put put) {
   using F = Format<T>;
-  const int least = F::row(0 - block.least); /* rows outside least..most are empty */
-  const int most = F::row(block.most);
+  const int min = F::row(0 - block.min); /* rows outside min..max are empty */
+  const int max = F::row(block.max);
   for (int at = static_cast<int>(threadIdx.x); at < F::rows; at += PART_THREADS) {
     const int bin = F::bin(at);
-    const bool filled = at <= most ? at >= least : at >= F::wide_exponents && least == 0;
+    const bool filled = at <= max ? at >= min : at >= F::wide_exponents && min == 0;
     if (bin < 0) continue;
     const uint32_t count = filled ? count_of_row<T>(rows, at) : 0;
     if (count > 0) atomicAdd(&block.finite, count);
@@ -298,8 +298,8 @@ template <typename T> __device__ __forceinline__ void clear(BlockStats<T> &block
   constexpr unsigned WORDS = sizeof block.alive / sizeof block.alive[0];
   if (threadIdx.x < WORDS) block.alive[threadIdx.x] = 0;
   if (threadIdx.x > 0) return;
-  block.most = 0;
-  block.least = 0;
+  block.max = 0;
+  block.min = 0;
   block.nan = 0;
   block.inf = 0;
   block.finite = 0;

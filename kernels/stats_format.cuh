@@ -16,7 +16,7 @@ namespace gs {
 
 /* Exponents (ilogb) of a storage type: smallest subnormal, smallest normal, largest. */
 struct Exponents {
-  int least, least_normal, most;
+  int min, min_normal, max;
 };
 constexpr Exponents exponents_of(gs_dtype dtype) {
   constexpr Exponents all[] = {
@@ -102,14 +102,14 @@ template <> inline constexpr int log2_of<1> = 0;
 template <typename T> struct Format : Wide<Compute<T>> {
   using W = Wide<Compute<T>>;
   using Bits = typename W::Bits;
-  static constexpr int least_exponent = exponents_of(dtype_of<T>::value).least;
-  static constexpr int normal_exponent = exponents_of(dtype_of<T>::value).least_normal;
-  static constexpr int bins = exponents_of(dtype_of<T>::value).most - least_exponent + 1;
-  static constexpr int subnormal_bins = normal_exponent - least_exponent;
+  static constexpr int min_exponent = exponents_of(dtype_of<T>::value).min;
+  static constexpr int normal_exponent = exponents_of(dtype_of<T>::value).min_normal;
+  static constexpr int bins = exponents_of(dtype_of<T>::value).max - min_exponent + 1;
+  static constexpr int subnormal_bins = normal_exponent - min_exponent;
 
   static constexpr int wide_exponents = 2 * W::bias + 2;
   static constexpr Bits infinity = static_cast<Bits>(2 * W::bias + 1) << W::digits;
-  static constexpr Bits least_normal = static_cast<Bits>(normal_exponent + W::bias) << W::digits;
+  static constexpr Bits min_normal = static_cast<Bits>(normal_exponent + W::bias) << W::digits;
   /* Are T's subnormals subnormal in the wide type, too? */
   static constexpr bool subnormal_rows = normal_exponent == 1 - W::bias;
   static constexpr int rows = wide_exponents + (subnormal_rows ? subnormal_bins : 0);
@@ -128,7 +128,7 @@ template <typename T> struct Format : Wide<Compute<T>> {
   /* The bin that a row's elements belong to, or -1: zeros, NaN and infinities. */
   static __device__ __forceinline__ int bin(int at) {
     if (at >= wide_exponents) return at - wide_exponents;
-    const int own = at - W::bias - least_exponent;
+    const int own = at - W::bias - min_exponent;
     return at == 0 || own >= bins ? -1 : own;
   }
 };

@@ -37,7 +37,7 @@ struct StatsEntry {
  * column. */
 struct UnitCounts {
   unsigned long long nan, inf, finite, subnormal, saturated;
-  unsigned long long most, least; /* as in BlockStats */
+  unsigned long long max, min; /* as in BlockStats */
 };
 struct UnitScratch {
   UnitCounts counts;
@@ -74,7 +74,7 @@ __device__ __forceinline__ Unit unit_of(const StatsEntry &job, uint32_t place) {
 /* What statistics are written from. */
 struct UnitTotals {
   int64_t nan, inf, finite, subnormal, saturated, dead;
-  double sum, sum_sq, most, least;
+  double sum, sum_sq, max, min;
   int64_t prescale;
 };
 
@@ -92,8 +92,8 @@ __device__ inline void write_stats(const StatsEntry &job, const Unit &unit,
   stats.dead = totals.dead;
   stats.sum = gs_scaled_canonical(totals.sum, exponent + totals.prescale);
   stats.sum_sq = gs_scaled_canonical(totals.sum_sq, 2 * (exponent + totals.prescale));
-  stats.min_abs = totals.least;
-  stats.max_abs = totals.most;
+  stats.min_abs = totals.min;
+  stats.max_abs = totals.max;
   stats.exponent = exponent;
   job.stats[unit.index] = stats;
 }
@@ -139,8 +139,8 @@ __device__ void finish_block(const StatsEntry &job, const Unit &unit, const uint
     totals.dead = job.dead ? job.columns - alive : 0;
     totals.sum = sums.sum;
     totals.sum_sq = sums.sum_sq;
-    totals.most = F::value(block.most);
-    totals.least = F::value(0 - block.least);
+    totals.max = F::value(block.max);
+    totals.min = F::value(0 - block.min);
     totals.prescale = sums.prescale;
     write_stats(job, unit, totals);
   }
@@ -195,10 +195,10 @@ __device__ void gather_part(const StatsEntry &job, const UnitPlace &at, uint32_t
     gather(&at.counts->finite, block.finite);
     gather(&at.counts->subnormal, block.subnormal);
     gather(&at.counts->saturated, block.saturated);
-    if (block.most > 0) atomicMax(&at.counts->most, block.most);
+    if (block.max > 0) atomicMax(&at.counts->max, block.max);
     /* widened as a difference: 0 - bits of all units' types is 64 bits wide here */
-    if (block.least > 0) {
-      atomicMax(&at.counts->least, 0 - static_cast<unsigned long long>(0 - block.least));
+    if (block.min > 0) {
+      atomicMax(&at.counts->min, 0 - static_cast<unsigned long long>(0 - block.min));
     }
   }
 }
@@ -212,13 +212,13 @@ template <typename T> __device__ PartSums add_parts(PartSums *parts, int64_t cou
   total.sum_sq = 0;
   total.prescale = 0;
   if (prescaled) {
-    int64_t most = INT64_MIN;
+    int64_t max = INT64_MIN;
     for (int64_t i = threadIdx.x; i < count; i += PART_THREADS) {
       /* a part of zeros says nothing */
-      if (__ldcg(&parts[i].sum_sq) > 0) most = Larger{}(most, __ldcg(&parts[i].prescale));
+      if (__ldcg(&parts[i].sum_sq) > 0) max = Larger{}(max, __ldcg(&parts[i].prescale));
     }
-    most = block_reduce(most, Larger{});
-    if (most > INT64_MIN) total.prescale = most;
+    max = block_reduce(max, Larger{});
+    if (max > INT64_MIN) total.prescale = max;
   }
   for (int64_t i = threadIdx.x; i < count; i += PART_THREADS) {
     double sum = __ldcg(&parts[i].sum);
@@ -267,8 +267,8 @@ __device__ void finish_unit(const StatsEntry &job, const Unit &unit, const UnitP
     totals.dead = job.dead ? job.columns - alive : 0;
     totals.sum = sums.sum;
     totals.sum_sq = sums.sum_sq;
-    totals.most = F::value(static_cast<Bits>(__ldcg(&at.counts->most)));
-    totals.least = F::value(static_cast<Bits>(0 - __ldcg(&at.counts->least)));
+    totals.max = F::value(static_cast<Bits>(__ldcg(&at.counts->max)));
+    totals.min = F::value(static_cast<Bits>(0 - __ldcg(&at.counts->min)));
     totals.prescale = sums.prescale;
     write_stats(job, unit, totals);
     *at.counts = UnitCounts{};

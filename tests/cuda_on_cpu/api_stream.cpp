@@ -52,9 +52,9 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
   return cudaStreamCreateWithPriority(stream, flags, 0);
 }
 
-cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
+cudaError_t cudaDeviceGetStreamPriorityRange(int *min, int *greatest) {
   return api_call(CallKind::ordinary, [=] {
-    *least = 0;
+    *min = 0;
     *greatest = -5;
     return cudaSuccess;
   });

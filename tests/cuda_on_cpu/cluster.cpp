@@ -9,20 +9,20 @@ namespace {
 
 // Of the cluster that is running; both even out at the end of every barrier.
 unsigned arrived;
-unsigned meetings;
-// Of every other meeting: nobody leaves one when others come to the next but one. Never
+unsigned phases;
+// Of every other phase: nobody leaves one when others come to the next but one. Never
 // destroyed, as blocks are not.
 SyncPoint *const edges = new SyncPoint[2];
 
 // One thread of each block: waits for those of the others.
-void meet() {
-  const unsigned meeting = meetings;
+void arrive_and_wait() {
+  const unsigned phase = phases;
   if (++arrived == cluster_size()) {
     arrived = 0;
-    meetings++;
+    phases++;
     progress++;
   }
-  while (meetings == meeting) spin_pause();
+  while (phases == phase) spin_pause();
 }
 
 } // namespace
@@ -31,10 +31,10 @@ void cluster_barrier(Site site) {
   if (cluster_size() == 0) die("%s:%d: this launch has no clusters", site.file, site.line);
   if (pretended_ptx() < 90)
     die("%s:%d: compiled for %d, which has no clusters", site.file, site.line, pretended_ptx());
-  SyncPoint &edge = edges[meetings % 2];
+  SyncPoint &edge = edges[phases % 2];
   edge.release();
   block_barrier(site);
-  if (current->number == 0) meet();
+  if (current->number == 0) arrive_and_wait();
   block_barrier(site);
   edge.acquire();
 }

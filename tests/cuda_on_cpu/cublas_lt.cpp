@@ -24,7 +24,7 @@ using namespace gs_sim;
 namespace {
 
 constexpr size_t workspace_used = 64 << 10;
-constexpr int most_batch = 65535; // what a grid has in the direction of the batch
+constexpr int max_batch = 65535; // what a grid has in the direction of the batch
 
 std::set<void *> handles;
 
@@ -133,7 +133,7 @@ cublasStatus_t describe(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
       matmul->c.rows != matmul->m || matmul->c.cols != matmul->n)
     return CUBLAS_STATUS_INVALID_VALUE;
   if (!types_fit(description, *matmul) || description.epilogue != CUBLASLT_EPILOGUE_DEFAULT ||
-      matmul->batch > most_batch)
+      matmul->batch > max_batch)
     return CUBLAS_STATUS_NOT_SUPPORTED;
   return CUBLAS_STATUS_SUCCESS;
 }

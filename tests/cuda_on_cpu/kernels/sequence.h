@@ -145,14 +145,14 @@ public:
     return slots.empty() ? gs_scale{0, GS_PEAK_NONE} : gs_scale_input(slot(replica, block));
   }
   int32_t peak(int replica, int block) const {
-    int32_t most = GS_PEAK_NONE;
+    int32_t max = GS_PEAK_NONE;
     for (int i = 0; i < rows_; i++) {
       for (int j = 0; j < tensor.cols; j++) {
         const double x = digits(replica, block, i, j);
-        if (x != 0 && std::isfinite(x) && std::ilogb(x) > most) most = std::ilogb(x);
+        if (x != 0 && std::isfinite(x) && std::ilogb(x) > max) max = std::ilogb(x);
       }
     }
-    return most;
+    return max;
   }
 
   // Random digits of a magnitude, with an exponent that takes it to `size`.

@@ -74,7 +74,7 @@ struct Expected {
   std::vector<uint32_t> histogram;
 };
 
-inline int least_normal(gs_dtype dtype) {
+inline int min_normal(gs_dtype dtype) {
   static const int exponents[] = {
 #define EXPONENT(constant, name, bytes, min, min_normal, max) min_normal,
       GS_DTYPE_LIST(EXPONENT)
@@ -100,7 +100,7 @@ inline void count_value(Expected &e, const gs_stats_job &job, double x) {
   } else if (x == 0) {
     e.stats.zero++;
   } else {
-    e.stats.subnormal += std::ilogb(magnitude) < least_normal(dtype);
+    e.stats.subnormal += std::ilogb(magnitude) < min_normal(dtype);
     if (e.stats.min_abs == 0 || magnitude < e.stats.min_abs) e.stats.min_abs = magnitude;
     e.stats.max_abs = std::max(e.stats.max_abs, magnitude);
     e.sum += static_cast<long double>(x);
@@ -186,13 +186,13 @@ struct Scratch {
 using Subjects = std::vector<std::unique_ptr<Subject>>;
 
 inline size_t scratch_of(const Subjects &subjects, int64_t units) {
-  size_t most = 0;
+  size_t max = 0;
   for (const auto &s : subjects) {
     const gs_tensor &t = s->job.tensor;
     const int64_t elements = t.rows / s->job.steps * t.cols;
-    most = std::max(most, gs_stats_bytes(t.dtype, elements, t.cols, units));
+    max = std::max(max, gs_stats_bytes(t.dtype, elements, t.cols, units));
   }
-  return most;
+  return max;
 }
 
 inline void run(const Subjects &subjects, Scratch &scratch) {

@@ -36,16 +36,16 @@ double tolerance(gs_dtype dtype) { return dtype == GS_F32 ? 1e-5 : dtype == GS_B
 // not small beside what has almost vanished.
 void expect_close(const Case &c, const std::vector<double> &got, const std::vector<double> &want,
                   int exponent, const std::string &what) {
-  double most = 0;
+  double max = 0;
   double scale = 0;
   bool finite = true;
   for (size_t i = 0; i < want.size(); i++) {
     if (!std::isfinite(got[i]) || !std::isfinite(want[i])) finite = false;
-    most = std::fmax(most, std::fabs(got[i] - want[i]));
+    max = std::fmax(max, std::fabs(got[i] - want[i]));
     scale = std::fmax(scale, std::fabs(want[i]));
   }
-  const double least = c.dtype == GS_F16 ? std::ldexp(1.0, exponent - 24) : 0;
-  expect(finite && most <= tolerance(c.dtype) * scale + least, what);
+  const double min = c.dtype == GS_F16 ? std::ldexp(1.0, exponent - 24) : 0;
+  expect(finite && max <= tolerance(c.dtype) * scale + min, what);
 }
 
 void expect_slot(const Sequence &sequence, int replica, int block, int32_t exponent,
