@@ -340,8 +340,8 @@ static void every_parameter_changes_id_and_name(void **unused) {
 static void where_it_runs_changes_neither(void **unused) {
   (void)unused;
   gs_error error = {0};
-  static const char *const places[] = {"", ", \"backend\": \"cpu\"", ", \"device\": \"0\"",
-                                       ", \"backend\": \"cuda\", \"device\": \"GPU-12\""};
+  static const char *const slots[] = {"", ", \"backend\": \"cpu\"", ", \"device\": \"0\"",
+                                      ", \"backend\": \"cuda\", \"device\": \"GPU-12\""};
   for (int long_name = 0; long_name < 2; long_name++) {
     char ids[4][GS_CELL_ID_BYTES];
     char names[4][GS_CELL_NAME_BYTES];
@@ -351,7 +351,7 @@ static void where_it_runs_changes_neither(void **unused) {
       for (int l = 0; l < (long_name ? 200 : 3); l++) {
         length += snprintf(text + length, sizeof text - (size_t)length, ",%d", 2 + l % 7);
       }
-      snprintf(text + length, sizeof text - (size_t)length, "]%s}", places[i]);
+      snprintf(text + length, sizeof text - (size_t)length, "]%s}", slots[i]);
       gs_config config = parsed(text);
       ok(gs_config_id(&config, ids[i], &error), &error);
       ok(gs_config_describe(&config, names[i], &error), &error);

@@ -29,11 +29,11 @@ static void test_sample(void **state) {
   assert_int_equal(s.count, 5);
   assert_close(s.mean, 4);
   assert_close(s.sd, sqrt(50.0 / 4)); /* 0 + 9 + 1 + 4 + 36 over n - 1 */
-  assert_close(s.p05, 1.2);           /* place 0.2 between 1 and 2 */
+  assert_close(s.p05, 1.2);           /* position 0.2 between 1 and 2 */
   assert_close(s.p25, 2);
   assert_close(s.p50, 3);
   assert_close(s.p75, 4);
-  assert_close(s.p95, 8.8);                       /* place 3.8 between 4 and 10 */
+  assert_close(s.p95, 8.8);                       /* position 3.8 between 4 and 10 */
   assert_true(values[0] == 4 && values[4] == 10); /* it sorted a copy */
   const double even[] = {2, 1};
   assert_close(sample_of(even, 2).p50, 1.5);
@@ -76,7 +76,7 @@ static void test_sample_of_all(void **state) {
   assert_int_equal(s.high, 2);
   assert_close(s.mean, 4);
   assert_close(s.sd, 1);
-  assert_true(s.p05 == -INFINITY); /* place 0.25 */
+  assert_true(s.p05 == -INFINITY); /* position 0.25 */
   assert_close(s.p25, 3.25);
   assert_close(s.p50, 4.5);
   assert_true(s.p75 == INFINITY && s.p95 == INFINITY); /* 3.75 and 4.75 */
@@ -176,11 +176,11 @@ static void test_format_sums(void **state) {
       gs_kept_add(&kept, f->format, counts, 277, -149 + shift);
       for (int i = 0; i < 277; i++) {
         const int64_t e = -149 + shift + i;
-        int64_t *place = e <= f->min - 2 ? &want.zero
+        int64_t *count = e <= f->min - 2 ? &want.zero
                          : e < f->normal ? &want.subnormal
                          : e <= f->max   ? &want.normal
                                          : &want.inf;
-        *place += i + 1;
+        *count += i + 1;
       }
       assert_memory_equal(&kept, &want, sizeof kept);
       assert_int_equal(gs_kept_total(&kept), 277 * 278 / 2);

@@ -39,7 +39,7 @@ static cJSON *accept(const char *text, size_t length) {
   return root;
 }
 
-static void test_refuses_with_place(void **state) {
+static void test_refuses_with_location(void **state) {
   (void)state;
   static const struct {
     const char *text;
@@ -327,7 +327,7 @@ static void test_read_stops_at_the_limit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_refuses_with_place),
+      cmocka_unit_test(test_refuses_with_location),
       cmocka_unit_test(test_refuses_with_path),
       cmocka_unit_test(test_accepts),
       cmocka_unit_test(test_depth),

@@ -43,8 +43,8 @@ static double ks_distance(const float *values, double low, distribution *cdf) {
   int64_t *bins = calloc(BINS + 1, sizeof *bins);
   assert_non_null(bins);
   for (size_t i = 0; i < COUNT; i++) {
-    const double place = ((double)values[i] + low) / (2 * low) * BINS;
-    bins[place < 0 ? 0 : place >= BINS ? BINS : (int)ceil(place)]++;
+    const double bin = ((double)values[i] + low) / (2 * low) * BINS;
+    bins[bin < 0 ? 0 : bin >= BINS ? BINS : (int)ceil(bin)]++;
   }
   double distance = 0;
   int64_t below = 0;

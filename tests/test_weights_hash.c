@@ -166,8 +166,8 @@ static void test_every_bit(void **state) {
   gs_config_clear(&config);
 }
 
-/* Exchanging two tensors, rows or replicas changes it: places count. */
-static void test_places(void **state) {
+/* Exchanging two tensors, rows or replicas changes it: order counts. */
+static void test_order(void **state) {
   gs_config config = mlp_config();
   gs_network *network = create(*state, &config);
   gs_device *device = *state;
@@ -218,7 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_by_definition), cmocka_unit_test(test_same),
       cmocka_unit_test(test_different),     cmocka_unit_test(test_every_bit),
-      cmocka_unit_test(test_places),        cmocka_unit_test(test_f64_weights),
+      cmocka_unit_test(test_order),        cmocka_unit_test(test_f64_weights),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

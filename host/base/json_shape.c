@@ -7,7 +7,7 @@
 
 #include "base/integer.h"
 
-enum { MAX_LEVELS = 16, NUMBER_BYTES = 64, TEXT_BYTES = 8192, PLACE_BYTES = 128 };
+enum { MAX_LEVELS = 16, NUMBER_BYTES = 64, TEXT_BYTES = 8192, LOCATION_BYTES = 128 };
 
 /* How lists are aligned: not at all, or with the first one, which has not come yet. */
 enum { FREE = -2, FIRST = -1 };
@@ -28,14 +28,14 @@ static gs_status check_value(reading *r, const gs_json_shape *shape, gs_shape_ke
 
 /* "summary.decades.p50: what"; what the source failed with stays. */
 static gs_status fail(const reading *r, const char *what) {
-  char place[PLACE_BYTES] = "";
+  char location[LOCATION_BYTES] = "";
   size_t length = 0;
   if (r->s->failed != GS_OK) return r->s->failed;
-  for (int i = 0; i < r->depth && length < sizeof place; i++) {
-    length += (size_t)snprintf(place + length, sizeof place - length, "%s%s", i > 0 ? "." : "",
-                               r->path[i]);
+  for (int i = 0; i < r->depth && length < sizeof location; i++) {
+    length += (size_t)snprintf(location + length, sizeof location - length, "%s%s",
+                               i > 0 ? "." : "", r->path[i]);
   }
-  return GS_FAIL(r->s->error, GS_ERR_DATA, "%s%s%s", place, r->depth > 0 ? ": " : "", what);
+  return GS_FAIL(r->s->error, GS_ERR_DATA, "%s%s%s", location, r->depth > 0 ? ": " : "", what);
 }
 
 /* ---- tokens ---- */
@@ -192,7 +192,7 @@ static gs_status find_field(reading *r, members *of, const char *name, size_t le
       return GS_OK;
     }
     if (field->optional) continue;
-    char what[PLACE_BYTES];
+    char what[LOCATION_BYTES];
     snprintf(what, sizeof what, "\"%s\" is missing, or out of order", field->name);
     return fail(r, what);
   }

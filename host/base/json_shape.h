@@ -59,7 +59,7 @@ typedef struct gs_shape_span {
 /* Reads one value, or, where `inside`, the members of an object from the first one's key
  * on. kept: what the table keeps is written there as one value (a stream in memory; NULL:
  * nothing is). spans: one for each field of the outermost object, or NULL. The scanner's
- * origin is no part of the messages: they start with the place, "summary.decades.p50: ".
+ * origin is no part of the messages: they start with the location, "summary.decades.p50: ".
  * Errors: GS_ERR_DATA; of the scanner's source. */
 gs_status gs_shape_check(gs_json_scanner *s, const gs_json_shape *shape, bool inside, FILE *kept,
                          gs_shape_span *spans);

@@ -1,4 +1,4 @@
-/* Places in a sweep's description, and the words of messages about them. */
+/* Locations in a sweep's description, and the words of messages about them. */
 #include "base/location.h"
 
 #include <ctype.h>

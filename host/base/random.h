@@ -237,11 +237,11 @@ GS_PORTABLE_FN uint64_t gs_hash_mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/* Hash of one element: its place and the bits of its float32. Summed modulo 2^64
+/* Hash of one element: its index and the bits of its float32. Summed modulo 2^64
  * over elements, in any order, it is the hash of a tensor. */
 GS_PORTABLE_FN uint64_t gs_hash_element(uint32_t tensor_id, uint64_t index, uint32_t bits) {
-  const uint64_t place = gs_hash_mix(index + ((uint64_t)tensor_id + 1) * 0x9E3779B97F4A7C15u);
-  return gs_hash_mix(place + bits * 0xD1342543DE82EF95u);
+  const uint64_t address = gs_hash_mix(index + ((uint64_t)tensor_id + 1) * 0x9E3779B97F4A7C15u);
+  return gs_hash_mix(address + bits * 0xD1342543DE82EF95u);
 }
 
 /* ---- whole ranges (random.c) ---- */

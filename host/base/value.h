@@ -1,5 +1,5 @@
 /* Reading single JSON values of a sweep's description; every complaint names its
- * place. */
+ * location. */
 #ifndef GS_BASE_VALUE_H
 #define GS_BASE_VALUE_H
 
@@ -30,7 +30,7 @@ gs_status gs_value_word(const cJSON *value, const gs_location *location, const c
 gs_status gs_value_choice(const cJSON *value, const gs_location *location, const gs_names *names,
                           int *choice, gs_error *error);
 
-/* Fails for the place's key, which is none of the keys that are accepted. */
+/* Fails for the location's key, which is none of the keys that are accepted. */
 gs_status gs_value_unknown_key(const gs_location *location, const char *const *keys, int count,
                                gs_error *error);
 

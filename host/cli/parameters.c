@@ -77,7 +77,7 @@ static const char *in_name(const gs_param *param) {
   case GS_GROUP_NETWORK:
   case GS_GROUP_SEED:
   case GS_GROUP_OTHER: return "unusual";
-  case GS_GROUP_PLACE: return "never";
+  case GS_GROUP_LOCATION: return "never";
   case GS_GROUPS: break;
   }
   return "unknown";

@@ -122,9 +122,9 @@ static gs_status check_params(view *v, const char *name, const cJSON *a, const c
   char texts[2][GS_QUOTE_BYTES];
   cJSON_ArrayForEach(param, gs_json_get(a, "params")) {
     const cJSON *same = gs_json_get(gs_json_get(b, "params"), param->string);
-    const bool place =
+    const bool location =
         strcmp(param->string, "device") == 0 || strcmp(param->string, "backend") == 0;
-    if (place || (same && cJSON_Compare(param, same, true))) continue;
+    if (location || (same && cJSON_Compare(param, same, true))) continue;
     return gs_differences_add(v->found, v->error, "cells: %s: %.40s: %s in %s, %s in %s", name,
                               param->string, gs_quote_value(param, texts[0]), v->base->path,
                               same ? gs_quote_value(same, texts[1]) : "none", v->other->path);

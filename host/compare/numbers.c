@@ -354,7 +354,7 @@ static void compare_jacobian_value(pairing *p, const char *path, const cJSON *a,
       strstr(path, "smallest") != NULL || strncmp(path, "jacobian.lyapunov", 17) == 0;
   const bool count = strstr(path, ".finite") || strstr(path, ".not_finite") ||
                      strstr(path, ".zero") || strstr(path, ".index");
-  gs_number_pair pair = {.axis = index > 0 ? "place" : "", .index = index};
+  gs_number_pair pair = {.axis = index > 0 ? "index" : "", .index = index};
   snprintf(pair.quantity, sizeof pair.quantity, "%s", path);
   pair.base = gs_json_number_of(a);
   pair.other = gs_json_number_of(b);

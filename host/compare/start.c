@@ -329,19 +329,19 @@ static gs_status take_record(cJSON *record, gs_start_cell *cell, gs_error *error
 static gs_status read_cell(gs_start *start, gs_json_scanner *s, gs_error *error) {
   gs_start_cell *cell = &start->cells[start->count];
   gs_error own = {0};
-  char place[32];
+  char location[32];
   span text;
   cJSON *record = NULL;
   memset(cell, 0, sizeof *cell);
   GS_TRY(take_span(s, &text));
   cell->start = text.start;
   cell->end = text.end;
-  snprintf(place, sizeof place, "cells[%lld]", (long long)start->count++);
-  GS_TRY(parse_span(start, text, place, &record, error));
+  snprintf(location, sizeof location, "cells[%lld]", (long long)start->count++);
+  GS_TRY(parse_span(start, text, location, &record, error));
   const gs_status status = take_record(record, cell, &own);
   cJSON_Delete(record);
   if (status == GS_OK) return GS_OK;
-  return GS_FAIL(error, status, "%.200s: %s: %.200s", start->path, place, own.message);
+  return GS_FAIL(error, status, "%.200s: %s: %.200s", start->path, location, own.message);
 }
 
 static int by_id(const void *a, const void *b) {

@@ -39,14 +39,14 @@ typedef struct gs_start {
 /* Reads a results.json. It is refused unless it is of this version of the format, whole,
  * with the checksum of its bytes at its end, and every record has its shape
  * (results/README.md). To be cleared also after a failure. Errors: GS_ERR_DATA, one line
- * with the file's name and the place; GS_ERR_MEMORY. */
+ * with the file's name and the location; GS_ERR_MEMORY. */
 gs_status gs_start_read(const char *path, gs_start *start, gs_error *error);
 void gs_start_clear(gs_start *start);
 
 /* A cell's record as a tree, the caller's. */
 gs_status gs_start_record(const gs_start *start, int64_t cell, cJSON **record, gs_error *error);
 
-/* The place of a cell, or -1. */
+/* The index of a cell, or -1. */
 int64_t gs_start_find(const gs_start *start, const char *id);
 
 #endif

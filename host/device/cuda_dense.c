@@ -4,15 +4,15 @@
 
 /* In f16 a product can leave the range before the pointwise kernel shifts it: with slots
  * it is written in f32, to memory of the workspace. */
-gs_tensor gs_cuda_product_place(const gs_tensor *result, void *wide) {
-  gs_tensor place = *result;
-  place.scale = NULL;
-  if (result->dtype != GS_F16 || !result->scale) return place;
-  place.data = wide;
-  place.dtype = GS_F32;
-  place.ld = result->cols;
-  place.stride = result->rows * result->cols;
-  return place;
+gs_tensor gs_cuda_product_target(const gs_tensor *result, void *wide) {
+  gs_tensor target = *result;
+  target.scale = NULL;
+  if (result->dtype != GS_F16 || !result->scale) return target;
+  target.data = wide;
+  target.dtype = GS_F32;
+  target.ld = result->cols;
+  target.stride = result->rows * result->cols;
+  return target;
 }
 
 gs_status gs_cuda_gemm(gs_device *device, bool trans_a, const gs_tensor *a, bool trans_b,
@@ -36,7 +36,7 @@ gs_status gs_cuda_layer_forward(gs_device *device, const gs_layer_forward *layer
   if (!h->scale) shifted.scale = x->scale;
   const gs_cuda_product product = {
       false, true, *x, *layer->w,
-      gs_cuda_product_place(&shifted, gs_cuda(device)->workspace.product_main)};
+      gs_cuda_product_target(&shifted, gs_cuda(device)->workspace.product_main)};
   GS_TRY(gs_cuda_multiply(device, &product, false));
   const bool done = layer->activation.kind == GS_IDENTITY && !layer->b && !x->scale && !h->scale;
   if (done) return GS_OK;
@@ -55,7 +55,7 @@ gs_status gs_cuda_layer_backward(gs_device *device, const gs_layer_backward *lay
   if (delta_next) {
     product = (gs_cuda_product){
         false, false, *delta_next, *layer->w_next,
-        gs_cuda_product_place(layer->delta, gs_cuda(device)->workspace.product_main)};
+        gs_cuda_product_target(layer->delta, gs_cuda(device)->workspace.product_main)};
     GS_TRY(gs_cuda_multiply(device, &product, false));
   }
   return gs_cuda_check(

@@ -65,7 +65,7 @@ static size_t hash_of(const gs_cuda_plan_key *key) {
 
 /* ---- the table ---- */
 
-static gs_cuda_plan **place_of(gs_cuda_plan **plans, size_t capacity, const gs_cuda_plan_key *key) {
+static gs_cuda_plan **slot_of(gs_cuda_plan **plans, size_t capacity, const gs_cuda_plan_key *key) {
   size_t i = hash_of(key) & (capacity - 1);
   while (plans[i] && memcmp(&plans[i]->key, key, sizeof *key) != 0) i = (i + 1) & (capacity - 1);
   return &plans[i];
@@ -79,7 +79,7 @@ static gs_status make_room(gs_device *device) {
   if (!plans) return GS_FAIL(&device->error, GS_ERR_MEMORY, "no memory for plans of products");
   for (size_t i = 0; i < cuda->plan_capacity; i++) {
     gs_cuda_plan *plan = cuda->plans[i];
-    if (plan) *place_of(plans, capacity, &plan->key) = plan;
+    if (plan) *slot_of(plans, capacity, &plan->key) = plan;
   }
   free(cuda->plans);
   cuda->plans = plans;
@@ -206,12 +206,12 @@ static gs_status multiply_batch(gs_device *device, const gs_cuda_product *p, boo
   gs_cuda_device *cuda = gs_cuda(device);
   const gs_cuda_plan_key key = key_of(p, side);
   GS_TRY(make_room(device));
-  gs_cuda_plan **place = place_of(cuda->plans, cuda->plan_capacity, &key);
-  if (!*place) {
-    GS_TRY(gs_cuda_plan_make(device, &key, place));
+  gs_cuda_plan **slot = slot_of(cuda->plans, cuda->plan_capacity, &key);
+  if (!*slot) {
+    GS_TRY(gs_cuda_plan_make(device, &key, slot));
     cuda->plan_count++;
   }
-  gs_cuda_plan *plan = *place;
+  gs_cuda_plan *plan = *slot;
   if (!plan->chosen || (!plan->measured && !cuda->capturing)) {
     GS_TRY(gs_cuda_plan_choose(device, plan, p));
   }

@@ -62,7 +62,7 @@ static gs_status multiply_run(gs_device *device, const gs_gradient_job *jobs, in
   const gs_cuda_product product = {
       true, false, batch_of(&jobs[0].delta, length, spacing[0]),
       batch_of(&jobs[0].x, length, spacing[1]),
-      gs_cuda_product_place(&dW, gs_cuda(device)->workspace.product_side)};
+      gs_cuda_product_target(&dW, gs_cuda(device)->workspace.product_side)};
   return gs_cuda_multiply(device, &product, true);
 }
 
@@ -72,7 +72,7 @@ static gs_status multiply_run(gs_device *device, const gs_gradient_job *jobs, in
 static gs_status narrow_product(gs_device *device, const gs_gradient_job *job) {
   const gs_cuda_workspace *w = &gs_cuda(device)->workspace;
   if (!goes_wide(job)) return GS_OK;
-  const gs_tensor from = gs_cuda_product_place(&job->dW, w->product_side);
+  const gs_tensor from = gs_cuda_product_target(&job->dW, w->product_side);
   return gs_cuda_check(
       device,
       gs_launch_narrow(gs_cuda_side(device), &from, &job->dW, w->exponents + 2 * job->dW.replicas),

@@ -136,7 +136,7 @@ gs_status gs_cuda_multiply(gs_device *device, const gs_cuda_product *product, bo
 void gs_cuda_plans_destroy(gs_device *device);
 
 /* Where the f32 product of an f16 operation with slots goes, else the result itself. */
-gs_tensor gs_cuda_product_place(const gs_tensor *result, void *wide);
+gs_tensor gs_cuda_product_target(const gs_tensor *result, void *wide);
 
 /* ---- operations, by file ---- */
 gs_status gs_cuda_event_create(gs_device *, gs_event **);

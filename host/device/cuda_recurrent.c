@@ -58,7 +58,7 @@ static gs_status forward_step(gs_device *device, const gs_recurrence *recurrence
   const gs_tensor kept = saved ? gs_tensor_step(saved, T, t - 1) : now;
   const gs_cuda_product product = {
       false, true, before, weights_at(recurrence, t),
-      gs_cuda_product_place(&now, gs_cuda(device)->workspace.product_main)};
+      gs_cuda_product_target(&now, gs_cuda(device)->workspace.product_main)};
   GS_TRY(gs_cuda_multiply(device, &product, false));
   return gs_cuda_check(device,
                        gs_launch_activate(gs_cuda_main(device), &product.c, before.scale, &input,
@@ -101,7 +101,7 @@ static gs_status backward_step(gs_device *device, const gs_recurrence *recurrenc
   if (!last) {
     product.a = gs_tensor_step(delta, T, t);
     product.b = weights_at(recurrence, t + 1);
-    product.c = gs_cuda_product_place(&now, gs_cuda(device)->workspace.product_main);
+    product.c = gs_cuda_product_target(&now, gs_cuda(device)->workspace.product_main);
     GS_TRY(gs_cuda_multiply(device, &product, false));
   }
   return gs_cuda_check(device,

@@ -166,7 +166,7 @@ static gs_status measure_latency(gs_device *device, gs_latency which, uint32_t *
 }
 
 static gs_status measure_latencies(gs_device *device, void *memory, gs_roofline *roofline) {
-  double *const places[GS_LATENCY_COUNT] = {
+  double *const results[GS_LATENCY_COUNT] = {
       [GS_LATENCY_BLOCK_BARRIER] = &roofline->block_barrier_ns,
       [GS_LATENCY_CLUSTER_HOP] = &roofline->cluster_hop_ns,
       [GS_LATENCY_CLUSTER_BARRIER] = &roofline->cluster_barrier_ns,
@@ -177,7 +177,7 @@ static gs_status measure_latencies(gs_device *device, void *memory, gs_roofline 
                        cudaMemsetAsync(words, 0, 2 * sizeof *words, gs_cuda(device)->streams.main),
                        "clearing a counter"));
   for (int i = 0; i < GS_LATENCY_COUNT; i++) {
-    GS_TRY(measure_latency(device, (gs_latency)i, words, places[i]));
+    GS_TRY(measure_latency(device, (gs_latency)i, words, results[i]));
   }
   return GS_OK;
 }

@@ -7,10 +7,10 @@
 #include "base/sort.h"
 
 double gs_quantile(const double *sorted, size_t count, double q) {
-  const double place = q * (double)(count - 1);
-  const size_t below = (size_t)place;
+  const double position = q * (double)(count - 1);
+  const size_t below = (size_t)position;
   if (below + 1 >= count) return sorted[count - 1];
-  const double fraction = place - (double)below;
+  const double fraction = position - (double)below;
   if (isinf(sorted[below]) || isinf(sorted[below + 1])) return sorted[below + (fraction > 0.5)];
   return sorted[below] + fraction * (sorted[below + 1] - sorted[below]);
 }

@@ -295,7 +295,7 @@ static const gs_param table[] = {
      .type = &gs_type_choice,
      .offset = FIELD(backend),
      .choices = &gs_backend_names,
-     .group = GS_GROUP_PLACE,
+     .group = GS_GROUP_LOCATION,
      .changes_no_number = true},
     {.key = "device",
      .help = "auto, or the backend's name for one",
@@ -304,7 +304,7 @@ static const gs_param table[] = {
                 "is not there ends the run",
      .models = GS_EVERY_MODEL,
      .type = &gs_type_text,
-     .group = GS_GROUP_PLACE,
+     .group = GS_GROUP_LOCATION,
      .changes_no_number = true},
 };
 _Static_assert(sizeof table / sizeof *table == GS_PARAM_COUNT, "GS_PARAM_COUNT is not the rows");
@@ -335,9 +335,9 @@ bool gs_param_applies(const gs_param *param, const gs_config *config) {
   return !param->applies || param->applies(config);
 }
 
-bool gs_param_is_place(const char *key) {
+bool gs_param_is_location(const char *key) {
   const int param = gs_param_find(key);
-  return param >= 0 && gs_params[param].group == GS_GROUP_PLACE;
+  return param >= 0 && gs_params[param].group == GS_GROUP_LOCATION;
 }
 
 gs_status gs_param_model(const cJSON *value, const gs_location *location, gs_model *model,

@@ -21,17 +21,17 @@ typedef enum gs_param_kind {
 /* Where a parameter stands in a cell's name. Groups that give "key=value" do so where the
  * value is not what it usually is. */
 typedef enum gs_param_group {
-  GS_GROUP_OTHER,   /* key=value, at the end */
-  GS_GROUP_MODEL,   /* its first word */
-  GS_GROUP_KIND,    /* always there: tanh/xavier_normal */
-  GS_GROUP_PART,    /* in the value of another one: leaky_relu:slope=0.1 */
-  GS_GROUP_LENGTH,  /* always, with a letter: L100 */
-  GS_GROUP_SIZE,    /* always, with a letter: n128 */
-  GS_GROUP_COUNT,   /* always, with a letter: B32/R16 */
-  GS_GROUP_NETWORK, /* key=value, before ... */
-  GS_GROUP_SEED,    /* ... this */
-  GS_GROUP_PLACE,   /* where a cell runs, not what it is: part of neither name nor id, and
-                     * options of every run */
+  GS_GROUP_OTHER,    /* key=value, at the end */
+  GS_GROUP_MODEL,    /* its first word */
+  GS_GROUP_KIND,     /* always there: tanh/xavier_normal */
+  GS_GROUP_PART,     /* in the value of another one: leaky_relu:slope=0.1 */
+  GS_GROUP_LENGTH,   /* always, with a letter: L100 */
+  GS_GROUP_SIZE,     /* always, with a letter: n128 */
+  GS_GROUP_COUNT,    /* always, with a letter: B32/R16 */
+  GS_GROUP_NETWORK,  /* key=value, before ... */
+  GS_GROUP_SEED,     /* ... this */
+  GS_GROUP_LOCATION, /* where a cell runs, not what it is: part of neither name nor id, and
+                      * options of every run */
   GS_GROUPS
 } gs_param_group;
 
@@ -86,8 +86,8 @@ bool gs_param_of_model(const gs_param *param, gs_model model);
 bool gs_param_of_every_model(const gs_param *param);
 /* Whether this configuration has a value for it. */
 bool gs_param_applies(const gs_param *param, const gs_config *config);
-/* Whether a key says where a cell runs: GS_GROUP_PLACE. */
-bool gs_param_is_place(const char *key);
+/* Whether a key says where a cell runs: GS_GROUP_LOCATION. */
+bool gs_param_is_location(const char *key);
 
 /* Reads the name of a model. */
 gs_status gs_param_model(const cJSON *value, const gs_location *location, gs_model *model,

@@ -24,7 +24,7 @@
 typedef struct gs_tape gs_tape;
 typedef struct gs_op gs_op;
 
-/* A tensor's place in the tape's list, from 1; 0: none. */
+/* A tensor's index in the tape's list, from 1; 0: none. */
 typedef int32_t gs_handle;
 
 /* Matrices of rows x cols one below the other: steps of a sequence, or each step's W. */

@@ -38,15 +38,15 @@ int64_t gs_window_buffers(const gs_window *window, gs_role role) {
   return window->size < window->ops ? turns_of(role) * window->size : window->size;
 }
 
-/* The place of an operation in its window: it rises with the operations, so that tensors of
+/* The index of an operation in its window: it rises with the operations, so that tensors of
  * layers in a row are equally far apart. */
-static int64_t place_of(const gs_window *window, const gs_op *op) {
+static int64_t index_of(const gs_window *window, const gs_op *op) {
   return window->size - 1 - (window->ops - op->turn) % window->size;
 }
 
 int64_t gs_window_buffer(const gs_window *window, const gs_op *op, gs_role role) {
   const int64_t turn = (window->ops - op->turn) / window->size % turns_of(role);
-  return turn * window->size + place_of(window, op);
+  return turn * window->size + index_of(window, op);
 }
 
 /* ---- statistics ---- */
@@ -101,12 +101,12 @@ gs_status gs_tape_measure_part(const gs_tape *tape, const gs_op *op, gs_role rol
 gs_status gs_tape_join(const gs_tape *tape, const gs_op *op, const gs_gradient_job *job) {
   const gs_window *window = &tape->window;
   const gs_device_ops *ops = tape->device->ops;
-  const int64_t place = place_of(window, op);
-  int64_t left = window->size - place;
+  const int64_t index = index_of(window, op);
+  int64_t left = window->size - index;
   int64_t count = 0;
-  window->gradients[place] = *job;
-  if (place > 0 && op->turn > 1) return GS_OK; /* it goes on filling */
-  GS_TRY(ops->weight_gradients(tape->device, window->gradients + place, left));
+  window->gradients[index] = *job;
+  if (index > 0 && op->turn > 1) return GS_OK; /* it goes on filling */
+  GS_TRY(ops->weight_gradients(tape->device, window->gradients + index, left));
   if (!tape->measured) return GS_OK;
   for (; left > 0; op++) {
     if (!op->turn) continue;

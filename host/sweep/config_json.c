@@ -43,7 +43,7 @@ static cJSON *identity_to_json(const gs_config *config) {
   for (int i = 0; object && i < GS_PARAM_COUNT; i++) {
     const gs_param *param = &gs_params[i];
     cJSON *value = cJSON_GetObjectItemCaseSensitive(object, param->key);
-    if (param->group == GS_GROUP_PLACE) {
+    if (param->group == GS_GROUP_LOCATION) {
       cJSON_DeleteItemFromObjectCaseSensitive(object, param->key);
     } else if (value && param->type->identify) {
       param->type->identify(value);

@@ -10,8 +10,8 @@
 
 enum { PATH_BYTES = 64 };
 
-/* The place of block i: "$.blocks[i]", or the command line. */
-static gs_location block_place(const gs_location *top, int64_t i, char path[PATH_BYTES]) {
+/* The location of block i: "$.blocks[i]", or the command line. */
+static gs_location block_location(const gs_location *top, int64_t i, char path[PATH_BYTES]) {
   if (!top->path) return *top;
   snprintf(path, PATH_BYTES, "%s.blocks[%" PRId64 "]", top->path, i);
   return gs_location_object(top->origin, path);
@@ -25,7 +25,7 @@ static gs_status count_cells(const cJSON *blocks, const gs_location *top, int64_
   int64_t i = 0;
   *total = 0;
   for (const cJSON *object = blocks->child; object; object = object->next, i++) {
-    const gs_location location = block_place(top, i, path);
+    const gs_location location = block_location(top, i, path);
     gs_block block;
     int64_t count = 0;
     GS_TRY(gs_block_read(object, &location, true, &block, error));
@@ -84,7 +84,7 @@ static gs_status name_cell(gs_cell *cell, gs_error *error) {
   return gs_config_describe(&cell->config, cell->name, error);
 }
 
-static bool same_place(const gs_config *a, const gs_config *b) {
+static bool same_location(const gs_config *a, const gs_config *b) {
   return a->backend == b->backend && strcmp(a->device, b->device) == 0;
 }
 
@@ -96,7 +96,7 @@ static gs_status add_cell(expansion *made, const gs_block *block, gs_error *erro
   const gs_status status = name_cell(cell, error);
   gs_cell *same = NULL;
   if (status == GS_OK) same = table_add(&made->table, made->sweep->cells, made->sweep->count);
-  if (same) same->several_devices |= !same_place(&same->config, &cell->config);
+  if (same) same->several_devices |= !same_location(&same->config, &cell->config);
   if (status == GS_OK && !same) {
     made->sweep->count++;
   } else {
@@ -110,7 +110,7 @@ static gs_status make_cells(const cJSON *blocks, const gs_location *top, expansi
   char path[PATH_BYTES];
   int64_t i = 0;
   for (const cJSON *object = blocks->child; object; object = object->next, i++) {
-    const gs_location location = block_place(top, i, path);
+    const gs_location location = block_location(top, i, path);
     gs_block block;
     GS_TRY(gs_block_read(object, &location, true, &block, error));
     do {

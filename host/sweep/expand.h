@@ -7,7 +7,7 @@
 
 /* Fills sweep->cells from a list of block objects, each different cell once, in
  * order. The number of cells is known, and refused when too large, before any
- * is made. `top` is the place of the object that holds "blocks" (path "$"), or
+ * is made. `top` is the location of the object that holds "blocks" (path "$"), or
  * the command line, whose only block has no path. On failure the sweep has no
  * cells. */
 gs_status gs_sweep_expand(const cJSON *blocks, const gs_location *top, gs_sweep *sweep,

@@ -19,7 +19,7 @@ char *gs_record_opening(const gs_cell *cell, bool identify);
 
 /* The text of a source as the record of a cell's first round: it begins with `opening`, has
  * every member that its status and the parameters ask for, and a timing of round 0 if any.
- * Errors: GS_ERR_DATA with the place in it; GS_ERR_MEMORY; of the source. */
+ * Errors: GS_ERR_DATA with the location in it; GS_ERR_MEMORY; of the source. */
 gs_status gs_record_read(const gs_json_source *source, const char *opening, const gs_config *config,
                          gs_record_facts *facts, gs_error *error);
 

@@ -30,7 +30,7 @@ def plans(document, options):
         groups = selection.grouped(of_model, lambda c, free=free: parameters.key_of(c.params, free))
         apart = selection.telling_apart(list(groups.values()), free)
         for group in groups.values():
-            if not any(c.measured for c in group) or len({_place(c) for c in group}) < 2:
+            if not any(c.measured for c in group) or len({_location(c) for c in group}) < 2:
                 continue
             decades = {c.id: c.decades() for c in group if c.measured}
             name = selection.file_name(NAME, group, apart)
@@ -42,7 +42,7 @@ def plans(document, options):
     return found
 
 
-def _place(cell):
+def _location(cell):
     return cell.length, parameters.value_key(cell.params["init"])
 
 
@@ -94,8 +94,8 @@ def _draw(document, group, decades):
         axes.set_title(parameters.activation_text(panel[0].params), loc="left", fontweight="bold")
         for cell in panel:
             if cell.length in lengths and cell.params["init"] in inits:
-                place = inits.index(cell.params["init"]), lengths.index(cell.length)
-                _box(axes, place, cell, decades.get(cell.id), scale)
+                location = inits.index(cell.params["init"]), lengths.index(cell.length)
+                _box(axes, location, cell, decades.get(cell.id), scale)
         axes.set(xlim=(-0.5, widest - 0.5), ylim=(len(lengths) - 0.5, -0.5), xlabel="initialisation")
         axes.set_xticks(range(len(inits)), [parameters.init_text(i).replace(":", ":\n") for i in inits], fontsize=7.5)
         axes.set_yticks(range(len(lengths)), lengths if axes is sheet.flat[0] else [""] * len(lengths))
@@ -112,8 +112,8 @@ def _draw(document, group, decades):
     return sheet
 
 
-def _box(axes, place, cell, decades, scale):
-    x, y = place
+def _box(axes, location, cell, decades, scale):
+    x, y = location
     if decades is None:
         face, text = "#E4E4E4", cell.status
     elif math.isfinite(decades.p50):

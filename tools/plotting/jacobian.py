@@ -79,8 +79,8 @@ def _layers(axes, look, i, count, jacobian):
 
 def _spectrum(axes, look, i, count, jacobian):
     every = max(1, len(jacobian.exponents) // 9)
-    place = 100 * (jacobian.numbers - 0.5) / jacobian.numbers[-1]
-    axes.plot(place, jacobian.exponents, markevery=(i * every // count % every, every), **look)
+    percent = 100 * (jacobian.numbers - 0.5) / jacobian.numbers[-1]
+    axes.plot(percent, jacobian.exponents, markevery=(i * every // count % every, every), **look)
 
 
 def _same_decades(all_axes):

@@ -77,15 +77,15 @@ def margin_labels(axes, labels, near=0.05):
     a thin line to the height meant. `near`: of the panel's height."""
     low, high = axes.get_ylim()
     span = high - low
-    places = sorted((y - low) / span for y, _ in labels)
+    heights = sorted((y - low) / span for y, _ in labels)
     for _ in range(100):
-        for i in range(1, len(places)):
-            gap = near - (places[i] - places[i - 1])
+        for i in range(1, len(heights)):
+            gap = near - (heights[i] - heights[i - 1])
             if gap > 1e-6:
-                places[i - 1] -= gap / 2
-                places[i] += gap / 2
-    for place, (y, text) in zip(places, sorted(labels)):
-        axes.annotate(text, ((1.0), (y - low) / span), xytext=(1.045, place), xycoords="axes fraction",
+                heights[i - 1] -= gap / 2
+                heights[i] += gap / 2
+    for height, (y, text) in zip(heights, sorted(labels)):
+        axes.annotate(text, ((1.0), (y - low) / span), xytext=(1.045, height), xycoords="axes fraction",
                       textcoords="axes fraction", fontsize=7, va="center", ha="left", color=INK,
                       annotation_clip=False, arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": FAINT,
                                                          "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)})
