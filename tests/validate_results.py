@@ -348,6 +348,10 @@ def damaged_copies(document):
     yield copy_with("an ending without a name", lambda d: d["cells"][ok]["timing"].update(stopped="bored"))
     yield copy_with("no noise", lambda d: d["cells"][ok]["timing"].update(
         noise=None if len(d["cells"][ok]["timing"]["samples_ns"]) > 1 else 0))
+    yield copy_with("a message under the name of version 2", lambda d: d["cells"][ok]["agreement"].update(
+        words=d["cells"][ok]["agreement"].pop("message")))
+    yield copy_with("a validity under the name of version 2", lambda d: d["cells"][ok]["theory"].update(
+        reach=d["cells"][ok]["theory"].pop("validity")))
     yield copy_with("a share that cannot be", lambda d: d["cells"][ok]["timing"].update(fraction_of_floor=2))
     yield copy_with("a floor without its measurements", lambda d: d["context"].pop("floors"))
     yield copy_with("a norm that is one ulp off", lambda d: d["cells"][ok]["layers"]["delta"]["log10_norm"]["mean"]
