@@ -218,7 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_by_definition), cmocka_unit_test(test_same),
       cmocka_unit_test(test_different),     cmocka_unit_test(test_every_bit),
-      cmocka_unit_test(test_order),        cmocka_unit_test(test_f64_weights),
+      cmocka_unit_test(test_order),         cmocka_unit_test(test_f64_weights),
   };
   return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

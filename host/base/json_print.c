@@ -5,22 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
 /* The fewest digits, 15 to 17, that read back equal. Integers of up to 15 digits,
  * of which lists of widths have millions, need no trial. */
 static void print_number(double value, FILE *stream) {
-  char text[32] = "null";
+  char text[GS_DIGITS_BYTES];
   if (fabs(value) < 1e15 && value == trunc(value) && !(value == 0 && signbit(value))) {
     fprintf(stream, "%" PRId64, (int64_t)value);
     return;
   }
-  for (int digits = 15; isfinite(value) && digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-    if (strtod(text, NULL) == value) break;
-  }
-  fputs(text, stream);
+  fputs(isfinite(value) ? gs_digits(value, 15, text) : "null", stream);
 }
 
 /* A byte below 0x20, a quote or a backslash. */

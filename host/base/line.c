@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/digits.h"
+
 gs_line gs_line_in(char *text, size_t capacity) {
   text[0] = '\0';
   return (gs_line){.text = text, .capacity = capacity};
@@ -28,10 +30,6 @@ void gs_line_add(gs_line *line, const char *format, ...) {
 }
 
 void gs_line_add_number(gs_line *line, double value) {
-  char digits[32];
-  int precision = 1;
-  do {
-    snprintf(digits, sizeof digits, "%.*g", precision, value);
-  } while (precision++ < 17 && strtod(digits, NULL) != value);
-  gs_line_add(line, "%s", digits);
+  char digits[GS_DIGITS_BYTES];
+  gs_line_add(line, "%s", gs_digits(value, 1, digits));
 }

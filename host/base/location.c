@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/line.h"
 #include "base/printable.h"
 
@@ -95,10 +96,8 @@ const char *gs_quote_value(const cJSON *value, char buffer[GS_QUOTE_BYTES]) {
   if (cJSON_IsBool(value)) kind = cJSON_IsTrue(value) ? "true" : "false";
   if (cJSON_IsNull(value)) kind = "null";
   if (cJSON_IsArray(value)) kind = "a list";
-  if (cJSON_IsNumber(value)) {
-    snprintf(buffer, GS_QUOTE_BYTES, "%.17g", value->valuedouble);
-  } else {
-    snprintf(buffer, GS_QUOTE_BYTES, "%s", kind);
-  }
+  char digits[GS_DIGITS_BYTES];
+  if (cJSON_IsNumber(value)) kind = gs_digits(value->valuedouble, 15, digits);
+  snprintf(buffer, GS_QUOTE_BYTES, "%s", kind);
   return buffer;
 }

@@ -117,7 +117,8 @@ static gs_status turning_point(gs_claim_run *run, gs_error *error) {
   GS_TRY(turn_over_widths(run, &check, &rms_turn, error));
   snprintf(check.remark, sizeof check.remark,
            "layers have fewer than %.0f units (60 layers, one example; the mean of squares over "
-           "networks turns at %.0f): units saturate, but chi = n E sigmoid'^2 grows as 0.094 sqrt(n). Such a net is "
+           "networks turns at %.0f): units saturate, but chi = n E sigmoid'^2 grows as 0.094 "
+           "sqrt(n). Such a net is "
            "unstable either way",
            check.measured.value, rms_turn);
   return gs_claim_add(run, &check, error);

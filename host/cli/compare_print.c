@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/printable.h"
 #include "sweep/text.h"
 
@@ -52,7 +53,9 @@ static double ratio_of(const gs_cell_speed *speed) { return exp(speed->ratio.log
 static void print_pair(FILE *stream, const gs_number_pair *first) {
   (void)fprintf(stream, "%s", first->quantity);
   if (first->index > 0) (void)fprintf(stream, " of %s %lld", first->axis, (long long)first->index);
-  (void)fprintf(stream, ": %.17g and %.17g", first->base, first->other);
+  char texts[2][GS_DIGITS_BYTES];
+  (void)fprintf(stream, ": %s and %s", gs_digits(first->base, 15, texts[0]),
+                gs_digits(first->other, 15, texts[1]));
   if (first->allowance < 1e300) {
     (void)fprintf(stream, ", rounding may do %.2g", first->allowance);
   }
@@ -231,8 +234,8 @@ static void print_quoted(FILE *stream, const char *text) {
 
 /* Empty where there is no number. */
 static void print_field(FILE *stream, double value) {
-  if (isfinite(value)) (void)fprintf(stream, ",%.17g", value);
-  if (!isfinite(value)) (void)fputc(',', stream);
+  char text[GS_DIGITS_BYTES];
+  (void)fprintf(stream, ",%s", isfinite(value) ? gs_digits(value, 15, text) : "");
 }
 
 void gs_compare_print_csv_heading(FILE *stream) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/line.h"
 #include "base/sort.h"
 #include "measure/sample.h"
@@ -230,7 +231,9 @@ static void say_numbers(const gs_compare_result *result, gs_line *line) {
                          : 0),
                 (long long)result->count, cell->name, first->quantity);
     if (first->index > 0) gs_line_add(line, " of %s %lld", first->axis, (long long)first->index);
-    gs_line_add(line, ", %.17g and %.17g", first->base, first->other);
+    char texts[2][GS_DIGITS_BYTES];
+    gs_line_add(line, ", %s and %s", gs_digits(first->base, 15, texts[0]),
+                gs_digits(first->other, 15, texts[1]));
     if (cell->numbers.verdict == GS_NUMBERS_ROUNDING) {
       gs_line_add(line, ": within rounding, but one backend, device and library give the same bits"
                         " (--numbers rounding lets it pass)");
