@@ -71,6 +71,17 @@ cudaError_t gs_launch_activate_backward(gs_queue queue, const gs_tensor *product
 size_t gs_column_sums_bytes(int64_t rows, int64_t cols, int64_t replicas, gs_dtype dtype);
 size_t gs_column_sums_counters(int64_t cols, int64_t replicas);
 
+/* ---- combine.cu ---- */
+
+/* gs_device_ops.combine. */
+cudaError_t gs_launch_combine(gs_queue queue, const gs_combination *of);
+
+/* ---- normalize.cu ---- */
+
+/* gs_device_ops.normalize_forward (dy NULL: out is y) and _backward (out is dx). */
+cudaError_t gs_launch_normalize(gs_queue queue, gs_norm norm, const gs_tensor *x,
+                                const gs_tensor *dy, const gs_tensor *out);
+
 /* ---- gradient.cu ---- */
 
 /* For each job without sequences: dW.scale[r] = sum of delta's and x's exponents, 0 if

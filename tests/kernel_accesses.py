@@ -19,6 +19,8 @@ from kernel_resources import BUILD, readable
 # Kernel, loads, stores.
 WIDE = [
     (r"activate_(forward|backward|backward_sums)_kernel<.*>", True, True),
+    (r"combine_kernel<.*>", True, True),
+    (r"normalize_(rows|columns)_kernel<.*>", True, True),
     (r"shift_steps_kernel<.*>", True, True),
     (r"loss_kernel<.*>", True, True),
     (r"stats_kernel<.*>", True, False),

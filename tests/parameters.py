@@ -29,9 +29,18 @@ def of_model(model):
     return [p for p in PARAMETERS if model in p["models"] and p["type"] != "model"]
 
 
+def company(parameter):
+    """What must stand beside it: the first value of the choice that it goes with."""
+    key = parameter["goes_with"]
+    if not key:
+        return {}
+    (other,) = (p for p in PARAMETERS if p["key"] == key)
+    return {key: parameter["goes_with_value"] or next(v for v in other["choices"] if v != "none")}
+
+
 def base_of(model):
     """A small cell: every size that is not instead of others; the rest has its default."""
-    replaced = [p["key"] for p in of_model(model) if p["instead_of"]]
+    replaced = [p["key"] for p in of_model(model) if p["instead_of"] or p["goes_with"]]
     return {"model": model, **{p["key"]: SMALL["size"] for p in of_model(model)
                                if p["type"] == "size" and p["key"] not in replaced}}
 
@@ -48,10 +57,33 @@ def inits(parameter, default):
             yield {"name": name, **full, key: other}
 
 
+def accompanied(parameter):
+    """What goes with it, and what goes with that; a branch of one layer makes any depth."""
+    beside = company(parameter)
+    if parameter["goes_with"] == "norm":  # some of whose places only residual connections have
+        beside["residual"] = "plain"
+    if parameter["key"] != "block":
+        beside["block"] = 1
+    return beside
+
+
+def values_beside(parameter, model, default):
+    if parameter["type"] == "size":  # divisors of the depth
+        return [SMALL["size"], 1]
+    if parameter["type"] == "real":
+        return [0.25, 0.25000000000000006]
+    if parameter["type"] == "init":
+        (usual,) = (p["defaults"][model] for p in PARAMETERS if p["key"] == "init")
+        return inits(parameter, usual)
+    return [choice for choice in parameter["choices"] if choice != default]
+
+
 def others(parameter, model):
     """(value, what else it needs) for values that are not the base's."""
-    default = parameter["defaults"].get(model)
+    default = parameter["defaults"].get(model, parameter["usual"])
     kind = parameter["type"]
+    if parameter["goes_with"] or parameter["key"] == "residual":
+        return [(value, accompanied(parameter)) for value in values_beside(parameter, model, default)]
     if kind == "size":
         return [(SMALL["size"] + 1, {}), (1, {})]
     if kind == "sizes":

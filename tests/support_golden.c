@@ -94,6 +94,19 @@ static void read_key(const reader *in, gs_golden *golden, const char *key, char 
     config->output_activation.kind = (gs_activation_kind)choice(in, &gs_activation_names, value);
   else if (!strcmp(key, "activation"))
     config->activation.kind = (gs_activation_kind)choice(in, &gs_activation_names, value);
+  else if (!strcmp(key, "norm"))
+    config->norm = (gs_norm)choice(in, &gs_norm_names, value);
+  else if (!strcmp(key, "norm_at"))
+    config->norm_at = (gs_norm_at)choice(in, &gs_norm_at_names, value);
+  else if (!strcmp(key, "residual"))
+    config->residual = (gs_residual)choice(in, &gs_residual_names, value);
+  else if (!strcmp(key, "block"))
+    config->block = integer(in, value);
+  else if (!strcmp(key, "residual_scale"))
+    config->residual_scale = strtod(value, NULL);
+  else if (!strcmp(key, "residual_activation"))
+    config->residual_activation =
+        (gs_residual_activation)choice(in, &gs_residual_activation_names, value);
   else
     known = false;
   if (!known) malformed(in);

@@ -236,6 +236,58 @@ static void test_rnn(void **state) {
   assert_int_equal(failures, 0);
 }
 
+/* Norms and residual connections, in every place that they can have. */
+static void test_blocks(void **state) {
+  static const struct {
+    gs_norm norm;
+    gs_norm_at at;
+    gs_residual residual;
+    gs_residual_activation where;
+    int64_t block; /* 0: no residual connections */
+  } forms[] = {
+      {GS_NORM_LAYER, GS_NORM_AT_Z, GS_RESIDUAL_NONE, GS_RESIDUAL_INNER, 0},
+      {GS_NORM_LAYER, GS_NORM_AT_H, GS_RESIDUAL_NONE, GS_RESIDUAL_INNER, 0},
+      {GS_NORM_RMS, GS_NORM_AT_Z, GS_RESIDUAL_NONE, GS_RESIDUAL_INNER, 0},
+      {GS_NORM_RMS, GS_NORM_AT_H, GS_RESIDUAL_NONE, GS_RESIDUAL_INNER, 0},
+      {GS_NORM_BATCH, GS_NORM_AT_Z, GS_RESIDUAL_NONE, GS_RESIDUAL_INNER, 0},
+      {GS_NORM_BATCH, GS_NORM_AT_H, GS_RESIDUAL_NONE, GS_RESIDUAL_INNER, 0},
+      {GS_NORM_NONE, GS_NORM_AT_Z, GS_RESIDUAL_PLAIN, GS_RESIDUAL_INNER, 1},
+      {GS_NORM_NONE, GS_NORM_AT_Z, GS_RESIDUAL_PLAIN, GS_RESIDUAL_INNER, 2},
+      {GS_NORM_NONE, GS_NORM_AT_Z, GS_RESIDUAL_SCALED, GS_RESIDUAL_PRE, 2},
+      {GS_NORM_NONE, GS_NORM_AT_Z, GS_RESIDUAL_SCALED, GS_RESIDUAL_POST, 2},
+      {GS_NORM_LAYER, GS_NORM_AT_Z, GS_RESIDUAL_PLAIN, GS_RESIDUAL_POST, 2},
+      {GS_NORM_BATCH, GS_NORM_AT_Z, GS_RESIDUAL_PLAIN, GS_RESIDUAL_PRE, 1},
+      {GS_NORM_RMS, GS_NORM_AT_H, GS_RESIDUAL_PLAIN, GS_RESIDUAL_INNER, 2},
+      {GS_NORM_LAYER, GS_NORM_AT_H, GS_RESIDUAL_SCALED, GS_RESIDUAL_PRE, 2},
+      {GS_NORM_LAYER, GS_NORM_AT_BRANCH, GS_RESIDUAL_PLAIN, GS_RESIDUAL_INNER, 2},
+      {GS_NORM_RMS, GS_NORM_AT_BRANCH, GS_RESIDUAL_PLAIN, GS_RESIDUAL_PRE, 4},
+      {GS_NORM_LAYER, GS_NORM_AT_STREAM, GS_RESIDUAL_SCALED, GS_RESIDUAL_INNER, 2},
+      {GS_NORM_BATCH, GS_NORM_AT_STREAM, GS_RESIDUAL_PLAIN, GS_RESIDUAL_POST, 2},
+  };
+  static const int64_t widths[3][5] = {{5, 9, 33, 7, 3}, {7, 7, 7, 7, 7}, {5, 33, 5, 9, 5}};
+  static const gs_activation_kind smooth[] = {GS_TANH, GS_SIGMOID, GS_GELU, GS_SOFTPLUS, GS_SILU};
+  (void)state;
+  int failures = 0;
+  for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+    if (!gs_support_takes(18)) continue;
+    gs_config config = gs_support_mlp(1, 1, smooth[f % 5], GS_INIT_LECUN_NORMAL);
+    gs_support_set_widths(&config, 4, widths[forms[f].block > 2 ? 2 : forms[f].block]);
+    config.norm = forms[f].norm;
+    config.norm_at = forms[f].at;
+    config.residual = forms[f].residual;
+    config.residual_scale = 0.3;
+    config.residual_activation = forms[f].where;
+    config.block = forms[f].block > 0 ? forms[f].block : GS_USUAL_BLOCK;
+    config.branch_init = config.init;
+    config.batch = 7;
+    /* a bias before a batch's mean is taken off has no gradient */
+    config.bias_std = forms[f].norm == GS_NORM_BATCH ? 0 : 0.5;
+    failures += check_both(&config);
+    gs_config_clear(&config);
+  }
+  assert_int_equal(failures, 0);
+}
+
 /* Far outside the window within which nothing is scaled: the gradients' true
  * values are still the derivatives. */
 static void test_scaled(void **state) {
@@ -306,6 +358,7 @@ int main(void) {
       cmocka_unit_test(test_finds_wrong_gradients),
       cmocka_unit_test(test_mlp),
       cmocka_unit_test(test_rnn),
+      cmocka_unit_test(test_blocks),
       cmocka_unit_test(test_scaled),
   };
   return cmocka_run_group_tests(tests, setup, gs_support_close_device);

@@ -175,9 +175,9 @@ static bool next_member(const char *line, size_t at, member *found) {
 /* Members that may be missing. */
 static bool may_go(const char *key) {
   static const char *const keys[] = {
-      "saturated_share", "dead_share", "grad_bias",   "grad_input_weight",
-      "recurrent",       "values",     "below",       "above",
-      "activation",      "delta",      "grad_weight", "timing"};
+      "saturated_share", "dead_share", "grad_bias", "grad_input_weight", "recurrent",
+      "values",          "below",      "above",     "activation",        "delta",
+      "grad_weight",     "timing",     "stream",    "grad_stream"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     if (strcmp(keys[i], key) == 0) return true;
   }

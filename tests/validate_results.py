@@ -43,10 +43,16 @@ def arrays_in(node, path):
         yield path, node
 
 
+def depth_of(params):
+    return len(params["widths"]) - 1 if "widths" in params else params["depth"]
+
+
 def axis_of(params, quantity):
     """The largest index that a quantity may have."""
+    if quantity in ("stream", "grad_stream") and params["residual"] != "none":
+        return depth_of(params) // params["block"]
     if params["model"] == "mlp":
-        return len(params["widths"]) - 1 if "widths" in params else params["depth"]
+        return depth_of(params)
     if quantity in ("activation", "delta"):
         return params["seq_len"]
     return params["seq_len"] if quantity == "grad_weight" and not params["tied"] else 1
@@ -54,7 +60,9 @@ def axis_of(params, quantity):
 
 def jacobian_problems(jacobian, params, path, max_points):
     layers = axis_of(params, "delta")
-    widths = params.get("widths", [params.get("width", params.get("hidden"))])
+    usual = params.get("width", params.get("hidden"))
+    ends = [params.get("input", usual), params.get("output", usual)] if params["model"] == "mlp" else [usual]
+    widths = params.get("widths", ends)
     for part, longest in (("layers", layers), ("lyapunov", min(widths[0], widths[-1]))):
         index = jacobian[part]["index"]
         if index != sorted(set(index)) or index[0] != 1 or index[-1] != longest:
@@ -188,8 +196,9 @@ def cell_problems(cell, path, max_points):
         index = layers["index"]
         at = f"{path}.layers.{quantity}"
         longest = axis_of(params, quantity)
-        if index != sorted(set(index)) or index[0] != 1 or index[-1] != longest:
-            yield f"{at}.index: not increasing from 1 to {longest}"
+        first = 0 if quantity in ("stream", "grad_stream") else 1
+        if index != sorted(set(index)) or index[0] != first or index[-1] != longest:
+            yield f"{at}.index: not increasing from {first} to {longest}"
         if len(index) > max_points:
             yield f"{at}.index: more than {max_points} entries"
         for where, array in arrays_in(layers, at):

@@ -96,7 +96,10 @@ static bool add_name_rules(cJSON *object, const gs_param *param) {
          (!param->letter || gs_json_add_string(object, "letter", letter)) &&
          gs_json_add(object, "conditional",
                      models_to_json(param, param->applies ? ~param->always : 0)) &&
-         gs_json_add(object, "instead_of", words_to_json(param->instead_of));
+         gs_json_add(object, "instead_of", words_to_json(param->instead_of)) &&
+         gs_json_add_string(object, "goes_with", param->goes_with ? param->goes_with : "") &&
+         gs_json_add_string(object, "goes_with_value",
+                            param->goes_with_value ? param->goes_with_value : "");
 }
 
 static cJSON *param_to_json(const gs_param *param) {

@@ -280,16 +280,19 @@ static void compare_quantity(pairing *p, const cJSON *a, const cJSON *b, const c
   const axis x = {quantity, get(get(a, "layers"), quantity), get(get(b, "layers"), quantity)};
   if (!same_length(p, quantity, get(x.a, "index"), get(x.b, "index"))) return;
   const int64_t count = cJSON_GetArraySize(get(x.a, "index"));
+  const double first = gs_json_number_of(cJSON_GetArrayItem(get(x.a, "index"), 0));
   for (int64_t k = 0; k < count; k++) {
     const int64_t i = forward ? k : count - 1 - k;
     const int64_t index = (int64_t)gs_json_number_of(cJSON_GetArrayItem(get(x.a, "index"), (int)i));
-    const int64_t products = 2 * p->points - index + 1; /* a layer's delta is behind one */
+    /* a layer's delta is behind one; what a stream's blocks are behind, its index does not say */
+    const int64_t below = first == 0 ? p->points : index;
+    const int64_t products = 2 * p->points - (first == 0 ? 0 : index) + 1;
     if (gs_json_number_of(cJSON_GetArrayItem(get(x.b, "index"), (int)i)) != (double)index) {
       note_shape(p, quantity);
       return;
     }
     compare_layer(p, &x, i,
-                  forward ? forward_allowance(p, index) : backward_allowance(p, products));
+                  forward ? forward_allowance(p, below) : backward_allowance(p, products));
   }
 }
 
@@ -446,7 +449,8 @@ static pairing pairing_of(const cJSON *record, gs_numbers *numbers) {
 }
 
 void gs_numbers_compare(const cJSON *base, const cJSON *other, gs_numbers *numbers) {
-  static const char *const backward[] = {"delta", "grad_weight", "grad_bias", "grad_input_weight"};
+  static const char *const backward[] = {"delta", "grad_weight", "grad_bias", "grad_input_weight",
+                                         "grad_stream"};
   *numbers = (gs_numbers){.verdict = GS_NUMBERS_IDENTICAL};
   pairing p = pairing_of(base, numbers);
   const char *said[2] = {text_of(get(base, "digest")), text_of(get(other, "digest"))};
@@ -456,6 +460,7 @@ void gs_numbers_compare(const cJSON *base, const cJSON *other, gs_numbers *numbe
   const bool same = said[0] && said[1] && strcmp(said[0], said[1]) == 0;
   if (same && strcmp(found[0], found[1]) == 0) return;
   compare_quantity(&p, base, other, "activation", true);
+  compare_quantity(&p, base, other, "stream", true);
   compare_loss(&p, base, other);
   for (size_t i = 0; i < sizeof backward / sizeof *backward; i++) {
     compare_quantity(&p, base, other, backward[i], false);

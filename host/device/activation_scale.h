@@ -42,29 +42,33 @@ typedef struct gs_activate_scale {
   int32_t z;        /* true z = digits 2^z: what phi must know; 0: phi of the digits will do */
   int32_t exponent; /* of h */
   int32_t factor;   /* the product's digits become z's by 2^factor, */
-  int32_t addend;   /* an addend's (exponent 0) by 2^addend */
+  int32_t addend;   /* an addend's by 2^addend */
 } gs_activate_scale;
 
-/* in: the scale of the tensor that went into the product; tracked: h has a slot; joined:
- * an unscaled addend (exponent 0) is added. */
-GS_PORTABLE_FN gs_activate_scale gs_activate_scale_of(gs_scale in, gs_dtype dtype,
-                                                      gs_activation_kind kind, bool tracked,
-                                                      bool joined) {
+/* in: the scale of the tensor that went into the product; addend: that of what is added to it
+ * (joined), both as read (gs_scale_input); tracked: h has a slot. */
+GS_PORTABLE_FN gs_activate_scale gs_activate_scale_of_sum(gs_scale in, gs_scale addend, bool joined,
+                                                          gs_dtype dtype, gs_activation_kind kind,
+                                                          bool tracked) {
   const bool homogeneous = gs_activation_homogeneous(kind);
   gs_activate_scale scale;
   int32_t z = 0;
-  in = gs_scale_input(in);
-  if (tracked || !homogeneous) {
-    z = in.exponent + gs_scale_shift(in.peak, dtype);
-    if (joined) z = gs_scale_join(z, 0);
-  }
+  if (tracked || !homogeneous) z = gs_scale_of_sum(in, true, addend, joined, dtype);
   scale.exponent = tracked ? z : 0;
   if (z < 0 && !gs_activation_shrinks(kind)) scale.exponent = 0;
   if (z > 0 && !gs_activation_grows(kind)) scale.exponent = 0;
   scale.z = homogeneous ? 0 : z;
   scale.factor = in.exponent - z;
-  scale.addend = -z;
+  scale.addend = addend.exponent - z;
   return scale;
+}
+
+/* joined: an unscaled addend (exponent 0) is added. */
+GS_PORTABLE_FN gs_activate_scale gs_activate_scale_of(gs_scale in, gs_dtype dtype,
+                                                      gs_activation_kind kind, bool tracked,
+                                                      bool joined) {
+  const gs_scale unscaled = {0, GS_PEAK_NONE};
+  return gs_activate_scale_of_sum(gs_scale_input(in), unscaled, joined, dtype, kind, tracked);
 }
 
 /* ---- f32 ---- */

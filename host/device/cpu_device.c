@@ -69,9 +69,9 @@ static gs_status download(gs_device *device, void *to, const void *from, size_t 
 static size_t workspace_bytes(gs_device *device, const gs_workspace_need *need) {
   const int threads = gs_cpu(device)->threads;
   const size_t needs[] = {
-      gs_cpu_fill_workspace(need, threads), gs_cpu_dense_workspace(need, threads),
+      gs_cpu_fill_workspace(need, threads),     gs_cpu_dense_workspace(need, threads),
       gs_cpu_gradient_workspace(need, threads), gs_cpu_recurrent_workspace(need, threads),
-      gs_cpu_stats_workspace(need, threads)};
+      gs_cpu_stats_workspace(need, threads),    gs_cpu_normalize_workspace(need, threads)};
   size_t max = 0;
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
     if (needs[i] > max) max = needs[i];
@@ -165,6 +165,9 @@ static const gs_device_ops cpu_ops = {
     .layer_forward = gs_cpu_layer_forward,
     .layer_backward = gs_cpu_layer_backward,
     .weight_gradients = gs_cpu_weight_gradients,
+    .combine = gs_cpu_combine,
+    .normalize_forward = gs_cpu_normalize_forward,
+    .normalize_backward = gs_cpu_normalize_backward,
     .loss = gs_cpu_loss,
     .recurrent_forward = gs_cpu_recurrent_forward,
     .recurrent_backward = gs_cpu_recurrent_backward,

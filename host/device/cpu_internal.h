@@ -167,6 +167,10 @@ gs_status gs_cpu_gemm(gs_device *, bool, const gs_tensor *, bool, const gs_tenso
 gs_status gs_cpu_weight_gradients(gs_device *, const gs_gradient_job *, int64_t);
 gs_status gs_cpu_layer_forward(gs_device *, const gs_layer_forward *);
 gs_status gs_cpu_layer_backward(gs_device *, const gs_layer_backward *);
+gs_status gs_cpu_combine(gs_device *, const gs_combination *);
+gs_status gs_cpu_normalize_forward(gs_device *, gs_norm, const gs_tensor *, const gs_tensor *);
+gs_status gs_cpu_normalize_backward(gs_device *, gs_norm, const gs_tensor *, const gs_tensor *,
+                                    const gs_tensor *);
 gs_status gs_cpu_loss(gs_device *, gs_device_loss, const gs_tensor *, const gs_tensor *, int64_t,
                       const gs_tensor *, gs_scaled *);
 gs_status gs_cpu_recurrent_forward(gs_device *, const gs_recurrence *, const gs_tensor *,
@@ -180,6 +184,7 @@ gs_status gs_cpu_roofline(gs_device *, gs_roofline *);
 size_t gs_cpu_fill_workspace(const gs_workspace_need *, int threads);
 size_t gs_cpu_dense_workspace(const gs_workspace_need *, int threads);
 size_t gs_cpu_gradient_workspace(const gs_workspace_need *, int threads);
+size_t gs_cpu_normalize_workspace(const gs_workspace_need *, int threads);
 size_t gs_cpu_recurrent_workspace(const gs_workspace_need *, int threads);
 size_t gs_cpu_stats_workspace(const gs_workspace_need *, int threads);
 

@@ -156,6 +156,10 @@ gs_status gs_cuda_gemm(gs_device *, bool, const gs_tensor *, bool, const gs_tens
 gs_status gs_cuda_layer_forward(gs_device *, const gs_layer_forward *);
 gs_status gs_cuda_layer_backward(gs_device *, const gs_layer_backward *);
 gs_status gs_cuda_weight_gradients(gs_device *, const gs_gradient_job *, int64_t);
+gs_status gs_cuda_combine(gs_device *, const gs_combination *);
+gs_status gs_cuda_normalize_forward(gs_device *, gs_norm, const gs_tensor *, const gs_tensor *);
+gs_status gs_cuda_normalize_backward(gs_device *, gs_norm, const gs_tensor *, const gs_tensor *,
+                                     const gs_tensor *);
 gs_status gs_cuda_loss(gs_device *, gs_device_loss, const gs_tensor *, const gs_tensor *, int64_t,
                        const gs_tensor *, gs_scaled *);
 gs_status gs_cuda_recurrent_forward(gs_device *, const gs_recurrence *, const gs_tensor *,

@@ -81,6 +81,31 @@ typedef struct gs_recurrence {
   int64_t w_step;           /* elements from one step's W to the next; 0: tied */
 } gs_recurrence;
 
+/* Pointwise: h = phi(by_a a + by_b b), all B x n; b NULL: of a alone. An activation by itself,
+ * a residual connection, a gradient's sum or multiple. saved as in a layer. A product with
+ * by_a or by_b may scale by 2^+-47 at most, as every operation. */
+typedef struct gs_combination {
+  const gs_tensor *a, *b;
+  double by_a, by_b;
+  gs_activation activation;
+  const gs_tensor *saved, *h;
+} gs_combination;
+
+/* What is normalised, x of B x n: every example over its n units, or every unit over the B
+ * examples of the batch (Ba, Kiros & Hinton 2016; Zhang & Sennrich 2019; Ioffe & Szegedy
+ * 2015), without gain and offset:
+ *
+ *   y = (x - mean) / sqrt(mean((x - mean)^2) + GS_NORM_EPSILON), rms without the mean
+ *
+ * mean and square in float64, whatever the dtype; epsilon is that of true values. */
+#define GS_NORM_LIST(X)                                                                            \
+  X(GS_NORM_NONE, "none")                                                                          \
+  X(GS_NORM_LAYER, "layer")                                                                        \
+  X(GS_NORM_RMS, "rms")                                                                            \
+  X(GS_NORM_BATCH, "batch")
+typedef enum gs_norm { GS_NORM_LIST(GS_ROW_VALUE) GS_NORM_COUNT } gs_norm;
+#define GS_NORM_EPSILON 1e-5
+
 /* A dense layer, forward: h = phi(x W^T + b). x: B x n_in; w: n_out x n_in; b: 1 x n_out or
  * NULL; saved: B x n_out, or NULL where gs_activation_needs_saved says none. */
 typedef struct gs_layer_forward {
@@ -149,6 +174,7 @@ typedef struct gs_workspace_need {
   int64_t steps; /* T: rows are those of T steps; 1: no sequences */
   gs_dtype dtype;
   bool recurrent;  /* recurrent operations will be used */
+  bool normalized; /* so will normalisations */
   bool orthogonal; /* so will the orthogonal fill */
 } gs_workspace_need;
 
@@ -207,6 +233,11 @@ typedef struct gs_device_ops {
                     const gs_tensor *c);
   gs_status (*layer_forward)(gs_device *, const gs_layer_forward *);
   gs_status (*layer_backward)(gs_device *, const gs_layer_backward *);
+  gs_status (*combine)(gs_device *, const gs_combination *);
+  /* y from x; and from dy = dLoss/dy and x again dx = dLoss/dx, through mean and square. */
+  gs_status (*normalize_forward)(gs_device *, gs_norm, const gs_tensor *x, const gs_tensor *y);
+  gs_status (*normalize_backward)(gs_device *, gs_norm, const gs_tensor *x, const gs_tensor *dy,
+                                  const gs_tensor *dx);
   /* Weight and bias gradients of several layers or steps at once; their tensors
    * do not overlap. `jobs` is host memory, read before the call returns. */
   gs_status (*weight_gradients)(gs_device *, const gs_gradient_job *jobs, int64_t count);

@@ -65,7 +65,7 @@ static gs_status judge_spread_again(const comparison *c, const gs_predicted *pre
   return GS_OK;
 }
 
-static gs_status judge_decades(const comparison *c, const gs_quantity_stats *delta,
+static gs_status judge_decades(const comparison *c, const gs_quantity_stats *ends,
                                gs_agreement *made, gs_error *error) {
   const double edge = 1.6448536269514722; /* of a normal's middle 90 % */
   const gs_theory *theory = c->theory;
@@ -73,7 +73,7 @@ static gs_status judge_decades(const comparison *c, const gs_quantity_stats *del
   const gs_predicted predicted = {theory->decades_rms, theory->decades_typical, theory->decades_sd};
   const gs_shape shape = {theory->decades_skew, theory->decades_kurtosis};
   int64_t inside = 0;
-  gs_decades_of(delta, R, c->values);
+  gs_decades_of(ends, R, c->values);
   made->of_dead = (gs_deaths){R, 0, theory->decades_dead, theory->dead_law};
   GS_TRY(measure(c->values, R, c->median, &made->decades, &made->of_dead.dead, error));
   made->of_decades = judge(&made->decades, &predicted, shape, &made->of_dead, c);
@@ -274,7 +274,7 @@ gs_status gs_agreement_of(const gs_quantity_stats stats[GS_QUANTITY_COUNT], cons
                   .values = calloc((size_t)config->replicas, sizeof *c.values)};
   if (!c.values) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the verdict");
   *agreement = (gs_agreement){0};
-  gs_status status = judge_decades(&c, &stats[GS_DELTA], agreement, error);
+  gs_status status = judge_decades(&c, &stats[gs_model_decades(config)], agreement, error);
   for (int q = 0; status == GS_OK && q < GS_QUANTITY_COUNT; q++) {
     status = judge_series(&c, &stats[q], q, agreement, error);
   }

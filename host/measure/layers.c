@@ -83,7 +83,7 @@ typedef struct row {
   double units; /* of all replicas */
 } row;
 
-static double index_of(const row *r) { return (double)(r->index + 1); }
+static double index_of(const row *r) { return (double)r->index; }
 static double mean_of(const row *r) { return r->norm.mean; }
 static double sd_of(const row *r) { return r->norm.sd; }
 static double p05_of(const row *r) { return r->norm.p05; }
@@ -241,17 +241,13 @@ static bool add_histogram(table *t, const point *p) {
   return added;
 }
 
-/* Units of a layer or step, for the share of dead ones. */
-static int64_t units_at(const gs_config *config, int64_t index) {
-  return gs_model_units(config, index + 1);
-}
-
 static bool add_point(table *t, const gs_quantity_stats *stats, const gs_kept_axis *kept,
-                      const gs_config *config, int64_t index, double *norms, gs_error *error) {
+                      const gs_config *config, gs_quantity quantity, int64_t index, double *norms,
+                      gs_error *error) {
   const point p = point_of(stats, config, index);
-  row r = {.index = index,
+  row r = {.index = gs_model_first_index(quantity) + index,
            .sum = totals_of(&p),
-           .units = (double)(units_at(config, index) * p.replicas)};
+           .units = (double)(gs_model_units_of(config, quantity, index) * p.replicas)};
   for (int64_t i = 0; i < p.replicas; i++) norms[i] = gs_stats_log10_norm(&p.stats[i]);
   return gs_sample_of_all(norms, (size_t)p.replicas, &r.norm, error) == GS_OK && add_row(t, &r) &&
          (!p.histogram || (add_kept(t, kept->at[index]) && add_histogram(t, &p)));
@@ -267,7 +263,7 @@ gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_kept_axis *kep
   bool added = norms && !t.failed;
   for (int64_t i = 0; added && i < points; i++) {
     const int64_t index = gs_thin_at(i, points, stats->points);
-    added = add_point(&t, stats, kept, config, index, norms, error);
+    added = add_point(&t, stats, kept, config, quantity, index, norms, error);
   }
   free(norms);
   if (added) return GS_OK;

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 
 #include "measure/sample.h"
+#include "net/model.h"
 
-void gs_decades_of(const gs_quantity_stats *delta, int64_t replicas, double *decades) {
-  const gs_stats *first = delta->stats;
-  const gs_stats *last = delta->stats + (delta->points - 1) * replicas;
+void gs_decades_of(const gs_quantity_stats *ends, int64_t replicas, double *decades) {
+  const gs_stats *first = ends->stats;
+  const gs_stats *last = ends->stats + (ends->points - 1) * replicas;
   for (int64_t r = 0; r < replicas; r++) {
     const double from = gs_stats_log10_norm(&last[r]);
     const double to = gs_stats_log10_norm(&first[r]);
@@ -136,14 +137,14 @@ static bool add_lost_by_run(cJSON *json, const gs_quantity_stats *stats, const g
 static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const gs_kept_axis *kept,
                               const gs_config *config, double threshold, double *decades,
                               gs_error *error) {
-  const gs_quantity_stats *delta = &stats[GS_DELTA];
+  const gs_quantity_stats *ends = &stats[gs_model_decades(config)];
   const int64_t replicas = config->replicas;
   gs_sample sample;
-  gs_decades_of(delta, replicas, decades);
+  gs_decades_of(ends, replicas, decades);
   GS_TRY(gs_sample_of_all(decades, (size_t)replicas, &sample, error));
   const gs_law law = gs_law_of(decades, replicas, sample.p50, threshold);
-  if (!add_decades(json, decades, replicas, delta->points, &sample) ||
-      !add_verdict(json, &law, delta->points > 1, threshold) || !add_first_lost(json, kept) ||
+  if (!add_decades(json, decades, replicas, ends->points, &sample) ||
+      !add_verdict(json, &law, ends->points > 1, threshold) || !add_first_lost(json, kept) ||
       !add_lost_by_run(json, stats, kept, config)) {
     return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
   }

@@ -7,11 +7,11 @@
 #include "measure/layers.h"
 #include "measure/verdict.h"
 
-/* decades[r] = log10(||delta at the first point|| / ||delta at the last||). A dead
- * network's, whose first delta is zero, are -INFINITY; +INFINITY where they are not
- * finite otherwise (a norm on either end is infinite or NaN: it overflowed on the
- * way there; or only the last delta is zero). Never NaN. */
-void gs_decades_of(const gs_quantity_stats *delta, int64_t replicas, double *decades);
+/* decades[r] = log10(||delta at the first point|| / ||delta at the last||), or of another
+ * gradient (gs_model_decades). A dead network's, whose first one is zero, are -INFINITY; +INFINITY
+ * where they are not finite otherwise (a norm on either end is infinite or NaN: it overflowed on
+ * the way there; or only the last delta is zero). Never NaN. */
+void gs_decades_of(const gs_quantity_stats *ends, int64_t replicas, double *decades);
 
 /* stats: every quantity's, points 0 where absent; kept: beside them. Errors:
  * GS_ERR_MEMORY. */

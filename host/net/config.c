@@ -43,6 +43,33 @@ bool gs_config_has_biases(const gs_config *config) {
   return config->bias != GS_BIAS_NORMAL || config->bias_std > 0;
 }
 
+bool gs_config_has_stream(const gs_config *config) {
+  return config->residual != GS_RESIDUAL_NONE || config->norm != GS_NORM_NONE;
+}
+
+double gs_config_branch_scale(const gs_config *config) {
+  switch (config->residual) {
+  case GS_RESIDUAL_SCALED: return config->residual_scale;
+  case GS_RESIDUAL_REZERO: return 0;
+  default: return 1;
+  }
+}
+
+int64_t gs_config_blocks(const gs_config *config) { return config->depth / config->block; }
+
+bool gs_config_layer_has_phi(const gs_config *config, int64_t l) {
+  if (config->residual == GS_RESIDUAL_NONE) return true;
+  if (config->residual_activation == GS_RESIDUAL_PRE) return false;
+  if (l % config->block != 0) return true;
+  return config->block == 1 && config->residual_activation == GS_RESIDUAL_INNER;
+}
+
+const gs_init *gs_config_init(const gs_config *config, int64_t l) {
+  const bool last =
+      config->residual != GS_RESIDUAL_NONE && config->block > 0 && l % config->block == 0;
+  return last ? &config->branch_init : &config->init;
+}
+
 void gs_config_clear(gs_config *config) {
   if (!config) return;
   free(config->widths);

@@ -75,6 +75,28 @@ typedef struct gs_init {
   double value;    /* constant: of any sign, default 1 */
 } gs_init;
 
+/* Residual connections: what a block adds to what it reads. */
+#define GS_RESIDUAL_LIST(X)                                                                        \
+  X(GS_RESIDUAL_NONE, "none")                                                                      \
+  X(GS_RESIDUAL_PLAIN, "plain")   /* its branch */                                                 \
+  X(GS_RESIDUAL_SCALED, "scaled") /* residual_scale times that */                                  \
+  X(GS_RESIDUAL_REZERO, "rezero") /* a learnable number times that, at the start 0 */
+/* Where phi stands: inside the branch, behind its layers but the last of several; before each
+ * of its layers (He et al. 2016, Identity mappings); as inside and behind the sum (He et al.
+ * 2016, Deep residual learning). */
+#define GS_RESIDUAL_ACTIVATION_LIST(X)                                                             \
+  X(GS_RESIDUAL_INNER, "inner") X(GS_RESIDUAL_PRE, "pre") X(GS_RESIDUAL_POST, "post")
+/* What is normalised: every z^l, every phi(z^l), what every branch reads, every block's sum. */
+#define GS_NORM_AT_LIST(X)                                                                         \
+  X(GS_NORM_AT_Z, "z")                                                                             \
+  X(GS_NORM_AT_H, "h") X(GS_NORM_AT_BRANCH, "branch") X(GS_NORM_AT_STREAM, "stream")
+
+typedef enum gs_residual { GS_RESIDUAL_LIST(GS_ROW_VALUE) GS_RESIDUAL_COUNT } gs_residual;
+typedef enum gs_residual_activation {
+  GS_RESIDUAL_ACTIVATION_LIST(GS_ROW_VALUE) GS_RESIDUAL_ACTIVATION_COUNT
+} gs_residual_activation;
+typedef enum gs_norm_at { GS_NORM_AT_LIST(GS_ROW_VALUE) GS_NORM_AT_COUNT } gs_norm_at;
+
 /* Where biases come from: bias_std, or a framework's name in init, which sets them too
  * (net/init.h). X(constant, name) */
 #define GS_BIAS_LIST(X)                                                                            \
@@ -87,6 +109,7 @@ typedef enum gs_bias { GS_BIAS_LIST(GS_ROW_VALUE) GS_BIAS_COUNT } gs_bias;
 
 enum {
   GS_DEVICE_NAME_BYTES = 64,
+  GS_USUAL_BLOCK = 2,             /* layers of a residual branch */
   GS_MAX_DEPTH = 1 << 24,         /* layers of an mlp, time steps of an rnn */
   GS_MAX_REPLICAS = 1 << 20,      /* replicas of a cell */
   GS_JACOBIAN_MAX_WIDTH = 1 << 14 /* units of a layer whose Jacobian is wanted */
@@ -123,9 +146,16 @@ typedef struct gs_config {
   gs_activation output_activation; /* mlp: of layer L. rnn: equals activation, unused */
   gs_init init;                    /* mlp: every W^l; rnn: the recurrent W */
   gs_init input_init;              /* rnn: U */
-  bool tied;                       /* rnn: false draws a new W for each step */
-  gs_bias bias;                    /* of bias_std, or those of the framework that init names */
-  double bias_std;                 /* b ~ N(0, bias_std^2); 0: none. 0 for a framework's biases */
+  gs_norm norm;                    /* mlp (device.h), and where */
+  gs_norm_at norm_at;
+  gs_residual residual; /* mlp, and what goes with it */
+  int64_t block;        /* layers of a branch */
+  double residual_scale;
+  gs_residual_activation residual_activation;
+  gs_init branch_init; /* of a branch's last W */
+  bool tied;           /* rnn: false draws a new W for each step */
+  gs_bias bias;        /* of bias_std, or those of the framework that init names */
+  double bias_std;     /* b ~ N(0, bias_std^2); 0: none. 0 for a framework's biases */
   gs_loss loss;
   gs_loss_at loss_at; /* rnn; mlp: GS_LOSS_LAST */
   gs_dtype dtype;
@@ -170,6 +200,16 @@ gs_status gs_config_check(const gs_config *config, gs_error *error);
 
 /* Whether the network has biases (and so gradients of them). */
 bool gs_config_has_biases(const gs_config *config);
+/* Whether what is handed on from block to block (without residual connections from layer to
+ * layer), and its gradient, are quantities of their own. */
+bool gs_config_has_stream(const gs_config *config);
+/* Of an mlp with residual connections: what its branches are multiplied by; blocks. */
+double gs_config_branch_scale(const gs_config *config);
+int64_t gs_config_blocks(const gs_config *config);
+/* Whether z^l of an mlp becomes phi(z^l), before anything is added or another layer comes. */
+bool gs_config_layer_has_phi(const gs_config *config, int64_t l);
+/* The initialisation of W^l. */
+const gs_init *gs_config_init(const gs_config *config, int64_t l);
 
 /* Names of all choices (base/names.h), by value. */
 extern const gs_names gs_model_names;
@@ -184,6 +224,10 @@ extern const gs_names gs_range_names;
 extern const gs_names gs_stats_names;
 extern const gs_names gs_launch_names;
 extern const gs_names gs_loop_names;
+extern const gs_names gs_norm_names;
+extern const gs_names gs_norm_at_names;
+extern const gs_names gs_residual_names;
+extern const gs_names gs_residual_activation_names;
 extern const gs_names gs_backend_names;
 
 /* The parameters that an initialisation takes: "fan slope". */

@@ -19,6 +19,9 @@ gs_status gs_config_default(gs_model model, gs_config *config, gs_error *error) 
                         .output_activation = activation,
                         .init = gs_init_default(GS_INIT_XAVIER_NORMAL),
                         .input_init = gs_init_default(GS_INIT_SCALED),
+                        .block = GS_USUAL_BLOCK,
+                        .residual_scale = 1,
+                        .branch_init = gs_init_default(GS_INIT_XAVIER_NORMAL),
                         .tied = true,
                         .loss = GS_LOSS_LINEAR,
                         .loss_at = GS_LOSS_LAST,
@@ -64,6 +67,9 @@ static gs_status check_device(const char *device, gs_error *error) {
 /* Computed on the host, in float64 from numbers it can read. */
 static gs_status check_jacobian(const gs_config *config, gs_error *error) {
   if (!config->jacobian) return GS_OK;
+  if (gs_config_has_stream(config)) {
+    return GS_FAIL(error, GS_ERR_DATA, "jacobian goes without residual connections and norms");
+  }
   if (config->dtype == GS_BF16 || config->dtype == GS_F16) {
     return GS_FAIL(error, GS_ERR_DATA, "jacobian wants dtype f64, f32 or tf32, not %s",
                    gs_name(&gs_dtype_names, config->dtype));

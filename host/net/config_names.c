@@ -28,6 +28,10 @@ static const gs_synonym dtype_synonyms[] = {
     {"bfloat16", "bf16"}, {"float16", "f16"}, {"half", "f16"},    {NULL, NULL}};
 static const gs_synonym backend_synonyms[] = {{"gpu", "cuda"}, {NULL, NULL}};
 
+static const gs_synonym norm_synonyms[] = {
+    {"layernorm", "layer"}, {"layer_norm", "layer"}, {"rmsnorm", "rms"}, {"rms_norm", "rms"},
+    {"batchnorm", "batch"}, {"batch_norm", "batch"}, {NULL, NULL}};
+
 const gs_names gs_model_names = {"model", GS_NAMES(GS_MODEL_LIST(MODEL_NAME)), NULL};
 const gs_names gs_dtype_names = {"dtype", GS_NAMES(GS_DTYPE_LIST(DTYPE_NAME)), dtype_synonyms};
 const gs_names gs_activation_names = {"activation", GS_NAMES(GS_ACTIVATION_LIST(GS_ROW_NAME)),
@@ -41,6 +45,11 @@ const gs_names gs_range_names = {"range", GS_NAMES(GS_RANGE_LIST(GS_ROW_NAME)), 
 const gs_names gs_stats_names = {"stats", GS_NAMES(GS_STATS_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_launch_names = {"launch", GS_NAMES(GS_LAUNCH_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_loop_names = {"loop", GS_NAMES(GS_LOOP_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_norm_names = {"norm", GS_NAMES(GS_NORM_LIST(GS_ROW_NAME)), norm_synonyms};
+const gs_names gs_norm_at_names = {"norm_at", GS_NAMES(GS_NORM_AT_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_residual_names = {"residual", GS_NAMES(GS_RESIDUAL_LIST(GS_ROW_NAME)), NULL};
+const gs_names gs_residual_activation_names = {
+    "residual_activation", GS_NAMES(GS_RESIDUAL_ACTIVATION_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_backend_names = {"backend", GS_NAMES(GS_BACKEND_LIST(GS_ROW_NAME)),
                                    backend_synonyms};
 

@@ -20,6 +20,9 @@ gs_config gs_config_plain(const gs_config *config) {
   if (config->init.kind == GS_INIT_KERAS_DEFAULT) {
     plain.init = gs_init_default(rnn ? GS_INIT_ORTHOGONAL : GS_INIT_XAVIER_UNIFORM);
   }
+  if (config->branch_init.kind == GS_INIT_KERAS_DEFAULT) {
+    plain.branch_init = gs_init_default(GS_INIT_XAVIER_UNIFORM);
+  }
   if (config->input_init.kind == GS_INIT_KERAS_DEFAULT) {
     plain.input_init = gs_init_default(GS_INIT_XAVIER_UNIFORM);
   }

@@ -85,6 +85,36 @@ int64_t gs_model_units(const gs_config *config, int64_t point) {
   return gs_model_row_of(config->model)->units(config, point);
 }
 
+static bool is_of_stream(gs_quantity quantity) {
+  return quantity == GS_STREAM || quantity == GS_GRAD_STREAM;
+}
+
+int64_t gs_model_first_index(gs_quantity quantity) { return is_of_stream(quantity) ? 0 : 1; }
+
+int64_t gs_model_units_of(const gs_config *config, gs_quantity quantity, int64_t entry) {
+  if (!is_of_stream(quantity)) return gs_model_units(config, entry + 1);
+  return gs_model_units(config, entry * (config->residual == GS_RESIDUAL_NONE ? 1 : config->block));
+}
+
+int64_t gs_model_stream_points(const gs_config *config) {
+  if (!gs_config_has_stream(config)) return 0;
+  return 1 + (config->residual == GS_RESIDUAL_NONE ? config->depth : gs_config_blocks(config));
+}
+
+gs_quantity gs_model_decades(const gs_config *config) {
+  return config->residual == GS_RESIDUAL_NONE ? GS_DELTA : GS_GRAD_STREAM;
+}
+
+const char *gs_model_no_theory(const gs_config *config) {
+  if (config->residual != GS_RESIDUAL_NONE) {
+    return "residual connections: the theory here is of layers in a chain";
+  }
+  if (config->norm != GS_NORM_NONE) {
+    return "normalisations: the theory here is of layers that scale as their weights do";
+  }
+  return gs_model_row_of(config->model)->no_theory;
+}
+
 gs_activation gs_model_activation(const gs_config *config, int64_t point) {
   return gs_model_row_of(config->model)->activation(config, point);
 }

@@ -5,6 +5,7 @@
 #define GS_NET_MODEL_H
 
 #include "net/config.h"
+#include "net/role.h"
 
 struct gs_tape;
 
@@ -44,6 +45,15 @@ bool gs_model_is_recurrent(gs_model model);
 int64_t gs_model_points(const gs_config *config);
 int64_t gs_model_inputs(const gs_config *config);
 int64_t gs_model_units(const gs_config *config, int64_t point);
+/* Of a quantity that a network has: its first index, and the units at its entry-th (from 0). */
+int64_t gs_model_first_index(gs_quantity quantity);
+int64_t gs_model_units_of(const gs_config *config, gs_quantity quantity, int64_t entry);
+/* Values of its stream, x included; 0: it has none. */
+int64_t gs_model_stream_points(const gs_config *config);
+/* Whose norm decades compare at both ends: with residual connections the stream's gradient. */
+gs_quantity gs_model_decades(const gs_config *config);
+/* Words: what of the configuration no theory here has; NULL: nothing. */
+const char *gs_model_no_theory(const gs_config *config);
 gs_activation gs_model_activation(const gs_config *config, int64_t point);
 /* The most units of any point, 0 included. */
 int64_t gs_model_widest(const gs_config *config);

@@ -14,13 +14,14 @@ static void declare(gs_tape *tape, gs_op *op) {
   const gs_shape weight = {1, op->units, op->x.units};
   const gs_shape bias = {1, 1, op->units};
   const gs_shape state = {1, config->batch, op->units};
-  const gs_fill w = gs_init_fill(&config->init, op->x.units, op->units, config->seed,
-                                 gs_tensor_id(GS_KIND_WEIGHT, op->index));
+  const gs_role made = op->measured ? GS_ROLE_OUTPUT : GS_ROLE_VALUE;
+  const gs_fill w = gs_init_fill(gs_config_init(config, op->index), op->x.units, op->units,
+                                 config->seed, gs_tensor_id(GS_KIND_WEIGHT, op->index));
   const gs_fill b = gs_bias_fill(config, op->index);
   gs_gradient below = {0};
   below.w = gs_tape_declare(tape, op, GS_ROLE_WEIGHT, weight, GS_KEPT, &w);
   if (biased) gs_tape_declare(tape, op, GS_ROLE_BIAS, bias, GS_KEPT, &b);
-  gs_tape_declare(tape, op, GS_ROLE_OUTPUT, state, tracked ? GS_TRACKED : GS_KEPT, NULL);
+  op->value = gs_tape_declare(tape, op, made, state, tracked ? GS_TRACKED : GS_KEPT, NULL);
   if (gs_activation_needs_saved(phi)) {
     gs_tape_declare(tape, op, GS_ROLE_SAVED, state, GS_KEPT, NULL);
   }
@@ -42,24 +43,17 @@ static gs_status forward(const gs_tape *tape, const gs_op *op) {
                                   .b = gs_tape_of(tape, op, GS_ROLE_BIAS),
                                   .activation = op->phi,
                                   .saved = gs_tape_of(tape, op, GS_ROLE_SAVED),
-                                  .h = gs_tape_of(tape, op, GS_ROLE_OUTPUT)};
+                                  .h = gs_tape_at(tape, op->value)};
   return tape->device->ops->layer_forward(tape->device, &layer);
 }
 
 static gs_status backward(const gs_tape *tape, const gs_op *op) {
-  const gs_layer_backward layer = {.delta_next = gs_tape_at(tape, op->gradient.delta),
-                                   .w_next = gs_tape_at(tape, op->gradient.w),
-                                   .dh = gs_tape_at(tape, op->gradient.dh),
-                                   .activation = op->phi,
-                                   .saved = gs_tape_of(tape, op, GS_ROLE_SAVED),
-                                   .h = gs_tape_of(tape, op, GS_ROLE_OUTPUT),
-                                   .delta = gs_tape_of(tape, op, GS_ROLE_DELTA),
-                                   .db = gs_tape_of(tape, op, GS_ROLE_GRAD_BIAS)};
-  const gs_gradient_job job = {.delta = *layer.delta,
+  const gs_tensor *delta = gs_tape_of(tape, op, GS_ROLE_DELTA);
+  const gs_gradient_job job = {.delta = *delta,
                                .x = *gs_tape_at(tape, op->x.tensor),
                                .steps = 1,
                                .dW = *gs_tape_of(tape, op, GS_ROLE_GRAD_WEIGHT)};
-  GS_TRY(tape->device->ops->layer_backward(tape->device, &layer));
+  GS_TRY(gs_tape_receive(tape, op, op->phi, delta, gs_tape_of(tape, op, GS_ROLE_GRAD_BIAS)));
   return gs_tape_join(tape, op, &job);
 }
 
@@ -82,6 +76,10 @@ static void add_cost(const gs_config *config, const gs_op *op, gs_cost *cost) {
 
 static const gs_op_kind dense = {declare, forward, backward, add_cost};
 
-gs_value gs_op_dense(gs_tape *tape, gs_value x, int64_t l, int64_t units, gs_activation phi) {
-  return gs_tape_push(tape, &dense, l, x, units, phi);
+gs_value gs_op_dense(gs_tape *tape, gs_value x, int64_t l, int64_t units, gs_activation phi,
+                     bool measured) {
+  return gs_tape_push(
+      tape,
+      (gs_op){
+          .kind = &dense, .index = l, .x = x, .units = units, .phi = phi, .measured = measured});
 }

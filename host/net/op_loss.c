@@ -36,5 +36,5 @@ static gs_status backward(const gs_tape *tape, const gs_op *op) {
 static const gs_op_kind loss = {.declare = declare, .backward = backward};
 
 void gs_op_loss(gs_tape *tape, gs_value output) {
-  (void)gs_tape_push(tape, &loss, INT64_MAX, output, 0, (gs_activation){GS_IDENTITY, 0});
+  (void)gs_tape_push(tape, (gs_op){.kind = &loss, .index = INT64_MAX, .x = output});
 }

@@ -148,5 +148,9 @@ static const gs_op_kind recurrent = {declare, forward, backward, add_cost};
 
 gs_value gs_op_recurrent(gs_tape *tape, gs_value x) {
   const gs_config *config = tape->config;
-  return gs_tape_push(tape, &recurrent, 1, x, config->hidden, config->activation);
+  return gs_tape_push(tape, (gs_op){.kind = &recurrent,
+                                    .index = 1,
+                                    .x = x,
+                                    .units = config->hidden,
+                                    .phi = config->activation});
 }

@@ -1,6 +1,7 @@
 /* The table of parameters. See param.h. */
 #include "net/param.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "net/init.h"
@@ -51,6 +52,25 @@ static void follow_init_input(gs_config *config) {
 static void follow_init_bias(gs_config *config) {
   config->bias = gs_init_bias(config->init.kind, config->model);
   config->bias_std = 0;
+}
+
+static bool has_residual(const gs_config *config) { return config->residual != GS_RESIDUAL_NONE; }
+static bool is_scaled(const gs_config *config) { return config->residual == GS_RESIDUAL_SCALED; }
+static bool has_norm(const gs_config *config) { return config->norm != GS_NORM_NONE; }
+
+/* What goes with something that is not there has its default, so that equal cells are equal
+ * configurations. */
+static void follow_residual(gs_config *config) { config->residual_activation = GS_RESIDUAL_INNER; }
+static void follow_norm(gs_config *config) { config->norm_at = GS_NORM_AT_Z; }
+static void follow_init_branch(gs_config *config) { config->branch_init = config->init; }
+
+static void follow_residual_block(gs_config *config) { config->block = GS_USUAL_BLOCK; }
+
+/* 1/sqrt of the number of blocks: the variance of the stream grows by a factor at any depth. */
+static void follow_depth_scale(gs_config *config) {
+  config->residual_scale = 1;
+  if (!is_scaled(config)) return;
+  config->residual_scale = 1 / sqrt((double)config->depth / (double)config->block);
 }
 
 /* ---- the table ---- */
@@ -208,6 +228,95 @@ static const gs_param table[] = {
      .choices = &gs_init_names,
      .group = GS_GROUP_NETWORK,
      .follow = follow_init_input},
+    {.key = "residual",
+     .help = "connections around every block of layers",
+     .details = "`plain`: a block's input is added to its branch, `scaled`: to `residual_scale` "
+                "times its branch, `rezero`: to a learnable multiple of it that is 0 at the start. "
+                "The input and the sums after every block are the stream, of which the record has "
+                "norms and gradients, and `decades`. Blocks begin at layer 1, and what is added "
+                "must be equally wide",
+     .models = MLP,
+     .type = &gs_type_choice,
+     .offset = FIELD(residual),
+     .choices = &gs_residual_names,
+     .group = GS_GROUP_NETWORK,
+     .later = true},
+    {.key = "block",
+     .help = "layers of a residual branch",
+     .details = "a divisor of `depth`",
+     .usual = "2",
+     .models = MLP,
+     .type = &gs_type_size,
+     .offset = FIELD(block),
+     .max = GS_MAX_DEPTH,
+     .group = GS_GROUP_NETWORK,
+     .goes_with = "residual",
+     .applies = has_residual,
+     .follow = follow_residual_block},
+    {.key = "residual_scale",
+     .help = "what branches are multiplied by",
+     .details = "the square root is that of the number of blocks",
+     .usual = "1/sqrt(depth/block)",
+     .models = MLP,
+     .type = &gs_type_real,
+     .offset = FIELD(residual_scale),
+     .group = GS_GROUP_NETWORK,
+     .goes_with = "residual",
+     .goes_with_value = "scaled",
+     .applies = is_scaled,
+     .follow = follow_depth_scale},
+    {.key = "residual_activation",
+     .help = "where a residual branch has its activations",
+     .details = "`inner`: after every layer but the last, x + V phi(W x), and after that where a "
+                "branch is one layer, x + phi(W x); `pre`: before every layer, "
+                "x + V phi(W phi(x)); `post`: after every layer but the last, and after the sum, "
+                "phi(x + V phi(W x))",
+     .usual = "inner",
+     .models = MLP,
+     .type = &gs_type_choice,
+     .offset = FIELD(residual_activation),
+     .choices = &gs_residual_activation_names,
+     .group = GS_GROUP_NETWORK,
+     .goes_with = "residual",
+     .applies = has_residual,
+     .follow = follow_residual},
+    {.key = "branch_init",
+     .help = "of the last weights of every residual branch, as init",
+     .details = "`zeros`: every block is the identity at the start",
+     .usual = "as init",
+     .models = MLP,
+     .type = &gs_type_init,
+     .offset = FIELD(branch_init),
+     .choices = &gs_init_names,
+     .group = GS_GROUP_NETWORK,
+     .goes_with = "residual",
+     .applies = has_residual,
+     .follow = follow_init_branch},
+    {.key = "norm",
+     .help = "over the units (layer, rms) or over the batch, without gain and offset",
+     .details = "(z - mean)/sqrt(variance + 1e-5), the variance being the mean square; `rms`: "
+                "z/sqrt(mean of z^2 + 1e-5)",
+     .models = MLP,
+     .type = &gs_type_choice,
+     .offset = FIELD(norm),
+     .choices = &gs_norm_names,
+     .group = GS_GROUP_NETWORK,
+     .later = true},
+    {.key = "norm_at",
+     .help = "what is normalised",
+     .details =
+         "`z`: every pre-activation, h = phi(norm(z)); `h`: every layer's output, "
+         "h = norm(phi(z)). With residual connections also `branch`: what every branch reads "
+         "(pre-LN), `stream`: every block's sum (post-LN)",
+     .usual = "z",
+     .models = MLP,
+     .type = &gs_type_choice,
+     .offset = FIELD(norm_at),
+     .choices = &gs_norm_at_names,
+     .group = GS_GROUP_NETWORK,
+     .goes_with = "norm",
+     .applies = has_norm,
+     .follow = follow_norm},
     {.key = "tied",
      .help = "true, or false: a new W for every step",
      .details = "a control: every step has a W of its own",

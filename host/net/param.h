@@ -64,6 +64,11 @@ struct gs_param {
   gs_param_group group;
   char letter;            /* before its value in a cell's name */
   const char *instead_of; /* keys that may not stand beside it, blanks between */
+  /* The key of the choice that it goes with: only where that has some value other than "none",
+   * or only this one. */
+  const char *goes_with;
+  const char *goes_with_value;
+  bool later;             /* it came when cells had identities: its default is no part of one */
   bool changes_no_number; /* only how a network is measured: in no claim's set-up */
   /* Whether the configuration, of one of its models, has a value for it; NULL: always. */
   bool (*applies)(const gs_config *config);
@@ -77,7 +82,7 @@ struct gs_param {
 #define GS_EVERY_MODEL (~0U)
 
 /* All parameters, in canonical order. The model is the first. */
-enum { GS_PARAM_COUNT = 28 };
+enum { GS_PARAM_COUNT = 35 };
 extern const gs_param *const gs_params;
 
 /* The index of a key in gs_params, or -1. */

@@ -11,7 +11,9 @@
   X(GS_DELTA, "delta")                  /* dLoss/dz */                                             \
   X(GS_GRAD_WEIGHT, "grad_weight")      /* dW^l; rnn: dW (one entry, or T when untied) */          \
   X(GS_GRAD_BIAS, "grad_bias")          /* db^l; rnn: one entry; absent without biases */          \
-  X(GS_GRAD_INPUT, "grad_input_weight") /* rnn: dU, one entry */
+  X(GS_GRAD_INPUT, "grad_input_weight") /* rnn: dU, one entry */                                   \
+  X(GS_STREAM, "stream")                /* mlp with residual connections or norms: what is */      \
+  X(GS_GRAD_STREAM, "grad_stream")      /* handed on from block to block, x first; dLoss/d of it */
 
 typedef enum gs_quantity { GS_QUANTITY_LIST(GS_ROW_VALUE) GS_QUANTITY_COUNT } gs_quantity;
 
@@ -52,7 +54,13 @@ typedef enum gs_memory {
   X(GS_ROLE_GRAD_WEIGHT, GS_MEMORY_GRADIENTS, GS_GRAD_WEIGHT)                                      \
   X(GS_ROLE_OUTPUT, GS_MEMORY_ACTIVATIONS, GS_ACTIVATION_H) /* h; the network's: h^L or h_T */     \
   X(GS_ROLE_GRAD_BIAS, GS_MEMORY_GRADIENTS, GS_GRAD_BIAS)                                          \
-  X(GS_ROLE_GRAD_INPUT, GS_MEMORY_GRADIENTS, GS_GRAD_INPUT)
+  X(GS_ROLE_GRAD_INPUT, GS_MEMORY_GRADIENTS, GS_GRAD_INPUT)                                        \
+  X(GS_ROLE_VALUE, GS_MEMORY_ACTIVATIONS, GS_QUANTITY_COUNT)      /* z, y of a norm, or a sum */   \
+  X(GS_ROLE_GRAD_VALUE, GS_MEMORY_ACTIVATIONS, GS_QUANTITY_COUNT) /* dLoss/d of such a one, */     \
+  X(GS_ROLE_GRAD_SUM, GS_MEMORY_ACTIVATIONS, GS_QUANTITY_COUNT)   /* within a sum's phi, */        \
+  X(GS_ROLE_GRAD_BELOW, GS_MEMORY_ACTIVATIONS, GS_QUANTITY_COUNT) /* and what comes out below */   \
+  X(GS_ROLE_STREAM, GS_MEMORY_ACTIVATIONS, GS_STREAM)             /* another operation's tensor */ \
+  X(GS_ROLE_GRAD_STREAM, GS_MEMORY_ACTIVATIONS, GS_GRAD_STREAM)
 
 #define GS_ROLE_VALUE(constant, memory, quantity) constant,
 typedef enum gs_role { GS_ROLE_LIST(GS_ROLE_VALUE) GS_ROLE_COUNT } gs_role;

@@ -33,7 +33,7 @@ gs_handle gs_tape_declare(gs_tape *tape, gs_op *op, gs_role role, gs_shape shape
   gs_declared *declared = &tape->declared[handle];
   *declared = (gs_declared){.role = role, .traits = traits, .shape = shape};
   if (tape->config->range == GS_RANGE_NATIVE) declared->traits &= ~GS_TRACKED;
-  if (op) declared->index = op->index;
+  if (op) declared->index = role == GS_ROLE_GRAD_STREAM ? op->point : op->index;
   if (fill) {
     declared->fill = *fill;
     declared->filled = output ? 1 : shape.parts;
@@ -59,11 +59,23 @@ void gs_tape_need(gs_tape *tape, gs_workspace_need need) {
                           .steps = larger(all.steps, need.steps),
                           .dtype = tape->config->dtype,
                           .recurrent = all.recurrent || need.recurrent,
+                          .normalized = all.normalized || need.normalized,
                           .orthogonal = all.orthogonal || need.orthogonal};
 }
 
 void gs_tape_give(gs_tape *tape, gs_value value, gs_gradient gradient) {
-  if (tape->ops && value.op) tape->ops[value.op - 1].gradient = gradient;
+  if (!tape->ops || !value.op) return;
+  gs_gradient *sum = &tape->ops[value.op - 1].gradient;
+  if (gradient.w) sum->w = gradient.w;
+  if (gradient.delta) sum->delta = gradient.delta;
+  if (sum->dh) sum->also = gradient.dh;
+  if (!sum->dh) sum->dh = gradient.dh;
+}
+
+void gs_tape_alias(gs_tape *tape, gs_op *op, gs_role role, gs_handle handle) {
+  const gs_declared as = {.index = op->point, .shape.parts = 1};
+  op->tensor[role] = handle;
+  if (tape->declared) note_measured(tape, gs_role_quantity(role), &as);
 }
 
 gs_value gs_tape_input(gs_tape *tape, int64_t rows, int64_t units) {
@@ -72,14 +84,13 @@ gs_value gs_tape_input(gs_tape *tape, int64_t rows, int64_t units) {
   return (gs_value){gs_tape_declare(tape, NULL, GS_ROLE_INPUT, x, GS_KEPT, &fill), 0, units};
 }
 
-gs_value gs_tape_push(gs_tape *tape, const gs_op_kind *kind, int64_t index, gs_value x,
-                      int64_t units, gs_activation phi) {
+gs_value gs_tape_push(gs_tape *tape, gs_op op) {
   const int32_t number = ++tape->op_count;
-  gs_op op = {.kind = kind, .index = index, .x = x, .units = units, .phi = phi};
-  if (!tape->cost) kind->declare(tape, &op);
-  if (tape->cost && kind->cost) kind->cost(tape->config, &op, tape->cost);
+  if (!tape->cost) op.kind->declare(tape, &op);
+  if (tape->cost && op.kind->cost) op.kind->cost(tape->config, &op, tape->cost);
+  if (!op.value) op.value = op.tensor[GS_ROLE_OUTPUT];
   if (tape->ops) tape->ops[number - 1] = op;
-  return (gs_value){op.tensor[GS_ROLE_OUTPUT], number, units};
+  return (gs_value){op.value, number, op.units};
 }
 
 /* Once to count, once to keep. */
@@ -110,6 +121,30 @@ gs_status gs_tape_forward(const gs_tape *tape) {
     if (op->kind->forward) GS_TRY(op->kind->forward(tape, op));
   }
   return GS_OK;
+}
+
+gs_status gs_tape_receive(const gs_tape *tape, const gs_op *op, gs_activation phi,
+                          const gs_tensor *to, const gs_tensor *db) {
+  const gs_device_ops *ops = tape->device->ops;
+  const gs_gradient *of = &op->gradient;
+  if (of->also) {
+    const gs_combination sum = {.a = gs_tape_at(tape, of->dh),
+                                .b = gs_tape_at(tape, of->also),
+                                .by_a = 1,
+                                .by_b = 1,
+                                .activation = {.kind = GS_IDENTITY},
+                                .h = to};
+    return ops->combine(tape->device, &sum);
+  }
+  const gs_layer_backward layer = {.delta_next = gs_tape_at(tape, of->delta),
+                                   .w_next = gs_tape_at(tape, of->w),
+                                   .dh = gs_tape_at(tape, of->dh),
+                                   .activation = phi,
+                                   .saved = gs_tape_of(tape, op, GS_ROLE_SAVED),
+                                   .h = gs_tape_at(tape, op->value),
+                                   .delta = to,
+                                   .db = db};
+  return ops->layer_backward(tape->device, &layer);
 }
 
 gs_status gs_tape_backward(gs_tape *tape, bool measured) {
@@ -150,6 +185,20 @@ static int by_index(const void *index, const void *op) {
   return (wanted > its) - (wanted < its);
 }
 
+/* Of a layer's operations one has it; of a stream's points each is an operation's. */
+static gs_handle find_handle(const gs_tape *tape, gs_role role, int64_t index) {
+  const gs_op *end = tape->ops + tape->op_count;
+  const bool stream = role == GS_ROLE_STREAM || role == GS_ROLE_GRAD_STREAM;
+  const gs_op *op = tape->ops;
+  if (!stream) op = bsearch(&index, op, (size_t)tape->op_count, sizeof *op, by_index);
+  if (!op) return 0;
+  while (!stream && op > tape->ops && op[-1].index == index) op--;
+  for (; op < end && (stream || op->index == index); op++) {
+    if (op->tensor[role] && (!stream || op->point == index)) return op->tensor[role];
+  }
+  return 0;
+}
+
 gs_tensor gs_tape_find(const gs_tape *tape, gs_role role, int64_t index) {
   const gs_tensor none = {0};
   gs_handle handle = tape->first[role];
@@ -164,7 +213,6 @@ gs_tensor gs_tape_find(const gs_tape *tape, gs_role role, int64_t index) {
   if (index >= first->index && index < first->index + first->shape.parts) {
     return gs_tape_parts(tape, handle, index - first->index, 1);
   }
-  const gs_op *op = bsearch(&index, tape->ops, (size_t)tape->op_count, sizeof *op, by_index);
-  handle = op ? op->tensor[role] : 0;
+  handle = find_handle(tape, role, index);
   return handle ? tape->tensors[handle] : none;
 }

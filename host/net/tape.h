@@ -56,9 +56,10 @@ typedef struct gs_value {
   int64_t units;
 } gs_value;
 
-/* dLoss/dh of a value: delta w of the operation that reads it, or dh. */
+/* dLoss/dh of a value: the sum of delta w of an operation that reads it, of dh and of what
+ * else another reader gives. No value has two readers with a w. */
 typedef struct gs_gradient {
-  gs_handle delta, w, dh;
+  gs_handle delta, w, dh, also;
 } gs_gradient;
 
 /* What an operation does; NULL: nothing. The passes only enqueue. */
@@ -71,10 +72,16 @@ typedef struct gs_op_kind {
 
 struct gs_op {
   const gs_op_kind *kind;
-  int64_t index; /* its layer, or first step; rises from operation to operation */
+  int64_t index; /* its layer, or first step; never falls from operation to operation */
+  int64_t point; /* from 1: the value it makes is one of those handed from block to block; or 0 */
   gs_value x;
+  gs_value branch; /* what a residual connection adds to x */
+  double by;       /* that times this */
+  gs_norm norm;
+  bool measured; /* the value it makes is a layer's h */
   int64_t units; /* of the value that it makes */
   gs_activation phi;
+  gs_handle value;      /* that value's tensor */
   gs_gradient gradient; /* of that value */
   gs_handle tensor[GS_ROLE_COUNT];
   int64_t turn; /* its number among the windowed operations; 0: it is none */
@@ -133,9 +140,9 @@ gs_tensor gs_tape_find(const gs_tape *tape, gs_role role, int64_t index);
 /* ---- for models ---- */
 
 gs_value gs_tape_input(gs_tape *tape, int64_t rows, int64_t units);
-/* The next operation, see gs_op; returns what it makes. */
-gs_value gs_tape_push(gs_tape *tape, const gs_op_kind *kind, int64_t index, gs_value x,
-                      int64_t units, gs_activation phi);
+/* The next operation; returns what it makes. op: its kind, index, x, units, and what its kind
+ * wants to know beside those. */
+gs_value gs_tape_push(gs_tape *tape, gs_op op);
 
 /* ---- for operations ---- */
 
@@ -146,8 +153,14 @@ gs_handle gs_tape_declare(gs_tape *tape, gs_op *op, gs_role role, gs_shape shape
 /* Sizes of an operation, `elements` those of its largest state: the workspace's are the
  * largest of all. */
 void gs_tape_need(gs_tape *tape, gs_workspace_need need);
-/* Says what the gradient of a value is. */
+/* Adds to the gradient of a value. */
 void gs_tape_give(gs_tape *tape, gs_value value, gs_gradient gradient);
+/* Measures a tensor as an operation's, in a role beside its own: a stream's value. */
+void gs_tape_alias(gs_tape *tape, gs_op *op, gs_role role, gs_handle handle);
+/* to = phi' times the gradient of the value that the operation makes; db: its column sums, or
+ * NULL. phi is the identity where two others give theirs without a product. */
+gs_status gs_tape_receive(const gs_tape *tape, const gs_op *op, gs_activation phi,
+                          const gs_tensor *to, const gs_tensor *db);
 
 /* A tensor, NULL for none; `count` of its parts, from the first-th (0: the first) on. */
 const gs_tensor *gs_tape_at(const gs_tape *tape, gs_handle handle);

@@ -55,7 +55,8 @@ static gs_stats_job job_of(const gs_tape *tape, const gs_op *op, gs_role role, i
                            int64_t count) {
   const gs_handle handle = op->tensor[role];
   const gs_quantity_stats *store = &tape->quantity[gs_role_quantity(role)];
-  const int64_t point = tape->declared[handle].index + first;
+  const bool alias = role == GS_ROLE_STREAM;
+  const int64_t point = alias ? op->point : tape->declared[handle].index + first;
   const int64_t entry = (point - 1) * tape->config->replicas;
   gs_stats_job job = {.tensor = gs_tape_parts(tape, handle, first, count),
                       .steps = count,

@@ -105,9 +105,33 @@ static gs_status check_alternatives(const gs_block *block, const gs_param *param
   return beside ? GS_FAIL_AT(&at, error, "goes without %s", keys) : GS_OK;
 }
 
+/* Has the choice that a key goes with such a value? */
+static bool has_company(const gs_block *block, const gs_param *param) {
+  const gs_axis *axis = find_axis(block, param->goes_with);
+  const cJSON *value = axis ? axis->first : NULL;
+  for (int64_t i = 0; axis && i < axis->count; i++, value = value->next) {
+    const char *text = named(value);
+    if (!text) return true; /* of a wrong type: said where it is read */
+    if (param->goes_with_value ? strcmp(text, param->goes_with_value) == 0
+                               : strcmp(text, "none") != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static gs_status check_company(const gs_block *block, const gs_param *param, gs_error *error) {
+  const gs_location at = gs_location_key(&block->location, param->key);
+  if (!param->goes_with || !find_axis(block, param->key) || has_company(block, param)) return GS_OK;
+  return GS_FAIL_AT(&at, error, "goes with \"%s\"%s%s", param->goes_with,
+                    param->goes_with_value ? " " : "",
+                    param->goes_with_value ? param->goes_with_value : " other than none");
+}
+
 static gs_status check_keys(const gs_block *block, gs_error *error) {
   for (int p = 0; p < GS_PARAM_COUNT; p++) {
     const gs_param *param = &gs_params[p];
+    GS_TRY(check_company(block, param, error));
     if (!param->instead_of || !find_axis(block, param->key)) continue;
     GS_TRY(check_alternatives(block, param, error));
   }

@@ -36,20 +36,35 @@ gs_status gs_config_from_json(const cJSON *object, const char *path, gs_config *
 
 /* ---- identity ---- */
 
+/* Whether a value is no part of an identity. Without memory: false, and *failed. */
+static bool is_left_out(const gs_param *param, const cJSON *value, bool *failed) {
+  if (param->group == GS_GROUP_LOCATION) return true;
+  if (!value || !param->later) return false;
+  const gs_config usual = {0}; /* all that came later is usually the first of its choices */
+  cJSON *other = param->type->get(param, &usual);
+  const bool same = other && cJSON_Compare(value, other, true);
+  *failed = *failed || !other;
+  cJSON_Delete(other);
+  return same;
+}
+
 /* The canonical parameters without those that say where the cell runs, and without what a
  * value got later and does not use: a new parameter changes no old cell. */
 static cJSON *identity_to_json(const gs_config *config) {
+  bool failed = false;
   cJSON *object = gs_config_to_json(config);
   for (int i = 0; object && i < GS_PARAM_COUNT; i++) {
     const gs_param *param = &gs_params[i];
     cJSON *value = cJSON_GetObjectItemCaseSensitive(object, param->key);
-    if (param->group == GS_GROUP_LOCATION) {
+    if (is_left_out(param, value, &failed)) {
       cJSON_DeleteItemFromObjectCaseSensitive(object, param->key);
     } else if (value && param->type->identify) {
       param->type->identify(value);
     }
   }
-  return object;
+  if (!failed) return object;
+  cJSON_Delete(object);
+  return NULL;
 }
 
 gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error) {

@@ -67,6 +67,7 @@ static const gs_json_shape numbers = {.kind = GS_SHAPE_LIST, .each = &number_or_
 static const gs_json_shape counts = {.kind = GS_SHAPE_LIST, .each = &count};
 static const gs_json_shape shares = {.kind = GS_SHAPE_LIST, .each = &share_or_null};
 static const gs_json_shape indices = {.kind = GS_SHAPE_LIST, .each = &size, .fewest = 1};
+static const gs_json_shape points = {.kind = GS_SHAPE_LIST, .each = &count, .fewest = 1};
 static const gs_json_shape verdict_list = {
     .kind = GS_SHAPE_LIST, .each = &verdict, .fewest = 1, .unique = true};
 
@@ -134,7 +135,7 @@ static const gs_shape_field histogram_fields[] = {HAS("first_exponent", exponent
 static const gs_json_shape histogram = OBJECT(histogram_fields);
 
 #define QUANTITY_FIELDS                                                                            \
-  HAS("index", indices), HAS("log10_norm", norm), HAS("log10_max", numbers),                       \
+  HAS("index", points), HAS("log10_norm", norm), HAS("log10_max", numbers),                        \
       HAS("log10_min", numbers), HAS("zero_share", shares), HAS("subnormal_share", shares),        \
       HAS("nan", counts), HAS("inf", counts), MAY("saturated_share", shares),                      \
       MAY("dead_share", shares)
@@ -146,7 +147,8 @@ static const gs_json_shape full = ALIGNED(full_fields);
 
 #define LAYERS_FIELDS(shape)                                                                       \
   HAS("activation", shape), HAS("delta", shape), HAS("grad_weight", shape),                        \
-      MAY("grad_bias", shape), MAY("grad_input_weight", shape)
+      MAY("grad_bias", shape), MAY("grad_input_weight", shape), MAY("stream", shape),              \
+      MAY("grad_stream", shape)
 static const gs_shape_field layers_norms_fields[] = {LAYERS_FIELDS(norms), END};
 static const gs_json_shape layers_norms = OBJECT(layers_norms_fields);
 static const gs_shape_field layers_full_fields[] = {LAYERS_FIELDS(full), END};
@@ -281,7 +283,8 @@ static const gs_json_shape worst = OBJECT(worst_fields);
 static const gs_shape_field worst_list_fields[] = {
     MAY("activation", worst),        MAY("delta", worst),
     MAY("grad_weight", worst),       MAY("grad_bias", worst),
-    MAY("grad_input_weight", worst), END};
+    MAY("grad_input_weight", worst), MAY("stream", worst),
+    MAY("grad_stream", worst),       END};
 static const gs_json_shape worst_list = OBJECT(worst_list_fields);
 static const gs_json_shape agreement_verdict = {.kind = GS_SHAPE_TEXT,
                                                 .names = &gs_agreement_names};

@@ -62,12 +62,15 @@ static gs_status make_arrays(const gs_config *config, gs_theory *theory, gs_erro
   const bool recurrent = gs_model_is_recurrent(config->model);
   const int64_t points = gs_model_points(config);
   const int64_t matrices = recurrent && config->tied ? 1 : points;
+  const int64_t streams = gs_model_stream_points(config);
   const int64_t counts[GS_QUANTITY_COUNT] = {
       [GS_ACTIVATION_H] = points,
       [GS_DELTA] = points,
       [GS_GRAD_WEIGHT] = matrices,
       [GS_GRAD_BIAS] = gs_config_has_biases(config) ? (recurrent ? 1 : points) : 0,
-      [GS_GRAD_INPUT] = recurrent ? 1 : 0};
+      [GS_GRAD_INPUT] = recurrent ? 1 : 0,
+      [GS_STREAM] = streams,
+      [GS_GRAD_STREAM] = streams};
   theory->points = points;
   theory->log10_q = nans(points);
   theory->log10_chi = nans(points);
@@ -346,7 +349,7 @@ static void identity_theory(const gs_config *config, gs_theory *theory) {
 
 /* Of a model whose equations are none that is known here. */
 static void no_theory(const gs_config *config, gs_theory *theory) {
-  theory->no_theory = gs_model_row_of(config->model)->no_theory;
+  theory->no_theory = gs_model_no_theory(config);
   theory->reasons[GS_REASON_MODEL] = true;
   theory->validity = GS_VALIDITY_OUTSIDE;
   theory->depth_scale = NAN;
@@ -389,7 +392,7 @@ gs_status gs_theory_of(const gs_config *named, gs_theory *theory, gs_error *erro
   const gs_config *config = &plain;
   *theory = (gs_theory){0};
   gs_status status = make_arrays(config, theory, error);
-  if (status == GS_OK && gs_model_row_of(config->model)->no_theory) {
+  if (status == GS_OK && gs_model_no_theory(config)) {
     no_theory(config, theory);
   } else if (status == GS_OK && is_constant(config)) {
     constant_theory(theory);

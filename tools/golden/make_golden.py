@@ -166,6 +166,79 @@ def mlp(name, widths, batch, activation, output_activation=None, bias=True, loss
     return case
 
 
+def normalised(v, norm):
+    """Over the units of an example, or the examples of the batch (replicas x batch x units)."""
+    if norm == "none":
+        return v
+    if norm == "rms":
+        return v / torch.sqrt((v * v).mean(dim=2, keepdim=True) + 1e-5)
+    dim = 1 if norm == "batch" else 2
+    centred = v - v.mean(dim=dim, keepdim=True)
+    return centred / torch.sqrt((centred * centred).mean(dim=dim, keepdim=True) + 1e-5)
+
+
+def blocks(name, widths, batch, activation, norm="none", norm_at="z", residual="none", block=2,
+           residual_scale=1.0, residual_activation="inner", bias=True, loss="linear", replicas=1,
+           weight_std=1.5, native_f32=True):
+    """An mlp with norms and residual connections; weights of standard deviation
+    weight_std / sqrt(fan_in)."""
+    case = Case(name, model="mlp", widths=widths, batch=batch, replicas=replicas,
+                activation=activation, slope=SLOPE, output_activation=activation, norm=norm,
+                norm_at=norm_at, residual=residual, block=block, residual_scale=residual_scale,
+                residual_activation=residual_activation, bias=int(bias), loss=loss,
+                native_f32=int(native_f32))
+    phi = ACTIVATIONS[activation]
+    h = case.give("input", 0, case.normal(batch, widths[0], 1.0))
+    target = case.give("target", 0, case.normal(batch, widths[-1], 1.0)).detach()
+    weights, biases = [], []
+
+    def at(place, v):
+        return normalised(v, norm if norm_at == place else "none")
+
+    def act(v):
+        case.keep_off_kinks(v, v.abs().max())
+        return phi(v)
+
+    def linear(v, layer):
+        w = case.give("weight", layer, case.normal(widths[layer], widths[layer - 1],
+                                                   weight_std / math.sqrt(widths[layer - 1])))
+        weights.append(w)
+        z = v @ w.transpose(1, 2)
+        if bias:
+            biases.append(case.give("bias", layer, case.normal(1, widths[layer], 0.5)))
+            z = z + biases[-1]
+        return z
+
+    def branch(v, first):
+        v = at("branch", v)
+        for layer in range(first + 1, first + block + 1):
+            last = layer == first + block
+            if residual_activation == "pre":
+                v = linear(at("h", act(at("z", v))), layer)
+            elif last and not (block == 1 and residual_activation == "inner"):
+                v = at("h", at("z", linear(v, layer)))
+            else:
+                v = at("h", act(at("z", linear(v, layer))))
+        return v
+
+    depth = len(widths) - 1
+    if residual == "none":
+        for layer in range(1, depth + 1):
+            h = at("h", act(at("z", linear(h, layer))))
+    else:
+        by = {"plain": 1.0, "scaled": residual_scale, "rezero": 0.0}[residual]
+        for first in range(0, depth, block):
+            h = h + by * branch(h, first)
+            h = at("stream", act(h) if residual_activation == "post" else h)
+    case.expect("output", 0, h)
+    case.finish_loss(h, target)
+    for layer, w in enumerate(weights, start=1):
+        case.expect("grad_weight", layer, w.grad)
+    for layer, b in enumerate(biases, start=1):
+        case.expect("grad_bias", layer, b.grad)
+    return case
+
+
 def rnn(name, hidden, inputs, steps, batch, activation, tied=True, bias=True, loss="linear",
         loss_at="last", replicas=1, weight_std=None, input_std=None, native_f32=True):
     """A simple rnn, h_t = phi(W h_{t-1} + U x_t + b), h_0 = 0."""
@@ -250,6 +323,55 @@ def cases():
               loss_at="every", native_f32=False)
     yield rnn("rnn_small_relu_untied", 5, 3, 6, 2, "relu", weight_std=2.0**-60, tied=False,
               **big)
+
+
+    chain, pairs, single = [5, 9, 4, 7], [5, 9, 5, 7, 5], [7, 7, 7, 7]
+    yield blocks("norm_layer", chain, 3, "relu", norm="layer")
+    yield blocks("norm_layer_h", chain, 3, "tanh", norm="layer", norm_at="h", loss="mse")
+    yield blocks("norm_rms", chain, 3, "gelu", norm="rms", replicas=3)
+    yield blocks("norm_rms_h", chain, 1, "leaky_relu", norm="rms", norm_at="h", bias=False)
+    # a bias before a batch's mean is taken off has no gradient
+    yield blocks("norm_batch", chain, 6, "relu", norm="batch", bias=False)
+    yield blocks("norm_batch_h", chain, 9, "silu", norm="batch", norm_at="h", replicas=2)
+    yield blocks("residual_plain", pairs, 3, "relu", residual="plain")
+    yield blocks("residual_scaled", pairs, 3, "tanh", residual="scaled", residual_scale=0.3,
+                 loss="mse", replicas=2)
+    yield blocks("residual_rezero", pairs, 2, "tanh", residual="rezero", loss="mse")
+    yield blocks("residual_single", single, 3, "leaky_relu", residual="plain", block=1)
+    yield blocks("residual_pre", pairs, 3, "softplus", residual="plain", residual_activation="pre")
+    yield blocks("residual_post", pairs, 3, "relu", residual="scaled", residual_scale=0.7,
+                 residual_activation="post")
+    yield blocks("residual_post_single", single, 3, "elu", residual="plain", block=1,
+                 residual_activation="post", bias=False)
+    yield blocks("residual_norm", pairs, 4, "relu", residual="plain", norm="layer", replicas=2)
+    yield blocks("residual_norm_h", pairs, 4, "tanh", residual="plain", norm="layer", norm_at="h")
+    yield blocks("residual_norm_batch", pairs, 7, "tanh", residual="plain", norm="batch",
+                 bias=False, residual_activation="post")
+    yield blocks("residual_pre_norm", pairs, 4, "relu", residual="plain", norm="rms",
+                 residual_activation="pre")
+    yield blocks("residual_pre_norm_h", pairs, 4, "tanh", residual="scaled", residual_scale=0.5,
+                 norm="layer", norm_at="h", residual_activation="pre")
+    yield blocks("residual_branch_norm", pairs, 3, "relu", residual="plain", norm="layer",
+                 norm_at="branch", replicas=2)
+    yield blocks("residual_pre_branch_norm", pairs, 3, "gelu", residual="scaled",
+                 residual_scale=0.5, norm="rms", norm_at="branch", residual_activation="pre")
+    yield blocks("residual_stream_norm", pairs, 3, "tanh", residual="plain", norm="layer",
+                 norm_at="stream", loss="mse")
+    yield blocks("residual_post_stream_norm", single, 5, "sigmoid", residual="plain", block=1,
+                 norm="batch", norm_at="stream", residual_activation="post")
+    # epsilon is that of true values
+    yield blocks("large_norm", chain, 3, "relu", norm="layer", weight_std=2.0**70, **big)
+    yield blocks("small_norm", chain, 3, "tanh", norm="layer", weight_std=2.0**-50, **big)
+    yield blocks("small_norm_h", chain, 3, "leaky_relu", norm="rms", norm_at="h",
+                 weight_std=2.0**-50, **big)
+    yield blocks("small_norm_batch", chain, 6, "relu", norm="batch", weight_std=2.0**-50, **big)
+    yield blocks("large_residual", [5] * 9, 3, "relu", residual="plain", weight_std=2.0**40, **big)
+    yield blocks("small_residual", [5] * 9, 3, "tanh", residual="plain", weight_std=2.0**-40,
+                 **big)
+    yield blocks("large_residual_post", [5] * 7, 3, "relu", residual="scaled", residual_scale=2.0**30,
+                 residual_activation="post", weight_std=2.0**40, **big)
+    yield blocks("large_residual_norm", [5] * 7, 3, "gelu", residual="plain", norm="layer",
+                 norm_at="branch", weight_std=2.0**60, **big)
 
 
 def main():

@@ -179,9 +179,13 @@ class Cell:
             one = {"grad_weight": params["hidden"]**2, "grad_bias": params["hidden"],
                    "grad_input_weight": params["hidden"] * params["input"]}
             return numpy.full(len(index), float(one.get(quantity, params["batch"] * params["hidden"])))
-        widths = numpy.array(params["widths"], dtype=float) if "widths" in params else None
-        out = widths[index] if widths is not None else numpy.full(len(index), float(params["width"]))
-        into = widths[index - 1] if widths is not None else out
+        if "widths" in params:
+            widths = numpy.array(params["widths"], dtype=float)
+        else:
+            widths = numpy.full(params["depth"] + 1, float(params["width"]))
+            widths[0] = params.get("input", params["width"])
+            widths[-1] = params.get("output", params["width"])
+        out, into = widths[index], widths[index - 1]
         return {"grad_weight": out * into, "grad_bias": out}.get(quantity, params["batch"] * out)
 
     def lost(self, quantity):
