@@ -139,7 +139,7 @@ static void test_format_limits(void **state) {
   assert_true((int)(sizeof formats / sizeof *formats) == GS_FORMAT_COUNT);
   for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
     const format_case *f = &formats[i];
-    assert_string_equal(gs_format_name(f->format), f->name);
+    assert_string_equal(gs_name(&gs_format_names, f->format), f->name);
     assert_true(fabs(f->min * log10(2) - f->log10_min) < 0.006);
     assert_true(fabs(f->normal * log10(2) - f->log10_normal) < 0.006);
     assert_true(fabs(f->max * log10(2) + log10(f->significand) - f->log10_largest) < 0.006);

@@ -157,7 +157,7 @@ static gs_status compare_with(const compare_arguments *a, const gs_side *base, c
 
 static gs_status print_document(cJSON *list, gs_compare_verdict worst, gs_error *error) {
   cJSON *document = cJSON_CreateObject();
-  bool made = gs_json_add_string(document, "verdict", gs_compare_name(worst)) &&
+  bool made = gs_json_add_string(document, "verdict", gs_name(&gs_compare_names, worst)) &&
               gs_json_add_int(document, "exit_code", gs_compare_exit_code(worst));
   cJSON *copy = made ? cJSON_Duplicate(list, true) : NULL;
   made = made && gs_json_add(document, "comparisons", copy);

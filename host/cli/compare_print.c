@@ -177,7 +177,7 @@ void gs_compare_print_table(const gs_compare_page *page) {
   print_numbers(page, "");
   print_counts(page);
   print_global(page);
-  (void)fprintf(page->stream, "%s: %s\n", gs_compare_name(page->result->verdict),
+  (void)fprintf(page->stream, "%s: %s\n", gs_name(&gs_compare_names, page->result->verdict),
                 words_of(page, message));
 }
 
@@ -194,7 +194,7 @@ static void print_escaped(FILE *stream, const char *text) {
 void gs_compare_print_markdown(const gs_compare_page *page) {
   const gs_compare_result *r = page->result;
   char message[512];
-  (void)fprintf(page->stream, "**%s**: ", gs_compare_name(r->verdict));
+  (void)fprintf(page->stream, "**%s**: ", gs_name(&gs_compare_names, r->verdict));
   print_escaped(page->stream, words_of(page, message));
   (void)fputs("\n\n", page->stream);
   print_differences(page, "- ");
@@ -274,7 +274,7 @@ void gs_compare_print_csv(const gs_compare_page *page) {
     print_quoted(page->stream, page->base);
     (void)fputc(',', page->stream);
     print_quoted(page->stream, page->other);
-    (void)fprintf(page->stream, ",%s,%s,", gs_compare_name(r->verdict), r->cells[i].id);
+    (void)fprintf(page->stream, ",%s,%s,", gs_name(&gs_compare_names, r->verdict), r->cells[i].id);
     print_quoted(page->stream, gs_printable(r->cells[i].name, name, sizeof name));
     print_csv_numbers(page->stream, &r->cells[i].numbers);
     print_csv_speed(page->stream, &r->cells[i].speed);
@@ -394,7 +394,7 @@ cJSON *gs_compare_json(const gs_compare_page *page) {
       gs_json_add_int(json, "base_starts", page->base_starts) &&
       gs_json_add_string(json, "new", page->other) &&
       gs_json_add_int(json, "new_starts", page->other_starts) &&
-      gs_json_add_string(json, "verdict", gs_compare_name(r->verdict)) &&
+      gs_json_add_string(json, "verdict", gs_name(&gs_compare_names, r->verdict)) &&
       gs_json_add_int(json, "exit_code", gs_compare_exit_code(r->verdict)) &&
       gs_json_add_string(json, "message", r->message) && add_differences(json, &r->differences) &&
       (r->differences.count > 0 ||

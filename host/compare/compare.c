@@ -14,16 +14,13 @@ const gs_names gs_required_names = {"requirement of numbers",
                                     GS_NAMES(GS_REQUIRED_LIST(GS_ROW_NAME)), NULL};
 const gs_names gs_unit_names = {"unit", GS_NAMES(GS_UNIT_LIST(GS_ROW_NAME)), NULL};
 
-static const struct {
-  const char *name;
-  int code, rank;
-} verdicts[] = {
-#define GS_COMPARE_ROW(constant, name, code, rank) {name, code, rank},
-    GS_COMPARE_LIST(GS_COMPARE_ROW)
-#undef GS_COMPARE_ROW
-};
+#define COMPARE_NAME(constant, name, code, rank) name,
+#define COMPARE_ROW(constant, name, code, rank) {code, rank},
 
-const char *gs_compare_name(gs_compare_verdict verdict) { return verdicts[verdict].name; }
+const gs_names gs_compare_names = {"verdict", GS_NAMES(GS_COMPARE_LIST(COMPARE_NAME)), NULL};
+
+static const struct { int code, rank; } verdicts[] = {GS_COMPARE_LIST(COMPARE_ROW)};
+
 int gs_compare_exit_code(gs_compare_verdict verdict) { return verdicts[verdict].code; }
 int gs_compare_rank(gs_compare_verdict verdict) { return verdicts[verdict].rank; }
 

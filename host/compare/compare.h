@@ -16,14 +16,12 @@
   X(GS_COMPARE_NOT_COMPARABLE, "not comparable", 6, 5)
 /* 7 is kept for "slower because the clock was", which no record can show yet. */
 
+#define GS_COMPARE_VALUE(constant, name, code, rank) constant,
 typedef enum gs_compare_verdict {
-#define GS_COMPARE_ENUM(constant, name, code, rank) constant,
-  GS_COMPARE_LIST(GS_COMPARE_ENUM)
-#undef GS_COMPARE_ENUM
-      GS_COMPARE_COUNT
+  GS_COMPARE_LIST(GS_COMPARE_VALUE) GS_COMPARE_COUNT
 } gs_compare_verdict;
 
-const char *gs_compare_name(gs_compare_verdict verdict);
+extern const gs_names gs_compare_names;
 int gs_compare_exit_code(gs_compare_verdict verdict);
 int gs_compare_rank(gs_compare_verdict verdict);
 

@@ -1,18 +1,16 @@
 /* Limits of the formats, and counting by them. */
 #include "measure/formats.h"
 
+#define FORMAT_NAME(constant, name, min, normal, max) name,
+#define FORMAT_LIMITS(constant, name, min, normal, max) {min, normal, max},
+
+const gs_names gs_format_names = {"format", GS_NAMES(GS_FORMAT_LIST(FORMAT_NAME)), NULL};
+
 typedef struct limits {
-  const char *name;
   int min_subnormal, min_normal, max;
 } limits;
 
-static const limits formats[GS_FORMAT_COUNT] = {
-#define FORMAT_LIMITS(constant, name, min, normal, max) [constant] = {name, min, normal, max},
-    GS_FORMAT_LIST(FORMAT_LIMITS)
-#undef FORMAT_LIMITS
-};
-
-const char *gs_format_name(gs_format format) { return formats[format].name; }
+static const limits formats[] = {GS_FORMAT_LIST(FORMAT_LIMITS)};
 
 void gs_kept_add(gs_kept *kept, gs_format format, const uint32_t *counts, int bins,
                  int64_t first_exponent) {

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/names.h"
+
 /* X(constant, name, exponent of the smallest subnormal, of the smallest normal,
  *   of the largest number). e4m3 and e5m2: OCP 8-bit floating point, 2023. */
 #define GS_FORMAT_LIST(X)                                                                          \
@@ -17,14 +19,10 @@
   X(GS_FORMAT_E4M3, "e4m3", -9, -6, 8)                                                             \
   X(GS_FORMAT_E5M2, "e5m2", -16, -14, 15)
 
-typedef enum gs_format {
-#define GS_FORMAT_ENUM(constant, name, min, normal, max) constant,
-  GS_FORMAT_LIST(GS_FORMAT_ENUM)
-#undef GS_FORMAT_ENUM
-      GS_FORMAT_COUNT
-} gs_format;
+#define GS_FORMAT_VALUE(constant, name, min, normal, max) constant,
+typedef enum gs_format { GS_FORMAT_LIST(GS_FORMAT_VALUE) GS_FORMAT_COUNT } gs_format;
 
-const char *gs_format_name(gs_format format);
+extern const gs_names gs_format_names;
 
 /* Counts of elements by what the format would store. */
 typedef struct gs_kept {

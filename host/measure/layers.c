@@ -170,7 +170,7 @@ static table open_table(cJSON *json, const gs_config *config, gs_quantity quanti
   if (!full) return t;
   cJSON *kept = open_in(&t, json, "kept", cJSON_CreateObject);
   for (int f = 0; f < GS_FORMAT_COUNT; f++) {
-    cJSON *format = open_in(&t, kept, gs_format_name((gs_format)f), cJSON_CreateObject);
+    cJSON *format = open_in(&t, kept, gs_name(&gs_format_names, (gs_format)f), cJSON_CreateObject);
     for (int k = 0; k < 3; k++) t.kept[f][k] = open_in(&t, format, kinds[k], cJSON_CreateArray);
   }
   cJSON *histogram = open_in(&t, json, "histogram", cJSON_CreateObject);

@@ -115,7 +115,7 @@ static bool add_first_lost(cJSON *json, const gs_kept_axis *kept) {
     cJSON *formats = cJSON_AddObjectToObject(all, gs_name(&gs_quantity_names, walks[i].quantity));
     for (int f = 0; f < GS_FORMAT_COUNT; f++) {
       const int64_t lost = gs_first_lost(own, (gs_format)f, walks[i].backward);
-      if (!add_layer(formats, gs_format_name((gs_format)f), lost)) return false;
+      if (!add_layer(formats, gs_name(&gs_format_names, (gs_format)f), lost)) return false;
     }
   }
   return all != NULL;
