@@ -63,32 +63,39 @@ __device__ __forceinline__ void draw(const Stream &stream, float scale, uint32_t
   for (int j = 0; j < QUAD; j++) values[j] *= scale;
 }
 
-/* Four elements of the identity, walked with rows. */
+/* A run of the identity, walked with rows. */
 template <typename T>
-__device__ __forceinline__ void diagonal(const QuadWalk &walk, const QuadPlace<T, true> &place,
-                                         float scale, float values[QUAD]) {
+__device__ __forceinline__ void diagonal(const QuadWalk &walk, const RunPlace<T, true> &place,
+                                         float scale, float values[RUN<T>]) {
+  int64_t col = place.col;
   int64_t to_diagonal = place.col - place.row;
 #pragma unroll
-  for (int j = 0; j < QUAD; j++) {
+  for (int j = 0; j < RUN<T>; j++) {
     values[j] = to_diagonal == 0 ? scale : 0.0f;
-    to_diagonal += place.col + j + 1 == walk.cols ? -walk.cols : 1;
+    const bool ends_row = ++col == walk.cols;
+    if (ends_row) col = 0;
+    to_diagonal += ends_row ? -walk.cols : 1;
   }
 }
 
 template <typename T, gs_fill_kind KIND, bool ROWS>
 __global__ void __launch_bounds__(WALK_THREADS)
     fill_kernel(QuadWalk walk, T *data, Stream stream, float scale) {
-  walk_quads<ROWS>(walk, data, [&](const QuadPlace<T, ROWS> &place) {
-    float values[QUAD];
+  walk_runs<ROWS>(walk, data, [&](const RunPlace<T, ROWS> &place) {
+    float values[RUN<T>];
     if constexpr (KIND == GS_FILL_IDENTITY) {
-      diagonal(walk, place, scale, values);
+      diagonal<T>(walk, place, scale, values);
     } else {
-      draw<KIND>(stream, scale, static_cast<uint32_t>(place.replica), place.quad, values);
-    }
-    Pack<T, QUAD> quad;
 #pragma unroll
-    for (int j = 0; j < QUAD; j++) quad.at[j] = narrow<T>(values[j]);
-    store_quad<ROWS>(walk, place, quad);
+      for (int i = 0; i < RUN_QUADS<T>; i++) {
+        draw<KIND>(stream, scale, static_cast<uint32_t>(place.replica), place.quad + i,
+                   values + QUAD * i);
+      }
+    }
+    Pack<T, RUN<T>> run;
+#pragma unroll
+    for (int j = 0; j < RUN<T>; j++) run.at[j] = narrow<T>(values[j]);
+    store_run<ROWS>(walk, place, run);
   });
 }
 

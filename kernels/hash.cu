@@ -54,12 +54,12 @@ __global__ void __launch_bounds__(WALK_THREADS)
   const int64_t before = DIGEST ? replica * walk.elements : 0; /* elements of other replicas */
   Sum hash = 0;
   Sum count = 0;
-  walk_quads<ROWS>(walk, data, [&](const QuadPlace<const T, ROWS> &place) {
-    const Pack<T, QUAD> quad = load_quad<ROWS>(walk, place);
+  walk_runs<ROWS>(walk, data, [&](const RunPlace<const T, ROWS> &place) {
+    const Pack<T, RUN<T>> run = load_run<ROWS>(walk, place);
     const int64_t first = place.first();
 #pragma unroll
-    for (int j = 0; j < QUAD; j++) {
-      const auto x = widen(quad.at[j]);
+    for (int j = 0; j < RUN<T>; j++) {
+      const auto x = widen(run.at[j]);
       const uint64_t index = static_cast<uint64_t>(before + first + j);
       const bool exists = place.whole || first + j < walk.elements;
       if constexpr (DIGEST) {

@@ -24,7 +24,8 @@ WIDE = [
     (r"shift_steps_kernel<.*>", True, True),
     (r"loss_kernel<.*>", True, True),
     (r"stats_kernel<.*>", True, False),
-    (r"fill_kernel<(float|double),.*>", False, True),
+    (r"fill_kernel<.*>", False, True),
+    (r"hash_kernel<(float|__half|__nv_bfloat16),.*>", True, False),
     (r"persistent_(forward|backward)_kernel<float,.*,true>", True, False),
     (r"persistent_(forward|backward)_kernel<(__half|__nv_bfloat16),8,true>", True, False),
 ]

@@ -18,7 +18,9 @@ static const gs_kernel_layout layouts[] = {
     {7, 8, 0, 0, 3, false, 0},   {7, 8, 4, 8, 3, false, 0},  {7, 9, 2, 0, 2, false, 0},
     {5, 3, 0, 0, 3, true, 0},    {9, 12, 0, 3, 2, false, 1}, {5, 2, 3, 0, 2, false, 3},
     {33, 64, 0, 0, 2, false, 0}, {1, 6, 5, 2, 17, false, 0}, {40, 31, 1, 0, 1, false, 0},
-    {9, 12, 0, 0, 2, false, 1},  {9, 12, 4, 0, 2, false, 2},
+    {9, 12, 0, 0, 2, false, 1},  {9, 12, 4, 0, 2, false, 2}, {5, 1, 0, 0, 2, false, 0},
+    {6, 6, 0, 0, 3, false, 0},   {5, 12, 4, 0, 3, false, 0}, {9, 16, 0, 0, 2, false, 4},
+    {6, 24, 8, 0, 2, false, 0},
 };
 enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 
