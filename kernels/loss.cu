@@ -66,10 +66,10 @@ __device__ __forceinline__ Track<T> track_of(const LossTensor &tensor, int64_t s
 }
 
 template <typename T>
-__device__ __forceinline__ Pack<T, lanes_of<T>> load(const Track<T> &track, int32_t k,
-                                                     int32_t width) {
+__device__ __forceinline__ Packed<T, lanes_of<T>> load(const Track<T> &track, int32_t k,
+                                                       int32_t width) {
   constexpr int V = lanes_of<T>;
-  return load_pack<T, V>(track.from + k * track.step, track.aligned && width == V, width);
+  return load_packed<T, V>(track.from + k * track.step, track.aligned && width == V, width);
 }
 
 template <typename T>
@@ -100,8 +100,8 @@ __device__ double take_part(const Loss &loss, int64_t step, int64_t replica, con
   const Track<T> dh = track_of<T>(loss.dh, step, replica, walk);
   double sum = 0;
   for (int32_t first = 0; first < walk.count; first += GROUP) {
-    Pack<T, V> h_packs[GROUP];
-    Pack<T, V> target_packs[GROUP];
+    Packed<T, V> h_packs[GROUP];
+    Packed<T, V> target_packs[GROUP];
 #pragma unroll
     for (int i = 0; i < GROUP; i++) {
       h_packs[i] = load<T>(h, first + i, width_of(walk, first + i));
@@ -109,11 +109,13 @@ __device__ double take_part(const Loss &loss, int64_t step, int64_t replica, con
     }
 #pragma unroll
     for (int i = 0; i < GROUP; i++) {
-      Pack<T, V> result = target_packs[i];
+      const Pack<T, V> h_pack = unpacked<T, V>(h_packs[i]);
+      const Pack<T, V> target_pack = unpacked<T, V>(target_packs[i]);
+      Pack<T, V> result = target_pack;
 #pragma unroll
       for (int j = 0; j < V; j++) {
-        const C at_h = widen(h_packs[i].at[j]);
-        const C at_target = widen(target_packs[i].at[j]);
+        const C at_h = widen(h_pack.at[j]);
+        const C at_target = widen(target_pack.at[j]);
         if (MSE) {
           const C d = at_h * by_h - at_target * by_target;
           result.at[j] = narrow<T>(d);

@@ -92,9 +92,11 @@ template <int INPUTS> __device__ __forceinline__ void arrange(float (&m)[UNITS][
 
 /* ---- products ---- */
 
-/* A lane's inputs of one row. */
+/* A lane's inputs of one row, as they were loaded: taken apart where they are multiplied. Taken
+ * apart before, 16-bit ones would be waited for as soon as they are asked for. */
 template <typename T, int INPUTS> struct Inputs {
-  Pack<T, Share<T, INPUTS>::V> chunk[Share<T, INPUTS>::CHUNKS];
+  using Chunk = Pack<T, Share<T, INPUTS>::V>;
+  Bits<Chunk> chunk[Share<T, INPUTS>::CHUNKS];
 };
 
 /* The rows that are still to be read, from a lane's first input of the next one. */
@@ -113,15 +115,18 @@ __device__ __forceinline__ void load_row(Inputs<T, INPUTS> &x, Rows<T> &rows) {
   const int left = rows.count > 0 ? rows.left : 0;
 #pragma unroll
   for (int c = 0; c < S::CHUNKS; c++) {
+    using Chunk = typename Inputs<T, INPUTS>::Chunk;
     if constexpr (WHOLE) {
-      const auto *from = reinterpret_cast<const Pack<T, S::V> *>(rows.next + c * S::STEP);
-      if (c * S::STEP < left) x.chunk[c] = load_fresh(from);
+      const auto *from = reinterpret_cast<const Bits<Chunk> *>(rows.next + c * S::STEP);
+      if (c * S::STEP < left) x.chunk[c] = __ldcg(from);
     } else {
+      Chunk chunk = from_bits<Chunk>(x.chunk[c]);
 #pragma unroll
       for (int i = 0; i < S::V; i++) {
         const int at = c * S::STEP + i;
-        if (at < left) x.chunk[c].at[i] = load_fresh(rows.next + at);
+        if (at < left) chunk.at[i] = load_fresh(rows.next + at);
       }
+      x.chunk[c] = to_bits(chunk);
     }
   }
   rows.next += rows.ld;
@@ -143,7 +148,8 @@ __device__ __forceinline__ float multiply_row(const float (&m)[UNITS][INPUTS],
   float sum[UNITS];
 #pragma unroll
   for (int i = 0; i < INPUTS; i++) {
-    const float input = widen(x.chunk[i / V].at[i % V]);
+    const float input =
+        widen(from_bits<typename Inputs<T, INPUTS>::Chunk>(x.chunk[i / V]).at[i % V]);
 #pragma unroll
     for (int u = 0; u < UNITS; u++) {
       sum[u] = i == 0 ? m[u][0] * input : fmaf(m[u][i], input, sum[u]);

@@ -110,8 +110,8 @@ __device__ __forceinline__ ForwardScale<C> forward_scale_of(const Forward &pass,
 
 /* What a thread reads of one item, and where it lies. */
 template <typename T, typename P, int V> struct ForwardPacks {
-  Pack<P, V> product;
-  Pack<T, V> addend;
+  Packed<P, V> product;
+  Packed<T, V> addend;
   Place at;
   int count;
   bool whole;
@@ -125,12 +125,12 @@ __device__ __forceinline__ ForwardPacks<T, P, V> load_forward(const Forward &pas
   const int64_t left = pass.h.cols - packs.at.col;
   packs.whole = pass.whole && left >= V;
   packs.count = left < V ? static_cast<int>(left) : V;
-  packs.product = load_pack<P, V>(element<P>(pass.product, replica, packs.at.row, packs.at.col),
-                                  packs.whole, packs.count);
+  packs.product = load_packed<P, V>(element<P>(pass.product, replica, packs.at.row, packs.at.col),
+                                    packs.whole, packs.count);
   if (pass.has_addend) {
     const int64_t row = pass.addend.rows == 1 ? 0 : packs.at.row;
-    packs.addend = load_pack<T, V>(element<T>(pass.addend, replica, row, packs.at.col), packs.whole,
-                                   packs.count);
+    packs.addend = load_packed<T, V>(element<T>(pass.addend, replica, row, packs.at.col),
+                                     packs.whole, packs.count);
   }
   return packs;
 }
@@ -141,12 +141,14 @@ finish_forward(const Forward &pass, int64_t replica, const ForwardPacks<T, P, V>
                const ForwardScale<Compute<T>> &scale, Compute<T> &most) {
   using C = Compute<T>;
   const gs_activation phi = {PHI, pass.slope};
+  const Pack<P, V> product = unpacked<P, V>(packs.product);
+  const Pack<T, V> addend = unpacked<T, V>(packs.addend);
   Pack<T, V> h;
   Pack<T, V> saved;
 #pragma unroll
   for (int i = 0; i < V; i++) {
-    C z = scaled<T>(packs.product.at[i], scale.by_product);
-    if (pass.has_addend) z = z + widen(packs.addend.at[i]) * scale.by_addend;
+    C z = scaled<T>(product.at[i], scale.by_product);
+    if (pass.has_addend) z = z + widen(addend.at[i]) * scale.by_addend;
     const Slope<C> both = activation(phi, z, scale.z, scale.exponent);
     h.at[i] = narrow<T>(both.h);
     saved.at[i] = narrow<T>(both.slope);
@@ -193,9 +195,9 @@ __device__ gs_rescale backward_scale_of(const Backward &pass, int64_t replica) {
 constexpr gs_activation_kind SAVED = GS_SIGMOID;
 
 template <typename T, typename P, int V> struct BackwardPacks {
-  Pack<P, V> product;
-  Pack<T, V> dh;
-  Pack<T, V> other; /* phi' or, where its sign tells phi', h */
+  Packed<P, V> product;
+  Packed<T, V> dh;
+  Packed<T, V> other; /* phi' or, where its sign tells phi', h */
   Place at;
   int count;
   bool whole;
@@ -210,17 +212,17 @@ __device__ __forceinline__ BackwardPacks<T, P, V> load_backward(const Backward &
   packs.whole = pass.whole && left >= V;
   packs.count = left < V ? static_cast<int>(left) : V;
   if (pass.has_product) {
-    packs.product = load_pack<P, V>(element<P>(pass.product, replica, at.row, at.col), packs.whole,
-                                    packs.count);
+    packs.product = load_packed<P, V>(element<P>(pass.product, replica, at.row, at.col),
+                                      packs.whole, packs.count);
   }
   if (pass.has_dh) {
     packs.dh =
-        load_pack<T, V>(element<T>(pass.dh, replica, at.row, at.col), packs.whole, packs.count);
+        load_packed<T, V>(element<T>(pass.dh, replica, at.row, at.col), packs.whole, packs.count);
   }
   if (PHI != GS_IDENTITY) {
     const gs_tensor &from = saves_slope<PHI> ? pass.saved : pass.h;
     packs.other =
-        load_pack<T, V>(element<T>(from, replica, at.row, at.col), packs.whole, packs.count);
+        load_packed<T, V>(element<T>(from, replica, at.row, at.col), packs.whole, packs.count);
   }
   return packs;
 }
@@ -233,16 +235,19 @@ __device__ __forceinline__ Pack<T, V> finish_backward(const Backward &pass, int6
   const gs_activation phi = {PHI, pass.slope};
   const C by_product = static_cast<C>(scale.product);
   const C by_dh = static_cast<C>(scale.addend);
+  const Pack<P, V> product = unpacked<P, V>(packs.product);
+  const Pack<T, V> dh = unpacked<T, V>(packs.dh);
+  const Pack<T, V> other = unpacked<T, V>(packs.other);
   Pack<T, V> delta;
 #pragma unroll
   for (int i = 0; i < V; i++) {
     C eps = 0;
-    if (pass.has_product) eps = scaled<T>(packs.product.at[i], by_product);
+    if (pass.has_product) eps = scaled<T>(product.at[i], by_product);
     if (pass.has_dh) {
-      const C part = widen(packs.dh.at[i]) * by_dh;
+      const C part = widen(dh.at[i]) * by_dh;
       eps = pass.has_product ? eps + part : part;
     }
-    const C factor = widen(packs.other.at[i]);
+    const C factor = widen(other.at[i]);
     delta.at[i] = narrow<T>(activation_backward(phi, eps, factor, factor));
     if (i < packs.count) raise_magnitude(most, widen(delta.at[i]));
   }

@@ -45,34 +45,72 @@ template <> struct bits_of<8> { using type = uint2; };
 template <> struct bits_of<16> { using type = uint4; };
 template <typename V> using Bits = typename bits_of<sizeof(V)>::type;
 
-/* From L2, since L1 may hold an older value than another block has written in this launch. */
-template <typename V> __device__ __forceinline__ V load_fresh(const V *from) {
-  const Bits<V> bits = __ldcg(reinterpret_cast<const Bits<V> *>(from));
+template <typename V> __device__ __forceinline__ Bits<V> to_bits(const V &value) {
+  Bits<V> bits;
+  memcpy(&bits, static_cast<const void *>(&value), sizeof bits);
+  return bits;
+}
+template <typename V> __device__ __forceinline__ V from_bits(Bits<V> bits) {
   V value;
   memcpy(static_cast<void *>(&value), &bits, sizeof value);
   return value;
 }
 
+/* From L2, since L1 may hold an older value than another block has written in this launch. */
+template <typename V> __device__ __forceinline__ V load_fresh(const V *from) {
+  return from_bits<V>(__ldcg(reinterpret_cast<const Bits<V> *>(from)));
+}
+
 /* In one access, to L2, where all stores go. A structure that is assigned is not: nvcc's
  * front end stores it element by element. */
 template <typename V> __device__ __forceinline__ void store_fresh(V *to, V value) {
-  Bits<V> bits;
-  memcpy(&bits, static_cast<const void *>(&value), sizeof bits);
-  __stcg(reinterpret_cast<Bits<V> *>(to), bits);
+  __stcg(reinterpret_cast<Bits<V> *>(to), to_bits(value));
+}
+
+/* A pack as it was loaded. Where several are loaded they stay so until they are computed with:
+ * nvcc takes 16-bit elements out of a Pack at once, and so waits for each load before the next. */
+template <typename T, int N, bool WIDE = (sizeof(T) > 2)> struct packed_of {
+  using type = Pack<T, N>;
+};
+template <typename T, int N> struct packed_of<T, N, false> { using type = Bits<Pack<T, N>>; };
+template <typename T, int N> using Packed = typename packed_of<T, N>::type;
+
+template <typename T, int N>
+__device__ __forceinline__ Packed<T, N> packed(const Pack<T, N> &pack) {
+  if constexpr (sizeof(T) == 2) {
+    return to_bits(pack);
+  } else {
+    return pack;
+  }
+}
+template <typename T, int N>
+__device__ __forceinline__ Pack<T, N> unpacked(const Packed<T, N> &from) {
+  if constexpr (sizeof(T) == 2) {
+    return from_bits<Pack<T, N>>(from);
+  } else {
+    return from;
+  }
 }
 
 /* N elements from `from`, in accesses of 16 bytes where `whole` (aligned, and all inside),
  * else the first `count` one by one; the others are 0. */
 template <typename T, int N>
-__device__ __forceinline__ Pack<T, N> load_pack(const T *from, bool whole, int count) {
-  Pack<T, N> pack;
+__device__ __forceinline__ Packed<T, N> load_packed(const T *from, bool whole, int count) {
+  Packed<T, N> result;
   if (whole) {
-    pack = *reinterpret_cast<const Pack<T, N> *>(from);
+    result = *reinterpret_cast<const Packed<T, N> *>(from);
   } else {
+    Pack<T, N> pack;
 #pragma unroll
     for (int i = 0; i < N; i++) pack.at[i] = i < count ? from[i] : narrow<T>(0);
+    result = packed<T, N>(pack);
   }
-  return pack;
+  return result;
+}
+
+template <typename T, int N>
+__device__ __forceinline__ Pack<T, N> load_pack(const T *from, bool whole, int count) {
+  return unpacked<T, N>(load_packed<T, N>(from, whole, count));
 }
 
 template <typename T, int N>
