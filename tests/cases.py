@@ -80,6 +80,16 @@ class Cases(ProgramTest):
         delta = cell["layers"]["delta"]["log10_norm"]["mean"]
         self.assertLess(delta[0] - delta[2], -2)
 
+    def test_lsuv(self):
+        """z has variance 1 in every layer, biases or not: of linear units h is z."""
+        linear = {"depth": 5, "width": 24, "batch": 16, "replicas": 3, "activation": "identity", "lsuv": True}
+        for cell in self.run_blocks({**linear, "init": {"name": "normal", "std": 0.01}, "bias_std": [0, 0.3]},
+                                    {**linear, "init": {"name": "normal", "std": 1e12}, "dtype": "f64"}):
+            norm = cell["layers"]["activation"]["log10_norm"]
+            for mean in norm["mean"]:  # the mean of z, which is not taken off, is small beside it
+                self.assertAlmostEqual(mean, math.log10(math.sqrt(24 * 16)), delta=0.03)
+            self.assertEqual(cell["agreement"]["verdict"], "outside reach")
+
     def test_bad_input(self):
         for words, *fragments in (
                 (["--residual", "plain", "--widths", "8,9,7"], "residual", "8 units", "7 of layer 2"),
@@ -98,7 +108,8 @@ class Cases(ProgramTest):
                 (["--norm", "layer", "--norm-at", "branch", "--residual", "plain", "--width", "1"],
                  "norm layer", "two units"),
                 (["--norm-at", "h"], "norm-at", '"norm"'),
-                (["--norm", "layer", "--jacobian", "true"], "jacobian", "norms")):
+                (["--norm", "layer", "--jacobian", "true"], "jacobian", "norms"),
+                (["--lsuv", "true", "--dtype", "f16"], "lsuv", "f16")):
             done = self.program("run", "mlp", *words, "--out", self.out)
             self.assert_one_line(done, 64, *fragments)
         done = self.program("run", "rnn", "--norm", "layer", "--out", self.out)

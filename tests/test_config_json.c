@@ -206,6 +206,7 @@ static void canonical_is_complete_and_ordered(void **unused) {
       line, "{\"model\":\"mlp\",\"widths\":[3,2],\"batch\":32,\"replicas\":1,\"seed\":\"1\","
             "\"activation\":\"leaky_relu\",\"slope\":0.1,\"output_activation\":\"identity\","
             "\"init\":{\"name\":\"normal\",\"std\":0.3},\"residual\":\"none\",\"norm\":\"none\","
+            "\"lsuv\":false,"
             "\"bias_std\":0,\"loss\":\"linear\","
             "\"dtype\":\"f32\",\"range\":\"extended\",\"stats\":\"full\",\"jacobian\":false,"
             "\"launch\":\"auto\","

@@ -44,7 +44,7 @@ bool gs_config_has_biases(const gs_config *config) {
 }
 
 bool gs_config_has_stream(const gs_config *config) {
-  return config->residual != GS_RESIDUAL_NONE || config->norm != GS_NORM_NONE;
+  return config->residual != GS_RESIDUAL_NONE || config->norm != GS_NORM_NONE || config->lsuv;
 }
 
 double gs_config_branch_scale(const gs_config *config) {

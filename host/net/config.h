@@ -146,6 +146,7 @@ typedef struct gs_config {
   gs_activation output_activation; /* mlp: of layer L. rnn: equals activation, unused */
   gs_init init;                    /* mlp: every W^l; rnn: the recurrent W */
   gs_init input_init;              /* rnn: U */
+  bool lsuv;                       /* mlp: weights are scaled to the data (lsuv.c) */
   gs_norm norm;                    /* mlp (device.h), and where */
   gs_norm_at norm_at;
   gs_residual residual; /* mlp, and what goes with it */

@@ -68,7 +68,8 @@ static gs_status check_device(const char *device, gs_error *error) {
 static gs_status check_jacobian(const gs_config *config, gs_error *error) {
   if (!config->jacobian) return GS_OK;
   if (gs_config_has_stream(config)) {
-    return GS_FAIL(error, GS_ERR_DATA, "jacobian goes without residual connections and norms");
+    return GS_FAIL(error, GS_ERR_DATA,
+                   "jacobian goes without residual connections, norms and lsuv");
   }
   if (config->dtype == GS_BF16 || config->dtype == GS_F16) {
     return GS_FAIL(error, GS_ERR_DATA, "jacobian wants dtype f64, f32 or tf32, not %s",
@@ -86,6 +87,13 @@ static gs_status check_jacobian(const gs_config *config, gs_error *error) {
                  GS_JACOBIAN_MAX_WIDTH, widest);
 }
 
+/* Done on the host, with numbers it can read. */
+static gs_status check_lsuv(const gs_config *config, gs_error *error) {
+  if (!config->lsuv || (config->dtype != GS_BF16 && config->dtype != GS_F16)) return GS_OK;
+  return GS_FAIL(error, GS_ERR_DATA, "lsuv wants dtype f64, f32 or tf32, not %s",
+                 gs_name(&gs_dtype_names, config->dtype));
+}
+
 gs_status gs_config_check(const gs_config *config, gs_error *error) {
   if (!gs_model_row_of(config->model)) {
     return GS_FAIL(error, GS_ERR_INTERNAL, "no model %d", (int)config->model);
@@ -97,5 +105,6 @@ gs_status gs_config_check(const gs_config *config, gs_error *error) {
   GS_TRY(check_bias(config, error));
   GS_TRY(check_device(config->device, error));
   GS_TRY(gs_model_row_of(config->model)->check(config, error));
+  GS_TRY(check_lsuv(config, error));
   return check_jacobian(config, error);
 }

@@ -112,6 +112,7 @@ const char *gs_model_no_theory(const gs_config *config) {
   if (config->norm != GS_NORM_NONE) {
     return "normalisations: the theory here is of layers that scale as their weights do";
   }
+  if (config->lsuv) return "lsuv: the theory here is of weights that do not know the data";
   return gs_model_row_of(config->model)->no_theory;
 }
 

@@ -98,7 +98,8 @@ static gs_status allocate_and_fill(gs_network *network) {
   GS_TRY(device->ops->alloc(device, bytes, &network->memory));
   GS_TRY(carve(network, gs_arena_over(network->memory, bytes), &device->error));
   GS_TRY(use_workspace(network));
-  return gs_tape_fill(&network->tape);
+  GS_TRY(gs_tape_fill(&network->tape));
+  return network->config.lsuv ? gs_tape_scale_to_data(&network->tape) : GS_OK;
 }
 
 gs_status gs_network_check(gs_device *device, const gs_config *config, gs_error *error) {

@@ -317,6 +317,16 @@ static const gs_param table[] = {
      .goes_with = "norm",
      .applies = has_norm,
      .follow = follow_norm},
+    {.key = "lsuv",
+     .help = "true: every layer's weights divided by the deviation of their z",
+     .details = "layer-sequential unit variance (Mishkin & Matas 2016): over all units and the "
+                "network's own batch, layer after layer, until the variance is 1 to within 0.01; "
+                "usually of `orthogonal` weights",
+     .models = MLP,
+     .type = &gs_type_flag,
+     .offset = FIELD(lsuv),
+     .group = GS_GROUP_NETWORK,
+     .later = true},
     {.key = "tied",
      .help = "true, or false: a new W for every step",
      .details = "a control: every step has a W of its own",

@@ -82,7 +82,7 @@ struct gs_param {
 #define GS_EVERY_MODEL (~0U)
 
 /* All parameters, in canonical order. The model is the first. */
-enum { GS_PARAM_COUNT = 35 };
+enum { GS_PARAM_COUNT = 36 };
 extern const gs_param *const gs_params;
 
 /* The index of a key in gs_params, or -1. */

@@ -131,6 +131,8 @@ void gs_tape_close(gs_tape *tape);
 /* Carves everything from an arena, or counts it. */
 void gs_tape_carve(gs_tape *tape, gs_arena *arena, size_t bytes[GS_MEMORY_COUNT]);
 gs_status gs_tape_fill(const gs_tape *tape);
+/* Divides weights by the deviation of what they make of the data (lsuv.c). It waits. */
+gs_status gs_tape_scale_to_data(const gs_tape *tape);
 gs_status gs_tape_hash(const gs_tape *tape); /* adds to `hash` */
 gs_status gs_tape_forward(const gs_tape *tape);
 gs_status gs_tape_backward(gs_tape *tape, bool measured);
