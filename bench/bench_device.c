@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "device/device.h"
 #include "open.h"
 
 static gs_device *shared_device;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "bench.h"
+#include "device/device.h"
 #include "net/config.h"
 
 enum { SIDE = 1 << 14, MAX_PAIRS = 1000 }; /* 2^28 elements */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "device/device.h"
 #include "net/config.h"
 
 /* R layers: x: B x n_in, W: n_out x n_in. */

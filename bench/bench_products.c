@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "bench_network.h"
+#include "device/device.h"
 
 enum { DEPTH = 10, SIZES = 2, DTYPES = 2 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bench.h"
+#include "device/device.h"
 #include "net/config.h"
 
 typedef struct rnn_shape {

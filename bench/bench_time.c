@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/sort.h"
 #include "bench.h"
+#include "device/device.h"
 
 static const double BATCH_S = 200e-6; /* shorter calls are timed in batches, */
 static const double QUEUED_S = 5e-3;  /* and these a few at a time */

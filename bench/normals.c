@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "device/device.h"
 #include "net/config.h"
 
 enum { MAX_SAMPLES = 4096, MIN_SAMPLES = 3 };

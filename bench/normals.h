@@ -2,7 +2,7 @@
 #ifndef GS_BENCH_NORMALS_H
 #define GS_BENCH_NORMALS_H
 
-#include "device/device.h"
+#include "device/facts.h"
 
 /* Fills a rows x cols tensor of the dtype with N(0, 1), again and again for about so many
  * seconds (at least three times after one to warm up): *median_ns of one fill and its

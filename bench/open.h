@@ -2,7 +2,7 @@
 #ifndef GS_BENCH_OPEN_H
 #define GS_BENCH_OPEN_H
 
-#include "device/device.h"
+#include "device/facts.h"
 
 /* Opens the device that the environment names: GRADSWEEP_BACKEND (auto, cpu, cuda;
  * without it cpu) and GRADSWEEP_DEVICE (auto), with the meaning they have in a

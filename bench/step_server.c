@@ -36,6 +36,7 @@
 
 #include "base/clock.h"
 #include "base/sort.h"
+#include "device/device.h"
 #include "measure/timing.h"
 #include "net/network.h"
 #include "normals.h"

@@ -13,7 +13,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "device/device.h"
+#include "device/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -14,7 +14,7 @@
 #ifndef GS_KERNELS_PERSISTENT_PLAN_CUH
 #define GS_KERNELS_PERSISTENT_PLAN_CUH
 
-#include "device/device.h"
+#include "device/tensor.h"
 
 namespace gs::persistent {
 

@@ -3,8 +3,10 @@
 The layers (README, "The house"): cli -> compare -> sweep, claims -> measure, theory, net
 -> device -> base. A folder of host/ may include its own headers and those of the folders
 listed for it here. CUDA's headers belong to kernels/ and to the files
-host/device/cuda_*.c and cuda_*.h, and the latter to the former. And no two files of
-kernels/ define different types of one name (which no compiler says: One Definition Rule).
+host/device/cuda_*.c and cuda_*.h, and the latter to the former. No header includes itself by
+way of others, and none outside host/device leads to device.h, the operations: a file that
+uses them includes it, and nothing else is compiled again when they change. And no two files
+of kernels/ define different types of one name (which no compiler says: One Definition Rule).
 Bits depend on the rules by which an operation chooses its exponent: what joins two addends'
 exponents stands in host/device/*scale.h alone, for all backends.
 
@@ -73,6 +75,29 @@ def faults_of_file(path, name):
             yield f"{name}: {layer} includes {header}, which is above or beside it"
 
 
+OPERATIONS = "device/device.h"
+ABOUT_OPERATIONS = {"net/tape.h", "net/ops.h"}  # headers for those who write operations of a network
+
+
+def faults_of_headers(root):
+    """Circles of includes, and headers that lead to the operations."""
+    headers = {path.relative_to(root / "host").as_posix(): path for path in (root / "host").rglob("*.h")}
+    includes = {name: [header for _, header in INCLUDE.findall(path.read_text(encoding="utf-8")) if header in headers]
+                for name, path in headers.items()}
+    for name in sorted(headers):
+        reached, waiting = {}, [name]  # header: the one that includes it
+        while waiting:
+            by = waiting.pop()
+            for header in includes[by]:
+                if header not in reached:
+                    reached[header] = by
+                    waiting.append(header)
+        if name in reached:
+            yield f"host/{name}: includes itself by way of {reached[name]}"
+        if OPERATIONS in reached and not name.startswith("device/") and name not in ABOUT_OPERATIONS:
+            yield f"host/{name}: leads to {OPERATIONS} by way of {reached[OPERATIONS]}"
+
+
 def types_of_file(path):
     """Qualified names of the types that a C++ source defines for all others: those in no
     unnamed namespace, at the left margin. A specialisation is no definition of its own."""
@@ -104,7 +129,7 @@ def types_of_two_files(root):
 def faults_of_tree(root):
     """(faults, number of files judged). host/, kernels/ and bench/ are judged;
     tests may look anywhere."""
-    faults, count = list(types_of_two_files(root)), 0
+    faults, count = [*types_of_two_files(root), *faults_of_headers(root)], 0
     for folder in ("host", "kernels", "bench"):
         for path in sorted((root / folder).rglob("*")):
             if path.suffix in SOURCES:
@@ -137,6 +162,16 @@ PLANTED = {  # file: (content, is it a fault?)
     "host/device/cuda_gemm.c": ('#include "device/cuda_internal.h"\n', False),
     "host/device/cuda_ops.c": ('#include <cublasLt.h>\n#include "kernels/kernels.h"\n', False),
     "host/measure/nets.c": ('#include "net/network.h"\n#include "base/json.h"\n', False),
+    "host/device/device.h": ('#include "device/plain.h"\n', False),
+    "host/device/plain.h": ('#include <math.h>\n', False),
+    "host/net/tape.h": ('#include "device/device.h"\n', False),
+    "host/net/tape_user.c": ('#include "net/tape.h"\n', False),
+    "host/net/describes.h": ('#include "device/plain.h"\n', False),
+    "host/net/direct.h": ('#include "device/device.h"\n', True),
+    "host/sweep/indirect.h": ('#include "net/tape.h"\n', True),
+    "host/theory/circle_a.h": ('#include "theory/circle_b.h"\n', True),
+    "host/theory/circle_b.h": ('#include "theory/circle_a.h"\n', True),
+    "host/theory/into_circle.h": ('#include "theory/circle_a.h"\n', False),
     "host/cli/main.c": ('#include "sweep/spec.h"\n#include <stdio.h>\n', False),
     "host/net/mlp.c": ('// a comment on measure/measure.h\n#include "net/network.h"\n', False),
     "host/device/cpu_rule.c": ("int e = gs_scale_join(a, b);\n", True),

@@ -1,5 +1,6 @@
 /* A device and tensors for tests. */
 #include "support.h"
+#include "device/device.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 
 #include <cmocka.h> /* wants the headers above before it */
 
-#include "device/device.h"
+#include "device/facts.h"
 #include "net/network.h"
 
 /* Fails the running test with the error's words unless status is GS_OK. */

@@ -1,6 +1,7 @@
 /* A CPU that plays a GPU. See support_fake_gpu.h. Captured operations are
  * counted and not run; a replay moves the clock and computes nothing. */
 #include "support_fake_gpu.h"
+#include "device/device.h"
 
 #include <stdio.h>
 #include <stdlib.h>

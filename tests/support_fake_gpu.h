@@ -5,6 +5,7 @@
 #ifndef GS_TESTS_SUPPORT_FAKE_GPU_H
 #define GS_TESTS_SUPPORT_FAKE_GPU_H
 
+#include "device/device.h"
 #include "support.h"
 
 typedef struct gs_fake_gpu {

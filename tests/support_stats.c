@@ -1,5 +1,6 @@
 /* Reference statistics. */
 #include "support_stats.h"
+#include "device/device.h"
 
 #include <float.h>
 #include <math.h>

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "support_reference.h"
 
 enum { PATTERN = 0xff }; /* four or eight of these bytes are a NaN */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "measure/measure.h"
 #include "support_sanitizer.h"
 

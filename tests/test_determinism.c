@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "support_network.h"
 
 /* All bits that a network shows, one after another. */

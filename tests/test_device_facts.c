@@ -2,6 +2,7 @@
  * devices the same, floors there and back, and the lines people see. */
 #include "support.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "sweep/device_open.h"
 
 typedef enum gpu { GPU_ABSENT, GPU_THERE, GPU_BROKEN } gpu;

@@ -4,6 +4,7 @@
  * Errors are relative to the largest magnitude of the tensor in its replica: in
  * the "values_" cases, one number per tensor and replica, to the number itself,
  * which holds derivatives to their accuracy where a unit saturates. */
+#include "device/device.h"
 #include "support.h"
 
 #include <math.h>

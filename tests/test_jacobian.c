@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/lapack.h"
+#include "device/device.h"
 #include "support_jacobian.h"
 #include "support_reference.h"
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "measure/measure.h"
 #include "support_fake_gpu.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device/device.h"
 #include "measure/measure.h"
 #include "support_sanitizer.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "support_network.h"
 
 /* The test device, with as much memory for windows as a test wants. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "device/device.h"
 #include "device/scale.h"
 #include "support_network.h"
 #include "support_reference.h"

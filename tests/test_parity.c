@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "net/init.h"
 #include "support_network.h"
 #include "support_reference.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/scale.h"
 #include "support_network.h"
 
 static gs_device *device;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "device/activation_scale.h"
 #include "measure/layers.h"
 #include "support_network.h"
 #include "support_wide.h"

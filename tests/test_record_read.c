@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "device/device.h"
 #include "measure/measure.h"
 #include "sweep/device_open.h"
 #include "sweep/record_read.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "device/device.h"
 
 enum { MAX_ELEMENTS = 1 << 18 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/scale.h"
 #include "measure/sample.h"
 #include "measure/summary.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "device/activation_f64.h"
+#include "device/device.h"
 #include "net/init.h"
 #include "support_network.h"
 #include "theory/batch.h"

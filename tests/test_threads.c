@@ -1,6 +1,7 @@
 /* The number of threads changes no bit: outputs, gradients, losses, statistics
  * and weights of networks large enough to be cut into many tasks. The same runs
  * are what the thread sanitizer watches. */
+#include "device/device.h"
 #include "support.h"
 
 #include <stdlib.h>

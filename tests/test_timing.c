@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "device/device.h"
 #include "measure/cost.h"
 #include "measure/measure.h"
 #include "measure/timing_json.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "device/device.h"
 #include "net/init.h"
 
 static gs_network *create(gs_device *device, const gs_config *config) {

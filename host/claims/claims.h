@@ -4,7 +4,7 @@
 #define GS_CLAIMS_CLAIMS_H
 
 #include "claims/check.h"
-#include "device/device.h"
+#include "device/facts.h"
 
 /* One claim being checked. */
 typedef struct gs_claim_run {

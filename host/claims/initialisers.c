@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "claims/claims.h"
+#include "device/device.h"
 #include "net/init.h"
 
 enum {

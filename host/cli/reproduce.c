@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/reproduce_print.h"
+#include "device/device.h"
 #include "sweep/device_open.h"
 #include "sweep/fault.h"
 #include "sweep/progress.h"

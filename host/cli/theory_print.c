@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "device/device.h"
 #include "net/init.h"
 #include "net/model.h"
 #include "sweep/table_params.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "device/device.h"
+#include "device/types.h"
 #include "measure/digest.h"
 #include "net/config.h"
 

@@ -34,77 +34,15 @@
 #ifndef GS_DEVICE_DEVICE_H
 #define GS_DEVICE_DEVICE_H
 
-#include "base/names.h"
 #include "base/status.h"
 #include "device/activation_scale.h"
+#include "device/facts.h"
 #include "device/scale.h"
 #include "device/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* A sequence is a tensor whose rows are T blocks (time steps) of B rows, and
- * whose scale slots are T groups of R. This is the view of one block. */
-gs_tensor gs_tensor_step(const gs_tensor *sequence, int64_t steps, int64_t t);
-
-/* What an activation's backward pass needs: enough of z, in a tensor of z's
- * shape whose content only the backend that wrote it can read. Activations
- * whose derivative follows from the sign of h need none. */
-bool gs_activation_needs_saved(gs_activation_kind kind);
-/* Bounded activations count as saturated at h <= low or h >= high: 1 % of the
- * range from either end. Returns false for unbounded ones. */
-bool gs_activation_saturation(gs_activation_kind kind, double *low, double *high);
-
-/* Bins of an exponent histogram: bin i counts finite non-zero elements whose
- * digits have ilogb() == gs_dtype_min_exponent(dtype) + i. */
-int gs_dtype_min_exponent(gs_dtype dtype);
-int gs_dtype_exponent_bins(gs_dtype dtype);
-size_t gs_dtype_bytes(gs_dtype dtype);
-/* Half the distance of 1 from the next larger number: of what is stored, for tf32 of what is
- * multiplied (10 bits). */
-double gs_dtype_roundoff(gs_dtype dtype);
-
-/* The recurrent half of a simple RNN:
- * h_t = phi(W h_{t-1} + p_t), p_t = U x_t + b, t = 1..T. */
-#define GS_LOOP_LIST(X)                                                                            \
-  X(GS_LOOP_AUTO, "auto")             /* the backend chooses, from shapes and dtype alone */       \
-  X(GS_LOOP_STEPS, "steps")           /* operations of their own for each step */                  \
-  X(GS_LOOP_PERSISTENT, "persistent") /* one kernel for all steps, W kept on the chip */
-typedef enum gs_loop { GS_LOOP_LIST(GS_ROW_VALUE) GS_LOOP_COUNT } gs_loop;
-
-typedef struct gs_recurrence {
-  int64_t steps;            /* T */
-  gs_loop loop;             /* how; GS_ERR_UNSUPPORTED where it cannot be */
-  gs_activation activation; /* phi */
-  gs_tensor w;              /* n x n; untied: the W of step 1 */
-  int64_t w_step;           /* elements from one step's W to the next; 0: tied */
-} gs_recurrence;
-
-/* Pointwise: h = phi(by_a a + by_b b), all B x n; b NULL: of a alone. An activation by itself,
- * a residual connection, a gradient's sum or multiple. saved as in a layer. A product with
- * by_a or by_b may scale by 2^+-47 at most, as every operation. */
-typedef struct gs_combination {
-  const gs_tensor *a, *b;
-  double by_a, by_b;
-  gs_activation activation;
-  const gs_tensor *saved, *h;
-} gs_combination;
-
-/* What is normalised, x of B x n: every example over its n units, or every unit over the B
- * examples of the batch (Ba, Kiros & Hinton 2016; Zhang & Sennrich 2019; Ioffe & Szegedy
- * 2015), without gain and offset:
- *
- *   y = (x - mean) / sqrt(mean((x - mean)^2) + GS_NORM_EPSILON), rms without the mean
- *
- * mean and square in float64, whatever the dtype; epsilon is that of true values. */
-#define GS_NORM_LIST(X)                                                                            \
-  X(GS_NORM_NONE, "none")                                                                          \
-  X(GS_NORM_LAYER, "layer")                                                                        \
-  X(GS_NORM_RMS, "rms")                                                                            \
-  X(GS_NORM_BATCH, "batch")
-typedef enum gs_norm { GS_NORM_LIST(GS_ROW_VALUE) GS_NORM_COUNT } gs_norm;
-#define GS_NORM_EPSILON 1e-5
 
 /* A dense layer, forward: h = phi(x W^T + b). x: B x n_in; w: n_out x n_in; b: 1 x n_out or
  * NULL; saved: B x n_out, or NULL where gs_activation_needs_saved says none. */
@@ -126,44 +64,6 @@ typedef struct gs_layer_backward {
   const gs_tensor *delta, *db;
 } gs_layer_backward;
 
-typedef struct gs_device_info {
-  char backend[16];
-  char name[128];         /* the processor's own name */
-  int threads;            /* cpu: threads that operations may use; cuda: 0 */
-  int largest_team;       /* cpu: the most that one has used since set_workspace */
-  int64_t memory_bytes;   /* what a cell may take now */
-  int64_t capacity_bytes; /* what it could take if nobody else had any */
-  uint32_t dtypes;        /* bit per gs_dtype that the device computes with */
-  char libraries[256];    /* names and versions that do the arithmetic */
-  bool graphs;            /* capture and replay work */
-  bool persistent;        /* so does GS_LOOP_PERSISTENT, where W fits */
-  /* How much memory a network may spend to hand over the gradients and statistics
-   * of many layers in one call; 0: layer by layer, while they are in cache. */
-  int64_t window_bytes;
-  /* cuda only, else empty: what tells one GPU from another */
-  char uuid[48];       /* GPU-xxxxxxxx-..., of an instance of MIG MIG-xxxxxxxx-... */
-  char pci[24];        /* domain:bus:device.function */
-  char capability[12]; /* "9.0" */
-  char driver[32];     /* version */
-  int multiprocessors; /* 0: not a GPU */
-} gs_device_info;
-
-/* The device's own limits, measured: the ceilings of its roofline, and latencies. What they
- * make of a step's cost is the floor, a lower bound on its time (measure/cost.h). A rate that
- * the device does not have is 0. */
-typedef struct gs_roofline {
-  double flops_per_s[GS_DTYPE_COUNT]; /* multiply-adds count as two */
-  double copy_bytes_per_s;            /* bytes read plus bytes written */
-  double launch_ns; /* of one operation that waits for the one before, in a replayed graph;
-                       0 where operations are not launched */
-  /* What parts of a GPU wait for each other inside one kernel; 0: the device has no such
-   * thing. */
-  double block_barrier_ns;   /* two warps of a block */
-  double cluster_hop_ns;     /* a load from another block's shared memory */
-  double cluster_barrier_ns; /* the eight blocks of a cluster */
-  double grid_barrier_ns;    /* a block on every multiprocessor, by a counter in memory */
-} gs_roofline;
-
 /* The largest sizes a network's operations will have. */
 typedef struct gs_workspace_need {
   int64_t rows;     /* batch rows of one operation: B; with sequences T * B */
@@ -178,7 +78,6 @@ typedef struct gs_workspace_need {
   bool orthogonal; /* so will the orthogonal fill */
 } gs_workspace_need;
 
-typedef struct gs_device gs_device;
 typedef struct gs_event gs_event; /* a backend's own; see record */
 typedef struct gs_graph gs_graph;
 
@@ -270,19 +169,6 @@ struct gs_device {
   bool lost;        /* the device failed for good: only destroy is left to do */
   gs_error error;   /* words for the last failed operation */
 };
-
-/* Opens the CPU backend with `threads` threads (0: gs_threads_default). An operation
- * uses as many of them as it is worth (cpu_team.c). The caller destroys it. */
-gs_status gs_cpu_device_create(int threads, gs_device **device, gs_error *error);
-/* Lets every operation of a CPU device use all its threads, however small it is: what
- * tests of races and of equal bits want. */
-void gs_cpu_device_whole_teams(gs_device *device);
-
-/* Opens a GPU by index ("0"), UUID ("GPU-...", "MIG-..."; an unambiguous beginning will do) or
- * PCI address ("0000:1b:00.0"); "auto" is the first. The caller destroys it.
- * GS_ERR_NO_DEVICE, with words, when this build has no CUDA backend, the machine no
- * driver or one that is too old, no GPU, or not that one. */
-gs_status gs_cuda_device_create(const char *name, gs_device **device, gs_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,14 @@
-/* The plain structures that operations work on: tensors, fills, statistics, jobs.
+/* The plain structures that operations work on: tensors, fills, statistics, jobs, loops.
  * Valid C, C++ and CUDA C++: kernels get them by value. device.h says what is done
  * with them. */
 #ifndef GS_DEVICE_TENSOR_H
 #define GS_DEVICE_TENSOR_H
 
 #include "device/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* A batch of R row-major matrices in device memory. A view: owns nothing. */
 typedef struct gs_tensor {
@@ -17,6 +21,10 @@ typedef struct gs_tensor {
   int64_t replicas; /* R */
   gs_dtype dtype;
 } gs_tensor;
+
+/* A sequence is a tensor whose rows are T blocks (time steps) of B rows, and
+ * whose scale slots are T groups of R. This is the view of one block. */
+gs_tensor gs_tensor_step(const gs_tensor *sequence, int64_t steps, int64_t t);
 
 /* How to fill a tensor with numbers that every machine draws alike
  * (base/random.h). `value` is the standard deviation (normal, truncated), the
@@ -86,5 +94,29 @@ typedef struct gs_gradient_job {
   gs_tensor dW, db;
   bool has_db;
 } gs_gradient_job;
+
+/* The recurrent half of a simple RNN:
+ * h_t = phi(W h_{t-1} + p_t), p_t = U x_t + b, t = 1..T. */
+typedef struct gs_recurrence {
+  int64_t steps;            /* T */
+  gs_loop loop;             /* how; GS_ERR_UNSUPPORTED where it cannot be */
+  gs_activation activation; /* phi */
+  gs_tensor w;              /* n x n; untied: the W of step 1 */
+  int64_t w_step;           /* elements from one step's W to the next; 0: tied */
+} gs_recurrence;
+
+/* Pointwise: h = phi(by_a a + by_b b), all B x n; b NULL: of a alone. An activation by itself,
+ * a residual connection, a gradient's sum or multiple. saved as in a layer. A product with
+ * by_a or by_b may scale by 2^+-47 at most, as every operation. */
+typedef struct gs_combination {
+  const gs_tensor *a, *b;
+  double by_a, by_b;
+  gs_activation activation;
+  const gs_tensor *saved, *h;
+} gs_combination;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "device/activation_scale.h"
+#include "device/scale.h"
 #include "measure/layers.h"
 #include "measure/sample.h"
 #include "measure/summary.h"

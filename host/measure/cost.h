@@ -3,7 +3,7 @@
 #ifndef GS_MEASURE_COST_H
 #define GS_MEASURE_COST_H
 
-#include "device/device.h"
+#include "device/facts.h"
 #include "net/cost.h"
 
 /* What a cost takes at a device's measured limits, at least. */

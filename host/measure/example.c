@@ -16,7 +16,7 @@
 
 #include "base/blas.h"
 #include "device/activation_f64.h"
-#include "device/device.h"
+#include "device/activation_scale.h"
 
 enum { FAR = 500, MAX_SHIFT = 4000 };
 

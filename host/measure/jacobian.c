@@ -9,6 +9,7 @@
 #include "base/blas.h"
 #include "base/thin.h"
 #include "base/threads.h"
+#include "device/device.h"
 #include "measure/jacobian_lane.h"
 #include "net/model.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "measure/agreement.h"
 #include "measure/cost.h"
 #include "measure/digest.h"

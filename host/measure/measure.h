@@ -4,7 +4,7 @@
 #define GS_MEASURE_MEASURE_H
 
 #include "base/json.h"
-#include "device/device.h"
+#include "device/facts.h"
 #include "measure/timing_json.h"
 #include "net/config.h"
 

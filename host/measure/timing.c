@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "device/device.h"
 #include "measure/machine.h"
 #include "measure/measure.h"
 #include "measure/sample.h"

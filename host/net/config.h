@@ -5,7 +5,7 @@
 
 #include "base/names.h"
 #include "base/status.h"
-#include "device/device.h"
+#include "device/types.h"
 
 /* X(constant, name, row): the row is that of net/model.c, so that no model can lack one. */
 #define GS_MODEL_LIST(X) X(GS_MLP, "mlp", gs_mlp_model) X(GS_RNN, "rnn", gs_rnn_model)

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "device/device.h"
+#include "device/tensor.h"
 #include "net/config.h"
 
 /* Which stream of random numbers a tensor draws from: its kind and its layer or

@@ -4,7 +4,7 @@
 #ifndef GS_NET_NETWORK_H
 #define GS_NET_NETWORK_H
 
-#include "device/device.h"
+#include "device/facts.h"
 #include "net/config.h"
 #include "net/cost.h"
 #include "net/role.h"

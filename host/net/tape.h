@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "device/device.h"
+#include "device/facts.h"
 #include "net/cost.h"
 #include "net/role.h"
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/hash.h"
+#include "device/device.h"
 #include "net/config.h"
 #include "sweep/text.h"
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "device/device.h"
+#include "device/facts.h"
 
 /* What ops->info says. A text that is empty and a number that means "no GPU" are
  * left out. NULL when out of memory; the caller owns it. */

@@ -2,7 +2,7 @@
 #ifndef GS_SWEEP_DEVICE_OPEN_H
 #define GS_SWEEP_DEVICE_OPEN_H
 
-#include "device/device.h"
+#include "device/facts.h"
 #include "net/config.h"
 
 typedef struct gs_device_choice {

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "device/device.h"
 #include "measure/digest.h"
 #include "sweep/pipe.h"
 

@@ -32,7 +32,7 @@
 #define GS_SWEEP_FAULT_H
 
 #include "base/json.h"
-#include "device/device.h"
+#include "device/facts.h"
 #include "net/config.h"
 
 #define GS_FAULT_VARIABLE "GRADSWEEP_FAULT"

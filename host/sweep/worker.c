@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/integer.h"
+#include "device/device.h"
 #include "measure/options_json.h"
 #include "net/network.h"
 #include "sweep/device_facts.h"

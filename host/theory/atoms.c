@@ -25,6 +25,7 @@
 
 #include <math.h>
 
+#include "device/activation_scale.h"
 #include "net/init.h"
 #include "net/model.h"
 #include "theory/chain.h"

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "device/device.h"
+#include "device/types.h"
 #include "net/init.h"
 #include "net/model.h"
 #include "theory/ratio.h"

@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "device/activation_f64.h"
-#include "device/device.h"
+#include "device/activation_scale.h"
 
 enum { HALVINGS = 200 };
 

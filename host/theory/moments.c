@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "device/activation_f64.h"
-#include "device/device.h"
+#include "device/types.h"
 #include "theory/quadrature.h"
 
 /* For |z| beyond this, all but softsign are constant or linear in double. */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "device/device.h"
+#include "device/activation_scale.h"
 #include "theory/moments.h"
 
 enum {

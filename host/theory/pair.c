@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "device/activation_f64.h"
-#include "device/device.h"
+#include "device/types.h"
 #include "theory/quadrature.h"
 
 enum { TERMS = 48, FUNCTIONS = 4 };

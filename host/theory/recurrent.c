@@ -11,6 +11,7 @@
 #include "base/blas.h"
 #include "base/lapack.h"
 #include "device/activation_f64.h"
+#include "device/device.h"
 #include "net/init.h"
 #include "net/model.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/device.h"
+#include "device/types.h"
 #include "net/init.h"
 #include "net/model.h"
 #include "theory/atoms.h"

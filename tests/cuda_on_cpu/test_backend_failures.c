@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "cuda_on_cpu_control.h"
+#include "device/device.h"
 #include "measure/measure.h"
 #include "support_network.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cuda_on_cpu_control.h"
+#include "device/device.h"
 #include "support_tensor.h"
 
 enum { CASES = 6, MIB = 1 << 20 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cuda_on_cpu_control.h"
+#include "device/device.h"
 #include "net/config.h"
 #include "support.h"
 

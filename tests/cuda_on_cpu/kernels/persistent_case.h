@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "device/activation_scale.h"
 #include "kernels/kernels.h"
 #include "sequence.h"
 
