@@ -37,7 +37,7 @@ static int remove_folder(void **state) {
 
 static cJSON *header_of(int version) {
   cJSON *header = cJSON_CreateObject();
-  assert_true(gs_json_add_int(header, "journal", version));
+  assert_true(gs_json_add(header, "journal", gs_json_integer(version)));
   return header;
 }
 

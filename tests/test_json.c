@@ -243,7 +243,7 @@ static cJSON *object_of(int count) {
   for (int i = 0; i < count; i++) {
     char key[16];
     snprintf(key, sizeof key, "k%d", i);
-    assert_true(gs_json_add_number(object, key, i));
+    assert_true(gs_json_add(object, key, gs_json_number(i)));
   }
   return object;
 }

@@ -143,13 +143,13 @@ static bool null_at(const cJSON *array, int index) {
 
 static cJSON *layers_of(const gs_quantity_stats *stats, const gs_config *config,
                         gs_quantity quantity, int64_t max_points) {
-  cJSON *json = NULL;
   gs_error error = {0};
   gs_kept_axis kept;
+  gs_json_writer w = gs_json_writer_object();
   gs_support_ok(gs_kept_axis_of(stats, config, &kept, &error), &error);
-  gs_support_ok(gs_layers_json(stats, &kept, config, quantity, max_points, &json, &error), &error);
+  gs_support_ok(gs_layers_put(&w, stats, &kept, config, quantity, max_points, &error), &error);
   gs_kept_axis_clear(&kept);
-  return json;
+  return gs_json_finish(&w);
 }
 
 /* Every array below the object has this many entries. */
@@ -278,18 +278,18 @@ static void test_optional_columns(void **state) {
 static cJSON *summary_of(int64_t points, int64_t replicas, const double *norms, bool full) {
   gs_config config = config_of(points, replicas);
   gs_quantity_stats stats[GS_QUANTITY_COUNT] = {0};
-  cJSON *json = NULL;
+  gs_json_writer w = gs_json_writer_object();
   gs_error error = {0};
   gs_kept_axis kept[GS_QUANTITY_COUNT] = {0};
   for (int q = 0; q <= GS_GRAD_WEIGHT; q++) {
     stats[q] = make_stats(points, replicas, norms, full);
     gs_support_ok(gs_kept_axis_of(&stats[q], &config, &kept[q], &error), &error);
   }
-  gs_support_ok(gs_summary_json(stats, kept, &config, 1, &json, &error), &error);
+  gs_support_ok(gs_summary_put(&w, stats, kept, &config, 1, &error), &error);
   gs_kept_axes_clear(kept);
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) gs_quantity_stats_clear(&stats[q]);
   gs_config_clear(&config);
-  return json;
+  return gs_json_finish(&w);
 }
 
 static void test_summary(void **state) {

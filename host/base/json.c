@@ -87,6 +87,14 @@ cJSON *gs_json_number(double value) {
   return isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull();
 }
 
+cJSON *gs_json_integer(int64_t value) {
+  const int64_t exact = INT64_C(1) << 53; /* a double holds every integer up to here */
+  if (value >= -exact && value <= exact) return gs_json_number((double)value);
+  char text[24];
+  snprintf(text, sizeof text, "%" PRId64, value);
+  return cJSON_CreateString(text);
+}
+
 cJSON *gs_json_uint64(uint64_t value) {
   char text[24];
   snprintf(text, sizeof text, "%" PRIu64, value);
@@ -99,40 +107,10 @@ cJSON *gs_json_hex64(uint64_t value) {
   return cJSON_CreateString(text);
 }
 
-cJSON *gs_json_numbers(const double *values, size_t count) {
-  cJSON *array = cJSON_CreateArray();
-  for (size_t i = 0; array && i < count; i++) {
-    if (gs_json_append(array, gs_json_number(values[i]))) continue;
-    cJSON_Delete(array);
-    array = NULL;
-  }
-  return array;
-}
-
 bool gs_json_add(cJSON *object, const char *key, cJSON *item) {
   if (object && item && cJSON_AddItemToObject(object, key, item)) return true;
   cJSON_Delete(item);
   return false;
-}
-
-bool gs_json_add_number(cJSON *object, const char *key, double value) {
-  return gs_json_add(object, key, gs_json_number(value));
-}
-
-bool gs_json_add_int(cJSON *object, const char *key, int64_t value) {
-  const int64_t exact = INT64_C(1) << 53; /* a double holds every integer up to here */
-  if (value >= -exact && value <= exact) return gs_json_add_number(object, key, (double)value);
-  char text[24];
-  snprintf(text, sizeof text, "%" PRId64, value);
-  return gs_json_add_string(object, key, text);
-}
-
-bool gs_json_add_string(cJSON *object, const char *key, const char *value) {
-  return gs_json_add(object, key, cJSON_CreateString(value));
-}
-
-bool gs_json_add_bool(cJSON *object, const char *key, bool value) {
-  return gs_json_add(object, key, cJSON_CreateBool(value));
 }
 
 bool gs_json_append(cJSON *array, cJSON *item) {

@@ -44,21 +44,17 @@ double gs_json_get_number(const cJSON *object, const char *key);
 
 /* A number that reads back equal, or null when not finite. */
 cJSON *gs_json_number(double value);
+/* An integer; one that a double cannot hold (beyond 2^53) as a decimal string. */
+cJSON *gs_json_integer(int64_t value);
 /* A 64-bit integer as a decimal string. */
 cJSON *gs_json_uint64(uint64_t value);
 /* 64 bits as 16 hexadecimal digits. */
 cJSON *gs_json_hex64(uint64_t value);
-/* An array of gs_json_number. */
-cJSON *gs_json_numbers(const double *values, size_t count);
 
-/* Adders that own the item on success and free it on failure. They return
- * false when out of memory (also when item is NULL). An integer that a double
- * cannot hold (beyond 2^53) becomes a decimal string. */
+/* To a tree that is there already (base/json_writer.h makes new ones). They own the item on
+ * success and free it on failure, and return false when out of memory (also when item is
+ * NULL). */
 bool gs_json_add(cJSON *object, const char *key, cJSON *item);
-bool gs_json_add_number(cJSON *object, const char *key, double value);
-bool gs_json_add_int(cJSON *object, const char *key, int64_t value);
-bool gs_json_add_string(cJSON *object, const char *key, const char *value);
-bool gs_json_add_bool(cJSON *object, const char *key, bool value);
 bool gs_json_append(cJSON *array, cJSON *item);
 
 /* One line without a newline, in malloc'd memory; NULL when out of memory. */

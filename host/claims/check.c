@@ -25,38 +25,38 @@ void gs_check_judge(gs_check *check) {
 
 const gs_names gs_finding_names = {"finding", GS_NAMES(GS_FINDING_LIST(GS_ROW_NAME)), NULL};
 
-static bool add_expected(cJSON *json, const gs_check *check) {
+static void put_expected(gs_json_writer *w, const gs_check *check) {
   const gs_expectation *expected = &check->expected;
-  cJSON *object = cJSON_AddObjectToObject(json, "expected");
-  return gs_json_add_string(object, "rule", expected->inside ? "inside" : "near") &&
-         gs_json_add_number(object, "low", expected->low) &&
-         gs_json_add_number(object, "high", expected->high) &&
-         gs_json_add_number(object, "allowance", expected->allowance) &&
-         gs_json_add_number(object, "resolution", expected->resolution) &&
-         gs_json_add_string(object, "from", check->from);
+  gs_json_open_object(w, "expected");
+  gs_json_put_string(w, "rule", expected->inside ? "inside" : "near");
+  gs_json_put_number(w, "low", expected->low);
+  gs_json_put_number(w, "high", expected->high);
+  gs_json_put_number(w, "allowance", expected->allowance);
+  gs_json_put_number(w, "resolution", expected->resolution);
+  gs_json_put_string(w, "from", check->from);
+  gs_json_close(w);
 }
 
-static bool add_measured(cJSON *json, const gs_estimate *measured) {
-  cJSON *object = cJSON_AddObjectToObject(json, "measured");
-  return gs_json_add_number(object, "value", measured->value) &&
-         gs_json_add_number(object, "standard_error", measured->error) &&
-         gs_json_add_number(object, "reach", gs_estimate_reach(measured, GS_CHECK_CHANCE)) &&
-         gs_json_add_number(object, "low", measured->low) &&
-         gs_json_add_number(object, "high", measured->high);
+static void put_measured(gs_json_writer *w, const gs_estimate *measured) {
+  gs_json_open_object(w, "measured");
+  gs_json_put_number(w, "value", measured->value);
+  gs_json_put_number(w, "standard_error", measured->error);
+  gs_json_put_number(w, "reach", gs_estimate_reach(measured, GS_CHECK_CHANCE));
+  gs_json_put_number(w, "low", measured->low);
+  gs_json_put_number(w, "high", measured->high);
+  gs_json_close(w);
 }
 
-cJSON *gs_check_json(const gs_check *check) {
-  cJSON *json = cJSON_CreateObject();
-  const bool made =
-      gs_json_add_string(json, "sentence", check->sentence) &&
-      gs_json_add_string(json, "source", check->source) &&
-      gs_json_add_string(json, "setup", check->setup) &&
-      gs_json_add_string(json, "quantity", check->quantity) && add_expected(json, check) &&
-      add_measured(json, &check->measured) &&
-      gs_json_add_string(json, "finding", gs_name(&gs_finding_names, check->finding)) &&
-      gs_json_add_string(json, "remark", check->remark) &&
-      gs_json_add_bool(json, "passed", check->passed);
-  if (made) return json;
-  cJSON_Delete(json);
-  return NULL;
+void gs_check_put(gs_json_writer *w, const gs_check *check) {
+  gs_json_open_object(w, NULL);
+  gs_json_put_string(w, "sentence", check->sentence);
+  gs_json_put_string(w, "source", check->source);
+  gs_json_put_string(w, "setup", check->setup);
+  gs_json_put_string(w, "quantity", check->quantity);
+  put_expected(w, check);
+  put_measured(w, &check->measured);
+  gs_json_put_string(w, "finding", gs_name(&gs_finding_names, check->finding));
+  gs_json_put_string(w, "remark", check->remark);
+  gs_json_put_bool(w, "passed", check->passed);
+  gs_json_close(w);
 }

@@ -4,8 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/json.h"
-#include "base/names.h"
+#include "base/json_writer.h"
 #include "claims/statistics.h"
 
 /* What a measurement says of the statement. X(constant, JSON name) */
@@ -54,7 +53,7 @@ void gs_check_judge(gs_check *check);
 
 extern const gs_names gs_finding_names;
 
-/* NULL when out of memory. */
-cJSON *gs_check_json(const gs_check *check);
+/* Puts the check into the array that is open. */
+void gs_check_put(gs_json_writer *w, const gs_check *check);
 
 #endif

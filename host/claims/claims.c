@@ -91,20 +91,14 @@ void gs_claim_run_clear(gs_claim_run *run) {
   run->count = run->capacity = 0;
 }
 
-cJSON *gs_claim_json(const gs_claim *claim, const gs_claim_run *run) {
-  cJSON *json = cJSON_CreateObject();
-  cJSON *checks = cJSON_CreateArray();
-  bool made = json && checks;
-  for (int i = 0; made && i < run->count; i++) {
-    made = gs_json_append(checks, gs_check_json(&run->checks[i]));
-  }
-  if (!made) cJSON_Delete(checks);
-  made = made && gs_json_add(json, "checks", checks) &&
-         gs_json_add_string(json, "name", claim->name) &&
-         gs_json_add_string(json, "title", claim->title) &&
-         gs_json_add_string(json, "source", claim->source) &&
-         gs_json_add_bool(json, "passed", gs_claim_passed(run));
-  if (made) return json;
-  cJSON_Delete(json);
-  return NULL;
+void gs_claim_put(gs_json_writer *w, const gs_claim *claim, const gs_claim_run *run) {
+  gs_json_open_object(w, NULL);
+  gs_json_open_array(w, "checks");
+  for (int i = 0; i < run->count; i++) gs_check_put(w, &run->checks[i]);
+  gs_json_close(w);
+  gs_json_put_string(w, "name", claim->name);
+  gs_json_put_string(w, "title", claim->title);
+  gs_json_put_string(w, "source", claim->source);
+  gs_json_put_bool(w, "passed", gs_claim_passed(run));
+  gs_json_close(w);
 }

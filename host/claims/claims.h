@@ -40,8 +40,8 @@ bool gs_claim_passed(const gs_claim_run *run);
 /* Frees the checks. */
 void gs_claim_run_clear(gs_claim_run *run);
 
-/* {"name", "title", "source", "checks": [...], "passed"}; NULL when out of memory. */
-cJSON *gs_claim_json(const gs_claim *claim, const gs_claim_run *run);
+/* Puts {"checks": [...], "name", "title", "source", "passed"} into the array that is open. */
+void gs_claim_put(gs_json_writer *w, const gs_claim *claim, const gs_claim_run *run);
 
 /* The claims, one file each. */
 gs_status gs_claim_textbook(gs_claim_run *run, gs_error *error);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "base/location.h"
 #include "cli/commands.h"
 #include "cli/compare_print.h"
@@ -115,13 +116,10 @@ static format format_of(const compare_arguments *a) {
 }
 
 /* list: of JSON's comparisons. */
-static gs_status print(const compare_arguments *a, const gs_compare_page *page, int before,
-                       cJSON *list, gs_error *error) {
+static void print(const compare_arguments *a, const gs_compare_page *page, int before,
+                  gs_json_writer *list) {
   switch (format_of(a)) {
-  case FORMAT_JSON:
-    return gs_json_append(list, gs_compare_json(page))
-               ? GS_OK
-               : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the document");
+  case FORMAT_JSON: gs_compare_put(list, page); break;
   case FORMAT_MARKDOWN: gs_compare_print_markdown(page); break;
   case FORMAT_CSV:
     if (before == 0) gs_compare_print_csv_heading(page->stream);
@@ -135,11 +133,11 @@ static gs_status print(const compare_arguments *a, const gs_compare_page *page, 
   if (a->csv && page->result->differences.count > 0) {
     (void)fprintf(stderr, "gradsweep: not comparable: %s\n", page->result->message);
   }
-  return GS_OK;
 }
 
 static gs_status compare_with(const compare_arguments *a, const gs_side *base, const char *path,
-                              int before, cJSON *list, gs_compare_verdict *worst, gs_error *error) {
+                              int before, gs_json_writer *list, gs_compare_verdict *worst,
+                              gs_error *error) {
   gs_side other;
   gs_compare_result result = {0};
   gs_status status = gs_side_read(path, &other, error);
@@ -147,7 +145,7 @@ static gs_status compare_with(const compare_arguments *a, const gs_side *base, c
   if (status == GS_OK) {
     const gs_compare_page page = {stdout,      base->path, path,   base->count,
                                   other.count, &a->policy, &result};
-    status = print(a, &page, before, list, error);
+    print(a, &page, before, list);
     if (gs_compare_rank(result.verdict) > gs_compare_rank(*worst)) *worst = result.verdict;
   }
   gs_compare_result_clear(&result);
@@ -155,29 +153,26 @@ static gs_status compare_with(const compare_arguments *a, const gs_side *base, c
   return status;
 }
 
-static gs_status print_document(cJSON *list, gs_compare_verdict worst, gs_error *error) {
-  cJSON *document = cJSON_CreateObject();
-  bool made = gs_json_add_string(document, "verdict", gs_name(&gs_compare_names, worst)) &&
-              gs_json_add_int(document, "exit_code", gs_compare_exit_code(worst));
-  cJSON *copy = made ? cJSON_Duplicate(list, true) : NULL;
-  made = made && gs_json_add(document, "comparisons", copy);
-  if (made) (void)gs_json_print_pretty(document, stdout); /* main looks at stdout */
-  cJSON_Delete(document);
-  return made ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the document");
+static gs_status print_document(gs_json_writer *list, gs_compare_verdict worst, gs_error *error) {
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "verdict", gs_name(&gs_compare_names, worst));
+  gs_json_put_int(&w, "exit_code", gs_compare_exit_code(worst));
+  gs_json_put(&w, "comparisons", gs_json_finish(list));
+  return gs_json_finish_to(&w, "the document", stdout, error); /* main looks at stdout */
 }
 
 static gs_status compare(const compare_arguments *a, const gs_given *given, int *code,
                          gs_error *error) {
   gs_side base;
   gs_compare_verdict worst = GS_COMPARE_SAME;
-  cJSON *list = cJSON_CreateArray();
+  gs_json_writer list = gs_json_writer_array();
   gs_status status = gs_side_read(given->operands[0], &base, error);
   for (int i = 1; status == GS_OK && i < given->operand_count; i++) {
-    status = compare_with(a, &base, given->operands[i], i - 1, list, &worst, error);
+    status = compare_with(a, &base, given->operands[i], i - 1, &list, &worst, error);
   }
-  if (status == GS_OK && a->json) status = print_document(list, worst, error);
+  if (status == GS_OK && a->json) status = print_document(&list, worst, error);
   *code = gs_compare_exit_code(worst);
-  cJSON_Delete(list);
+  gs_json_abandon(&list);
   gs_side_clear(&base);
   return status;
 }

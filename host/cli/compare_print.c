@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/digits.h"
+#include "base/json_writer.h"
 #include "base/printable.h"
 #include "sweep/text.h"
 
@@ -283,128 +284,109 @@ void gs_compare_print_csv(const gs_compare_page *page) {
 
 /* ---- JSON ---- */
 
-static cJSON *numbers_json(const gs_compared_cell *cell) {
+static void put_numbers(gs_json_writer *w, const gs_compared_cell *cell) {
   const gs_number_pair *first = &cell->numbers.first;
-  cJSON *json = cJSON_CreateObject();
-  bool added =
-      gs_json_add_string(json, "verdict", gs_name(&gs_numbers_names, cell->numbers.verdict)) &&
-      gs_json_add_int(json, "unequal", cell->numbers.unequal);
-  if (added && cell->start) {
-    added = gs_json_add_string(json, "file", cell->start) &&
-            gs_json_add_number(json, "worst", cell->numbers.worst) &&
-            gs_json_add_string(json, "quantity", first->quantity) &&
-            gs_json_add_string(json, "axis", first->axis) &&
-            gs_json_add_int(json, "index", first->index) &&
-            gs_json_add_number(json, "base", first->base) &&
-            gs_json_add_number(json, "new", first->other) &&
-            gs_json_add_number(json, "allowance", first->allowance);
+  gs_json_open_object(w, "numbers");
+  gs_json_put_string(w, "verdict", gs_name(&gs_numbers_names, cell->numbers.verdict));
+  gs_json_put_int(w, "unequal", cell->numbers.unequal);
+  if (cell->start) {
+    gs_json_put_string(w, "file", cell->start);
+    gs_json_put_number(w, "worst", cell->numbers.worst);
+    gs_json_put_string(w, "quantity", first->quantity);
+    gs_json_put_string(w, "axis", first->axis);
+    gs_json_put_int(w, "index", first->index);
+    gs_json_put_number(w, "base", first->base);
+    gs_json_put_number(w, "new", first->other);
+    gs_json_put_number(w, "allowance", first->allowance);
   }
-  if (added) return json;
-  cJSON_Delete(json);
-  return NULL;
+  gs_json_close(w);
 }
 
-static cJSON *speed_json(const gs_cell_speed *s) {
-  cJSON *json = cJSON_CreateObject();
-  if (gs_json_add_string(json, "verdict", gs_name(&gs_speed_names, s->word)) &&
-      gs_json_add_bool(json, "red", s->red) && gs_json_add_number(json, "base_ns", s->base_ns) &&
-      gs_json_add_number(json, "new_ns", s->other_ns) &&
-      gs_json_add_number(json, "ratio", ratio_of(s)) && gs_json_add_number(json, "low", s->low) &&
-      gs_json_add_number(json, "high", s->high) &&
-      gs_json_add_number(json, "p_slower", s->p_slower) &&
-      gs_json_add_number(json, "p_faster", s->p_faster) &&
-      gs_json_add_number(json, "p_different", s->p_different) &&
-      gs_json_add_number(json, "p_margin", s->p_margin)) {
-    return json;
-  }
-  cJSON_Delete(json);
-  return NULL;
+static void put_speed(gs_json_writer *w, const gs_cell_speed *s) {
+  gs_json_open_object(w, "speed");
+  gs_json_put_string(w, "verdict", gs_name(&gs_speed_names, s->word));
+  gs_json_put_bool(w, "red", s->red);
+  gs_json_put_number(w, "base_ns", s->base_ns);
+  gs_json_put_number(w, "new_ns", s->other_ns);
+  gs_json_put_number(w, "ratio", ratio_of(s));
+  gs_json_put_number(w, "low", s->low);
+  gs_json_put_number(w, "high", s->high);
+  gs_json_put_number(w, "p_slower", s->p_slower);
+  gs_json_put_number(w, "p_faster", s->p_faster);
+  gs_json_put_number(w, "p_different", s->p_different);
+  gs_json_put_number(w, "p_margin", s->p_margin);
+  gs_json_close(w);
 }
 
-static cJSON *cell_json(const gs_compared_cell *cell, bool speed) {
-  cJSON *json = cJSON_CreateObject();
-  if (gs_json_add_string(json, "id", cell->id) && gs_json_add_string(json, "name", cell->name) &&
-      gs_json_add(json, "numbers", numbers_json(cell)) &&
-      (!speed || gs_json_add(json, "speed", speed_json(&cell->speed)))) {
-    return json;
-  }
-  cJSON_Delete(json);
-  return NULL;
-}
-
-static cJSON *global_json(const gs_compare_result *r) {
+static void put_together(gs_json_writer *w, const gs_compare_result *r) {
   double low = NAN;
   double high = NAN;
-  cJSON *json = cJSON_CreateObject();
   gs_ratio_interval(&r->global.shift, 0.95, &low, &high);
-  if (gs_json_add_string(json, "verdict", gs_name(&gs_speed_names, r->global.word)) &&
-      gs_json_add_int(json, "cells", r->global.cells) &&
-      gs_json_add_int(json, "slower", r->global.slower) &&
-      gs_json_add_int(json, "faster", r->global.faster) &&
-      gs_json_add_number(json, "p_slower", r->global.p_slower) &&
-      gs_json_add_number(json, "p_faster", r->global.p_faster) &&
-      gs_json_add_number(json, "ratio", exp(r->global.shift.log_ratio)) &&
-      gs_json_add_number(json, "low", low) && gs_json_add_number(json, "high", high)) {
-    return json;
-  }
-  cJSON_Delete(json);
-  return NULL;
+  gs_json_open_object(w, "together");
+  gs_json_put_string(w, "verdict", gs_name(&gs_speed_names, r->global.word));
+  gs_json_put_int(w, "cells", r->global.cells);
+  gs_json_put_int(w, "slower", r->global.slower);
+  gs_json_put_int(w, "faster", r->global.faster);
+  gs_json_put_number(w, "p_slower", r->global.p_slower);
+  gs_json_put_number(w, "p_faster", r->global.p_faster);
+  gs_json_put_number(w, "ratio", exp(r->global.shift.log_ratio));
+  gs_json_put_number(w, "low", low);
+  gs_json_put_number(w, "high", high);
+  gs_json_close(w);
 }
 
-static cJSON *all_speed_json(const gs_compare_page *page) {
+static void put_all_speed(gs_json_writer *w, const gs_compare_page *page) {
   const gs_compare_result *r = page->result;
-  cJSON *json = cJSON_CreateObject();
-  if (gs_json_add_string(json, "verdict", gs_name(&gs_speed_names, r->speed)) &&
-      gs_json_add_number(json, "threshold", page->policy->speed.threshold) &&
-      gs_json_add_number(json, "margin", page->policy->speed.margin) &&
-      gs_json_add_number(json, "alpha", page->policy->speed.alpha) &&
-      gs_json_add_string(json, "unit", gs_name(&gs_unit_names, r->unit)) &&
-      gs_json_add_int(json, "base_units", r->base_units) &&
-      gs_json_add_int(json, "new_units", r->other_units) &&
-      gs_json_add(json, "together", global_json(r))) {
-    return json;
-  }
-  cJSON_Delete(json);
-  return NULL;
+  gs_json_open_object(w, "speed");
+  gs_json_put_string(w, "verdict", gs_name(&gs_speed_names, r->speed));
+  gs_json_put_number(w, "threshold", page->policy->speed.threshold);
+  gs_json_put_number(w, "margin", page->policy->speed.margin);
+  gs_json_put_number(w, "alpha", page->policy->speed.alpha);
+  gs_json_put_string(w, "unit", gs_name(&gs_unit_names, r->unit));
+  gs_json_put_int(w, "base_units", r->base_units);
+  gs_json_put_int(w, "new_units", r->other_units);
+  put_together(w, r);
+  gs_json_close(w);
 }
 
-static bool add_cells(cJSON *json, const gs_compare_page *page) {
+static void put_cells(gs_json_writer *w, const gs_compare_page *page) {
   const gs_compare_result *r = page->result;
-  cJSON *list = cJSON_AddArrayToObject(json, "cells");
-  bool added = list != NULL;
-  for (int64_t i = 0; added && i < r->count; i++) {
-    added = gs_json_append(list, cell_json(&r->cells[i], !page->policy->no_speed));
+  gs_json_open_array(w, "cells");
+  for (int64_t i = 0; i < r->count; i++) {
+    const gs_compared_cell *cell = &r->cells[i];
+    gs_json_open_object(w, NULL);
+    gs_json_put_string(w, "id", cell->id);
+    gs_json_put_string(w, "name", cell->name);
+    put_numbers(w, cell);
+    if (!page->policy->no_speed) put_speed(w, &cell->speed);
+    gs_json_close(w);
   }
-  return added;
+  gs_json_close(w);
 }
 
-static bool add_differences(cJSON *json, const gs_differences *differences) {
-  cJSON *list = cJSON_AddArrayToObject(json, "differences");
-  bool added = list != NULL;
-  for (int i = 0; added && i < differences->count; i++) {
-    added = gs_json_append(list, cJSON_CreateString(differences->lines[i]));
-  }
-  return added;
+static void put_differences(gs_json_writer *w, const gs_differences *differences) {
+  gs_json_open_array(w, "differences");
+  for (int i = 0; i < differences->count; i++) gs_json_put_string(w, NULL, differences->lines[i]);
+  gs_json_close(w);
 }
 
-cJSON *gs_compare_json(const gs_compare_page *page) {
+void gs_compare_put(gs_json_writer *w, const gs_compare_page *page) {
   const gs_compare_result *r = page->result;
-  cJSON *json = cJSON_CreateObject();
-  if (gs_json_add_string(json, "base", page->base) &&
-      gs_json_add_int(json, "base_starts", page->base_starts) &&
-      gs_json_add_string(json, "new", page->other) &&
-      gs_json_add_int(json, "new_starts", page->other_starts) &&
-      gs_json_add_string(json, "verdict", gs_name(&gs_compare_names, r->verdict)) &&
-      gs_json_add_int(json, "exit_code", gs_compare_exit_code(r->verdict)) &&
-      gs_json_add_string(json, "message", r->message) && add_differences(json, &r->differences) &&
-      (r->differences.count > 0 ||
-       (gs_json_add_string(json, "numbers", gs_name(&gs_numbers_names, r->numbers)) &&
-        gs_json_add_string(json, "numbers_required", gs_name(&gs_numbers_names, r->required)) &&
-        gs_json_add_int(json, "left_out", r->left_out) &&
-        (page->policy->no_speed || gs_json_add(json, "speed", all_speed_json(page))) &&
-        add_cells(json, page)))) {
-    return json;
+  gs_json_open_object(w, NULL);
+  gs_json_put_string(w, "base", page->base);
+  gs_json_put_int(w, "base_starts", page->base_starts);
+  gs_json_put_string(w, "new", page->other);
+  gs_json_put_int(w, "new_starts", page->other_starts);
+  gs_json_put_string(w, "verdict", gs_name(&gs_compare_names, r->verdict));
+  gs_json_put_int(w, "exit_code", gs_compare_exit_code(r->verdict));
+  gs_json_put_string(w, "message", r->message);
+  put_differences(w, &r->differences);
+  if (r->differences.count == 0) {
+    gs_json_put_string(w, "numbers", gs_name(&gs_numbers_names, r->numbers));
+    gs_json_put_string(w, "numbers_required", gs_name(&gs_numbers_names, r->required));
+    gs_json_put_int(w, "left_out", r->left_out);
+    if (!page->policy->no_speed) put_all_speed(w, page);
+    put_cells(w, page);
   }
-  cJSON_Delete(json);
-  return NULL;
+  gs_json_close(w);
 }

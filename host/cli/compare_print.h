@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/json_writer.h"
 #include "compare/compare.h"
 
 /* What is printed of a comparison in one format. Write errors show in the stream. */
@@ -20,7 +21,7 @@ void gs_compare_print_markdown(const gs_compare_page *page);
 /* One row for each cell, below one heading for all comparisons. */
 void gs_compare_print_csv_heading(FILE *stream);
 void gs_compare_print_csv(const gs_compare_page *page);
-/* An entry of "comparisons"; NULL when out of memory. */
-cJSON *gs_compare_json(const gs_compare_page *page);
+/* Puts an entry of "comparisons" into the array that is open. */
+void gs_compare_put(gs_json_writer *w, const gs_compare_page *page);
 
 #endif

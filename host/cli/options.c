@@ -224,7 +224,7 @@ static gs_status set_in_blocks(cJSON *root, const char *key, const char *value, 
   cJSON_ArrayForEach(block, gs_json_get(root, "blocks")) {
     if (!cJSON_IsObject(block)) continue;
     cJSON_DeleteItemFromObjectCaseSensitive(block, key);
-    if (!gs_json_add_string(block, key, value)) {
+    if (!gs_json_add(block, key, cJSON_CreateString(value))) {
       return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the sweep");
     }
   }

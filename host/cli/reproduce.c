@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json_writer.h"
 #include "base/location.h"
 #include "base/names.h"
 #include "base/threads.h"
@@ -94,7 +95,7 @@ static void say_progress(const gs_claim *claim) {
 
 /* Appends the claim to the document if there is one, else prints it. */
 static gs_status reproduce(const gs_claim *claim, const reproduce_arguments *a, gs_device *device,
-                           cJSON *document, bool *passed, gs_error *error) {
+                           gs_json_writer *document, bool *passed, gs_error *error) {
   gs_reproduce_page page = {stdout, gs_terminal_has_colour(stdout), 0};
   gs_claim_run run = {.device = device, .seed = a->seed, .falsify = gs_fault_falsify()};
   const double start = gs_clock_s();
@@ -107,8 +108,9 @@ static gs_status reproduce(const gs_claim *claim, const reproduce_arguments *a, 
   gs_status status = claim->run(&run, error);
   if (status == GS_OK && !document) {
     gs_reproduce_print_end(&page, claim, &run, gs_clock_s() - start);
-  } else if (status == GS_OK && !gs_json_append(document, gs_claim_json(claim, &run))) {
-    status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the document");
+  } else if (status == GS_OK) {
+    gs_claim_put(document, claim, &run);
+    status = gs_json_writer_status(document, "the document", error);
   }
   *passed = *passed && gs_claim_passed(&run);
   gs_claim_run_clear(&run);
@@ -116,7 +118,8 @@ static gs_status reproduce(const gs_claim *claim, const reproduce_arguments *a, 
 }
 
 static gs_status reproduce_all(const reproduce_arguments *a, const gs_given *given,
-                               gs_device *device, cJSON *document, bool *passed, gs_error *error) {
+                               gs_device *device, gs_json_writer *document, bool *passed,
+                               gs_error *error) {
   int done = 0;
   int failed = 0;
   for (int i = 0; i < gs_claim_count; i++) {
@@ -134,8 +137,8 @@ static gs_status reproduce_all(const reproduce_arguments *a, const gs_given *giv
   return GS_OK;
 }
 
-static gs_status with_device(const reproduce_arguments *a, const gs_given *given, cJSON *document,
-                             bool *passed, gs_error *error) {
+static gs_status with_device(const reproduce_arguments *a, const gs_given *given,
+                             gs_json_writer *document, bool *passed, gs_error *error) {
   const gs_device_choice choice = {(gs_backend)a->backend, a->device, (int)a->threads};
   gs_device *device = NULL;
   GS_TRY(gs_device_open(&choice, &device, error));
@@ -146,12 +149,11 @@ static gs_status with_device(const reproduce_arguments *a, const gs_given *given
 
 static gs_status with_document(const reproduce_arguments *a, const gs_given *given, bool *passed,
                                gs_error *error) {
-  cJSON *root = cJSON_CreateObject();
-  cJSON *claims = cJSON_AddArrayToObject(root, "claims");
-  gs_status status = claims ? with_device(a, given, claims, passed, error)
-                            : GS_FAIL(error, GS_ERR_MEMORY, "no memory for the document");
-  if (status == GS_OK) (void)gs_json_print_pretty(root, stdout); /* main looks at stdout */
-  cJSON_Delete(root);
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_open_array(&w, "claims");
+  const gs_status status = with_device(a, given, &w, passed, error);
+  if (status == GS_OK) return gs_json_finish_to(&w, "the document", stdout, error);
+  gs_json_abandon(&w);
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "base/location.h"
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -44,30 +45,24 @@ static gs_status no_memory(gs_error *error) {
   return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the theory");
 }
 
-static bool fill_cell(const gs_cell *cell, cJSON *theory, cJSON *object) {
-  const bool named = gs_json_add_string(object, "id", cell->id) &&
-                     gs_json_add_string(object, "name", cell->name) &&
-                     gs_json_add(object, "params", gs_config_to_json(&cell->config));
-  if (!named) cJSON_Delete(theory);
-  return named && gs_json_add(object, "theory", theory);
-}
-
 /* One line of the document. */
 static gs_status print_cell_json(const gs_cell *cell, int64_t points, gs_error *error) {
   gs_theory theory;
   cJSON *json = NULL;
+  char *line = NULL;
   GS_TRY(gs_theory_of(&cell->config, &theory, error));
-  gs_status status = gs_theory_json(&cell->config, &theory, points, &json, error);
+  const gs_status status = gs_theory_json(&cell->config, &theory, points, &json, error);
   gs_theory_clear(&theory);
   if (status != GS_OK) return status;
-  cJSON *object = cJSON_CreateObject();
-  char *line = object && fill_cell(cell, json, object) ? gs_json_print_line(object) : NULL;
-  if (!object) cJSON_Delete(json);
-  if (line) (void)fputs(line, stdout); /* main looks at stdout */
-  status = line ? GS_OK : no_memory(error);
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "id", cell->id);
+  gs_json_put_string(&w, "name", cell->name);
+  gs_json_put(&w, "params", gs_config_to_json(&cell->config));
+  gs_json_put(&w, "theory", json);
+  GS_TRY(gs_json_take_line(gs_json_finish(&w), "the theory", &line, error));
+  (void)fputs(line, stdout); /* main looks at stdout */
   free(line);
-  cJSON_Delete(object);
-  return status;
+  return GS_OK;
 }
 
 static gs_status print_json(const gs_sweep *sweep, int64_t points, gs_error *error) {

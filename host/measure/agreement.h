@@ -3,8 +3,7 @@
 #ifndef GS_MEASURE_AGREEMENT_H
 #define GS_MEASURE_AGREEMENT_H
 
-#include "base/json.h"
-#include "base/names.h"
+#include "base/json_writer.h"
 #include "theory/judge.h"
 
 /* X(constant, JSON name) */
@@ -43,9 +42,9 @@ typedef struct gs_agreement {
 gs_status gs_agreement_of(const gs_quantity_stats stats[GS_QUANTITY_COUNT], const gs_config *config,
                           const gs_theory *theory, gs_agreement *agreement, gs_error *error);
 
-/* Adds both objects to the record (results/README.md has the fields); axes longer
+/* Puts both objects into the record (results/README.md has the fields); axes longer
  * than max_points are thinned. Errors: GS_ERR_MEMORY. */
-gs_status gs_agreement_add(cJSON *record, const gs_quantity_stats stats[GS_QUANTITY_COUNT],
+gs_status gs_agreement_put(gs_json_writer *w, const gs_quantity_stats stats[GS_QUANTITY_COUNT],
                            const gs_config *config, int64_t max_points, gs_error *error);
 
 #endif

@@ -19,6 +19,10 @@ double gs_stats_log10_norm(const gs_stats *stats) {
   return stats->nan + stats->inf > 0 ? NAN : gs_log10_norm(stats->sum_sq);
 }
 
+static gs_status no_memory(gs_error *error) {
+  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
+}
+
 /* ---- one point, all replicas ---- */
 
 /* The statistics of all replicas at one point. */
@@ -140,64 +144,64 @@ static const struct {
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
 typedef struct table {
+  gs_json_writer *w;
   cJSON *columns[COLUMNS]; /* NULL: does not apply */
   cJSON *kept[GS_FORMAT_COUNT][3];
   cJSON *first_exponent, *counts;
-  bool failed; /* no memory for one of them */
 } table;
 
-/* An array or an object in an object. */
-static cJSON *open_in(table *t, cJSON *object, const char *key, cJSON *(*create)(void)) {
-  cJSON *item = object ? create() : NULL;
-  if (!object || !gs_json_add(object, key, item)) t->failed = true;
-  return t->failed ? NULL : item;
+static bool same_group(const char *a, const char *b) {
+  return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static void open_columns(table *t, cJSON *json, const gs_config *config, gs_quantity quantity) {
+static void open_columns(table *t, const gs_config *config, gs_quantity quantity) {
+  const char *group = NULL;
   for (int i = 0; i < COLUMNS; i++) {
-    const char *group = columns[i].group;
-    cJSON *object = group ? cJSON_GetObjectItemCaseSensitive(json, group) : json;
     if (columns[i].applies && !columns[i].applies(config, quantity)) continue;
-    if (!object) object = open_in(t, json, group, cJSON_CreateObject);
-    t->columns[i] = open_in(t, object, columns[i].key, cJSON_CreateArray);
+    if (!same_group(columns[i].group, group)) {
+      if (group) gs_json_close(t->w);
+      group = columns[i].group;
+      if (group) gs_json_open_object(t->w, group);
+    }
+    t->columns[i] = gs_json_put_column(t->w, columns[i].key);
   }
+  if (group) gs_json_close(t->w);
 }
 
-static table open_table(cJSON *json, const gs_config *config, gs_quantity quantity, bool full) {
+static table open_table(gs_json_writer *w, const gs_config *config, gs_quantity quantity,
+                        bool full) {
   static const char *const kinds[3] = {"zero", "subnormal", "inf"};
-  table t = {.failed = json == NULL};
-  open_columns(&t, json, config, quantity);
+  table t = {.w = w};
+  open_columns(&t, config, quantity);
   if (!full) return t;
-  cJSON *kept = open_in(&t, json, "kept", cJSON_CreateObject);
+  gs_json_open_object(w, "kept");
   for (int f = 0; f < GS_FORMAT_COUNT; f++) {
-    cJSON *format = open_in(&t, kept, gs_name(&gs_format_names, (gs_format)f), cJSON_CreateObject);
-    for (int k = 0; k < 3; k++) t.kept[f][k] = open_in(&t, format, kinds[k], cJSON_CreateArray);
+    gs_json_open_object(w, gs_name(&gs_format_names, (gs_format)f));
+    for (int k = 0; k < 3; k++) t.kept[f][k] = gs_json_put_column(w, kinds[k]);
+    gs_json_close(w);
   }
-  cJSON *histogram = open_in(&t, json, "histogram", cJSON_CreateObject);
-  t.first_exponent = open_in(&t, histogram, "first_exponent", cJSON_CreateArray);
-  t.counts = open_in(&t, histogram, "counts", cJSON_CreateArray);
+  gs_json_close(w);
+  gs_json_open_object(w, "histogram");
+  t.first_exponent = gs_json_put_column(w, "first_exponent");
+  t.counts = gs_json_put_column(w, "counts");
+  gs_json_close(w);
   return t;
 }
 
-static bool add_row(table *t, const row *r) {
+static void add_row(const table *t, const row *r) {
   for (int i = 0; i < COLUMNS; i++) {
-    cJSON *column = t->columns[i];
-    if (column && !gs_json_append(column, gs_json_number(columns[i].value(r)))) return false;
+    if (t->columns[i]) gs_json_append_number(t->w, t->columns[i], columns[i].value(r));
   }
-  return true;
 }
 
-static bool add_kept(table *t, const gs_kept kept[GS_FORMAT_COUNT]) {
+static void add_kept(const table *t, const gs_kept kept[GS_FORMAT_COUNT]) {
   for (int f = 0; f < GS_FORMAT_COUNT; f++) {
     const int64_t total = gs_kept_total(&kept[f]);
     const double all = total > 0 ? (double)total : 1;
-    if (!gs_json_append(t->kept[f][0], gs_json_number((double)kept[f].zero / all)) ||
-        !gs_json_append(t->kept[f][1], gs_json_number((double)kept[f].subnormal / all)) ||
-        !gs_json_append(t->kept[f][2], gs_json_number((double)kept[f].inf / all))) {
-      return false;
-    }
+    gs_json_append_number(t->w, t->kept[f][0], (double)kept[f].zero / all);
+    gs_json_append_number(t->w, t->kept[f][1], (double)kept[f].subnormal / all);
+    gs_json_append_number(t->w, t->kept[f][2], (double)kept[f].inf / all);
   }
-  return true;
 }
 
 /* Range of true exponents that occur; false when nothing does. */
@@ -217,57 +221,59 @@ static bool exponent_range(const point *p, int64_t *min, int64_t *max) {
 }
 
 /* Replicas may lie thousands of binades apart: a run of empty bins is one number. */
-static bool add_histogram(table *t, const point *p) {
+static gs_status add_histogram(const table *t, const point *p, gs_error *error) {
   int64_t min;
   int64_t max;
-  cJSON *counts = cJSON_CreateArray();
-  if (!gs_json_append(t->counts, counts)) return false;
-  if (!exponent_range(p, &min, &max)) return gs_json_append(t->first_exponent, cJSON_CreateNull());
+  cJSON *counts = gs_json_append_column(t->w, t->counts);
+  if (!exponent_range(p, &min, &max)) {
+    gs_json_append_number(t->w, t->first_exponent, NAN);
+    return GS_OK;
+  }
   double *sums = calloc((size_t)(max - min + 1), sizeof *sums);
-  if (!sums) return false;
+  if (!sums) return no_memory(error);
   for (int64_t r = 0; r < p->replicas; r++) {
     for (int i = 0; i < p->bins; i++) {
       if (counts_of(p, r)[i] > 0) sums[first_exponent_of(p, r) + i - min] += counts_of(p, r)[i];
     }
   }
-  bool added = gs_json_append(t->first_exponent, gs_json_number((double)min));
-  for (int64_t i = 0; added && i <= max - min; i++) {
+  gs_json_append_number(t->w, t->first_exponent, (double)min);
+  for (int64_t i = 0; i <= max - min; i++) {
     int64_t empty = 0; /* the last bin is not */
     while (sums[i + empty] == 0) empty++;
-    added = gs_json_append(counts, gs_json_number(empty > 1 ? -(double)empty : sums[i]));
+    gs_json_append_number(t->w, counts, empty > 1 ? -(double)empty : sums[i]);
     if (empty > 1) i += empty - 1;
   }
   free(sums);
-  return added;
+  return GS_OK;
 }
 
-static bool add_point(table *t, const gs_quantity_stats *stats, const gs_kept_axis *kept,
-                      const gs_config *config, gs_quantity quantity, int64_t index, double *norms,
-                      gs_error *error) {
+static gs_status add_point(const table *t, const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                           const gs_config *config, gs_quantity quantity, int64_t index,
+                           double *norms, gs_error *error) {
   const point p = point_of(stats, config, index);
   row r = {.index = gs_model_first_index(quantity) + index,
            .sum = totals_of(&p),
            .units = (double)(gs_model_units_of(config, quantity, index) * p.replicas)};
   for (int64_t i = 0; i < p.replicas; i++) norms[i] = gs_stats_log10_norm(&p.stats[i]);
-  return gs_sample_of_all(norms, (size_t)p.replicas, &r.norm, error) == GS_OK && add_row(t, &r) &&
-         (!p.histogram || (add_kept(t, kept->at[index]) && add_histogram(t, &p)));
+  GS_TRY(gs_sample_of_all(norms, (size_t)p.replicas, &r.norm, error));
+  add_row(t, &r);
+  if (!p.histogram) return GS_OK;
+  add_kept(t, kept->at[index]);
+  return add_histogram(t, &p, error);
 }
 
-gs_status gs_layers_json(const gs_quantity_stats *stats, const gs_kept_axis *kept,
-                         const gs_config *config, gs_quantity quantity, int64_t max_points,
-                         cJSON **json, gs_error *error) {
+gs_status gs_layers_put(gs_json_writer *w, const gs_quantity_stats *stats, const gs_kept_axis *kept,
+                        const gs_config *config, gs_quantity quantity, int64_t max_points,
+                        gs_error *error) {
   const int64_t points = gs_thin_count(stats->points, max_points);
   double *norms = malloc((size_t)config->replicas * sizeof *norms);
-  *json = cJSON_CreateObject();
-  table t = open_table(*json, config, quantity, stats->histogram != NULL);
-  bool added = norms && !t.failed;
-  for (int64_t i = 0; added && i < points; i++) {
+  if (!norms) return no_memory(error);
+  const table t = open_table(w, config, quantity, stats->histogram != NULL);
+  gs_status status = GS_OK;
+  for (int64_t i = 0; status == GS_OK && i < points; i++) {
     const int64_t index = gs_thin_at(i, points, stats->points);
-    added = add_point(&t, stats, kept, config, quantity, index, norms, error);
+    status = add_point(&t, stats, kept, config, quantity, index, norms, error);
   }
   free(norms);
-  if (added) return GS_OK;
-  cJSON_Delete(*json);
-  *json = NULL;
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
+  return status == GS_OK ? gs_json_writer_status(w, "the record", error) : status;
 }

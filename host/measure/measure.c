@@ -23,21 +23,16 @@ gs_measure_options gs_measure_defaults(void) {
       .threshold_decades = 1};
 }
 
-static gs_status out_of_memory(gs_error *error) {
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
-}
-
 /* ---- parts of the record ---- */
 
-static gs_status add_backend(cJSON *record, gs_device *device, gs_error *error) {
+static void put_backend(gs_json_writer *w, gs_device *device) {
   gs_device_info info;
   device->ops->info(device, &info);
-  cJSON *backend = cJSON_AddObjectToObject(record, "backend");
-  return gs_json_add_string(backend, "name", info.backend) &&
-                 gs_json_add_string(backend, "device", info.name) &&
-                 gs_json_add_int(backend, "threads", info.threads)
-             ? GS_OK
-             : out_of_memory(error);
+  gs_json_open_object(w, "backend");
+  gs_json_put_string(w, "name", info.backend);
+  gs_json_put_string(w, "device", info.name);
+  gs_json_put_int(w, "threads", info.threads);
+  gs_json_close(w);
 }
 
 /* After the measurement: the threads that really ran. A small network has one. */
@@ -49,87 +44,92 @@ static void name_threads(const cJSON *record, gs_device *device) {
   if (threads && info.largest_team > 0) cJSON_SetNumberValue(threads, info.largest_team);
 }
 
-static gs_status add_memory(cJSON *record, const gs_network_memory *memory, gs_error *error) {
+static void put_memory(gs_json_writer *w, const gs_network_memory *memory) {
   const size_t *bytes = memory->bytes;
-  cJSON *json = cJSON_AddObjectToObject(record, "memory");
-  return gs_json_add_int(json, "predicted_bytes", (int64_t)memory->total_bytes) &&
-                 gs_json_add_int(json, "weights_bytes", (int64_t)bytes[GS_MEMORY_WEIGHTS]) &&
-                 gs_json_add_int(json, "data_bytes", (int64_t)bytes[GS_MEMORY_DATA]) &&
-                 gs_json_add_int(json, "activations_bytes",
-                                 (int64_t)bytes[GS_MEMORY_ACTIVATIONS]) &&
-                 gs_json_add_int(json, "gradients_bytes", (int64_t)bytes[GS_MEMORY_GRADIENTS]) &&
-                 gs_json_add_int(json, "statistics_bytes", (int64_t)bytes[GS_MEMORY_STATISTICS]) &&
-                 gs_json_add_int(json, "workspace_bytes", (int64_t)bytes[GS_MEMORY_WORKSPACE])
-             ? GS_OK
-             : out_of_memory(error);
+  gs_json_open_object(w, "memory");
+  gs_json_put_int(w, "predicted_bytes", (int64_t)memory->total_bytes);
+  gs_json_put_int(w, "weights_bytes", (int64_t)bytes[GS_MEMORY_WEIGHTS]);
+  gs_json_put_int(w, "data_bytes", (int64_t)bytes[GS_MEMORY_DATA]);
+  gs_json_put_int(w, "activations_bytes", (int64_t)bytes[GS_MEMORY_ACTIVATIONS]);
+  gs_json_put_int(w, "gradients_bytes", (int64_t)bytes[GS_MEMORY_GRADIENTS]);
+  gs_json_put_int(w, "statistics_bytes", (int64_t)bytes[GS_MEMORY_STATISTICS]);
+  gs_json_put_int(w, "workspace_bytes", (int64_t)bytes[GS_MEMORY_WORKSPACE]);
+  gs_json_close(w);
 }
 
-static gs_status add_cost(cJSON *record, const gs_config *config, gs_error *error) {
+static void put_cost(gs_json_writer *w, const gs_config *config) {
   const gs_cost cost = gs_cost_of(config);
-  cJSON *json = cJSON_AddObjectToObject(record, "cost");
-  return gs_json_add_number(json, "flops", cost.flops) &&
-                 gs_json_add_number(json, "bytes", cost.bytes) &&
-                 gs_json_add_number(json, "dependent", cost.dependent) &&
-                 gs_json_add_number(json, "barriers", cost.barriers) &&
-                 gs_json_add_number(json, "launches", cost.launches) &&
-                 gs_json_add_number(json, "samples", cost.samples)
-             ? GS_OK
-             : out_of_memory(error);
+  gs_json_open_object(w, "cost");
+  gs_json_put_number(w, "flops", cost.flops);
+  gs_json_put_number(w, "bytes", cost.bytes);
+  gs_json_put_number(w, "dependent", cost.dependent);
+  gs_json_put_number(w, "barriers", cost.barriers);
+  gs_json_put_number(w, "launches", cost.launches);
+  gs_json_put_number(w, "samples", cost.samples);
+  gs_json_close(w);
 }
 
-static gs_status add_hash(cJSON *record, gs_network *network, gs_error *error) {
+static gs_status put_hash(gs_json_writer *w, gs_network *network, gs_error *error) {
   uint64_t hash;
   GS_TRY(gs_network_weights_hash(network, &hash, error));
   const gs_config *config = gs_network_config(network);
   const char *bias = gs_config_has_biases(config) ? gs_name(&gs_bias_names, config->bias) : "none";
-  const bool added = gs_json_add_string(record, "bias", bias) &&
-                     gs_json_add(record, "weights_hash", gs_json_hex64(hash));
-  return added ? GS_OK : out_of_memory(error);
+  gs_json_put_string(w, "bias", bias);
+  gs_json_put(w, "weights_hash", gs_json_hex64(hash));
+  return GS_OK;
 }
 
-static gs_status add_loss(cJSON *summary, gs_network *network, gs_error *error) {
+static gs_status put_loss(gs_json_writer *w, gs_network *network, gs_error *error) {
   const size_t replicas = (size_t)gs_network_config(network)->replicas;
   gs_scaled *loss = malloc(replicas * sizeof *loss);
-  if (!loss) return out_of_memory(error);
-  gs_status status = gs_network_loss(network, loss, error);
-  cJSON *json = cJSON_AddObjectToObject(summary, "loss");
-  cJSON *sign = cJSON_AddArrayToObject(json, "sign");
-  cJSON *log10_abs = cJSON_AddArrayToObject(json, "log10_abs");
+  if (!loss) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
+  const gs_status status = gs_network_loss(network, loss, error);
+  gs_json_open_object(w, "loss");
+  cJSON *sign = gs_json_put_column(w, "sign");
+  cJSON *log10_abs = gs_json_put_column(w, "log10_abs");
+  gs_json_close(w);
   for (size_t r = 0; status == GS_OK && r < replicas; r++) {
     const double value = loss[r].value;
     const double magnitude = log10(fabs(value)) + (double)loss[r].exponent * log10(2);
     const double signum = isnan(value) ? (double)NAN : (double)((value > 0) - (value < 0));
-    if (!gs_json_append(sign, gs_json_number(signum)) ||
-        !gs_json_append(log10_abs, gs_json_number(magnitude))) {
-      status = out_of_memory(error);
-    }
+    gs_json_append_number(w, sign, signum);
+    gs_json_append_number(w, log10_abs, magnitude);
   }
   free(loss);
   return status;
 }
 
-static gs_status add_layers(cJSON *record, const gs_quantity_stats *stats, const gs_kept_axis *kept,
-                            const gs_config *config, int64_t max_points, gs_error *error) {
-  cJSON *layers = cJSON_AddObjectToObject(record, "layers");
+static gs_status put_layers(gs_json_writer *w, const gs_quantity_stats *stats,
+                            const gs_kept_axis *kept, const gs_config *config, int64_t max_points,
+                            gs_error *error) {
+  gs_json_open_object(w, "layers");
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
-    cJSON *json;
     if (stats[q].points == 0) continue;
-    GS_TRY(gs_layers_json(&stats[q], &kept[q], config, (gs_quantity)q, max_points, &json, error));
-    if (!gs_json_add(layers, gs_name(&gs_quantity_names, (gs_quantity)q), json))
-      return out_of_memory(error);
+    gs_json_open_object(w, gs_name(&gs_quantity_names, (gs_quantity)q));
+    GS_TRY(gs_layers_put(w, &stats[q], &kept[q], config, (gs_quantity)q, max_points, error));
+    gs_json_close(w);
   }
-  return layers ? GS_OK : out_of_memory(error);
+  gs_json_close(w);
+  return GS_OK;
+}
+
+static gs_status put_summary(gs_json_writer *w, gs_network *network, const gs_quantity_stats *stats,
+                             const gs_kept_axis *kept, double threshold, gs_error *error) {
+  gs_json_open_object(w, "summary");
+  GS_TRY(gs_summary_put(w, stats, kept, gs_network_config(network), threshold, error));
+  GS_TRY(put_loss(w, network, error));
+  gs_json_close(w);
+  return gs_json_writer_status(w, "the record", error);
 }
 
 /* ---- the measurement ---- */
 
 /* kept: filled here but in native range. */
-static gs_status add_statistics(cJSON *record, gs_network *network,
+static gs_status put_statistics(gs_json_writer *w, gs_network *network,
                                 const gs_measure_options *options,
                                 gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
   const gs_config *config = gs_network_config(network);
   gs_quantity_stats stats[GS_QUANTITY_COUNT] = {0};
-  cJSON *summary = NULL;
   gs_status status = GS_OK;
   for (int q = 0; status == GS_OK && q < GS_QUANTITY_COUNT; q++) {
     status = gs_network_view_stats(network, (gs_quantity)q, &stats[q], error);
@@ -138,74 +138,65 @@ static gs_status add_statistics(cJSON *record, gs_network *network,
     }
   }
   if (status == GS_OK) {
-    status = add_layers(record, stats, kept, config, options->max_points, error);
+    status = put_layers(w, stats, kept, config, options->max_points, error);
   }
   if (status == GS_OK) {
-    status = gs_summary_json(stats, kept, config, options->threshold_decades, &summary, error);
+    status = put_summary(w, network, stats, kept, options->threshold_decades, error);
   }
-  if (status == GS_OK && !gs_json_add(record, "summary", summary)) status = out_of_memory(error);
-  if (status == GS_OK) status = add_loss(summary, network, error);
   if (status == GS_OK) {
-    status = gs_agreement_add(record, stats, config, options->max_points, error);
+    status = gs_agreement_put(w, stats, config, options->max_points, error);
   }
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) gs_quantity_stats_clear(&stats[q]);
   return status;
 }
 
-static gs_status add_jacobian(cJSON *record, gs_network *network, const gs_measure_options *options,
-                              gs_error *error) {
+static gs_status put_jacobian(gs_json_writer *w, gs_network *network,
+                              const gs_measure_options *options, gs_error *error) {
   gs_jacobian jacobian;
-  cJSON *json = NULL;
   GS_TRY(gs_jacobian_of(network, options->max_points, &jacobian, error));
-  gs_status status = gs_jacobian_json(&jacobian, options->max_points, &json, error);
+  gs_json_open_object(w, "jacobian");
+  const gs_status status = gs_jacobian_put(w, &jacobian, options->max_points, error);
+  gs_json_close(w);
   gs_jacobian_clear(&jacobian);
-  if (status == GS_OK && !gs_json_add(record, "jacobian", json)) status = out_of_memory(error);
   return status;
 }
 
-static gs_status add_timing(cJSON *record, gs_network *network, const gs_measure_options *options,
-                            gs_error *error) {
-  cJSON *json;
+static gs_status put_timing(gs_json_writer *w, gs_network *network,
+                            const gs_measure_options *options, gs_error *error) {
+  cJSON *json = NULL;
   gs_timing *timing = malloc(sizeof *timing);
-  if (!timing) return out_of_memory(error);
+  if (!timing) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
   gs_status status =
       gs_timing_measure(network, false, &options->timing, options->steps_per_sample, timing, error);
   if (status == GS_OK) {
     status = gs_timing_json(timing, options->round, gs_network_config(network), NULL, &json, error);
   }
-  if (status == GS_OK && !gs_json_add(record, "timing", json)) status = out_of_memory(error);
+  if (status == GS_OK) gs_json_put(w, "timing", json);
   free(timing);
   return status;
 }
 
-/* Of the numbers that the record has by now. */
-static gs_status add_digest(cJSON *record, gs_error *error) {
-  char text[GS_SHA256_TEXT_BYTES];
-  return gs_json_add_string(record, "digest", gs_digest_of(record, text)) ? GS_OK
-                                                                          : out_of_memory(error);
-}
-
-static gs_status measure_gradients(cJSON *record, gs_network *network,
+static gs_status measure_gradients(gs_json_writer *w, gs_network *network,
                                    const gs_measure_options *options,
                                    gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
-  GS_TRY(add_hash(record, network, error));
+  char digest[GS_SHA256_TEXT_BYTES];
+  GS_TRY(put_hash(w, network, error));
   GS_TRY(gs_network_step(network, true, error));
   if (gs_network_config(network)->stats != GS_STATS_OFF) {
-    GS_TRY(add_statistics(record, network, options, kept, error));
+    GS_TRY(put_statistics(w, network, options, kept, error));
   }
-  if (gs_network_config(network)->jacobian) {
-    GS_TRY(add_jacobian(record, network, options, error));
-  }
-  return add_digest(record, error);
+  if (gs_network_config(network)->jacobian) GS_TRY(put_jacobian(w, network, options, error));
+  gs_json_put_string(w, "digest", gs_digest_of(gs_json_opened(w), digest));
+  return gs_json_writer_status(w, "the record", error);
 }
 
 /* Later rounds time alone: everything else is the same in all of them. */
-static gs_status measure_network(cJSON *record, gs_network *network,
+static gs_status measure_network(gs_json_writer *w, gs_network *network,
                                  const gs_measure_options *options,
                                  gs_kept_axis kept[GS_QUANTITY_COUNT], gs_error *error) {
-  if (options->round == 0) GS_TRY(measure_gradients(record, network, options, kept, error));
+  if (options->round == 0) GS_TRY(measure_gradients(w, network, options, kept, error));
   if (!(options->timing.time_limit_s > 0)) return GS_OK;
-  return add_timing(record, network, options, error);
+  return put_timing(w, network, options, error);
 }
 
 /* Refuses a cell that would not fit, before asking for its memory: GS_ERR_UNSUPPORTED
@@ -229,21 +220,21 @@ static gs_status check_memory(gs_device *device, const gs_network_memory *memory
                  name, has / unit, name, never ? "all there is" : "available now");
 }
 
-static gs_status measure_into(cJSON *record, gs_device *device, const gs_config *config,
+static gs_status measure_into(gs_json_writer *w, gs_device *device, const gs_config *config,
                               const gs_measure_options *options, gs_error *error) {
   gs_network_memory memory;
   gs_network *network = NULL;
   gs_kept_axis kept[GS_QUANTITY_COUNT] = {0};
   gs_status status = GS_OK;
   GS_TRY(gs_network_predict(device, config, NULL, &memory, error));
-  GS_TRY(add_memory(record, &memory, error));
-  GS_TRY(add_cost(record, config, error));
+  put_memory(w, &memory);
+  put_cost(w, config);
   GS_TRY(check_memory(device, &memory, error));
   if (config->range == GS_RANGE_NATIVE && config->stats == GS_STATS_FULL && options->round == 0) {
     status = gs_kept_axes_measure(device, config, kept, error);
   }
   if (status == GS_OK) status = gs_network_create(device, config, NULL, &network, error);
-  if (status == GS_OK) status = measure_network(record, network, options, kept, error);
+  if (status == GS_OK) status = measure_network(w, network, options, kept, error);
   gs_network_destroy(network);
   gs_kept_axes_clear(kept);
   return status;
@@ -270,19 +261,19 @@ static bool replace(cJSON *object, const char *key, cJSON *item) {
 gs_status gs_measure_cell(gs_device *device, const gs_config *config,
                           const gs_measure_options *options, cJSON **record, gs_error *error) {
   gs_error own = {0};
-  cJSON *body = cJSON_CreateObject();
+  gs_json_writer w = gs_json_writer_object();
   *record = NULL;
-  if (!gs_json_add_string(body, "status", "ok") || !gs_json_add_string(body, "error", "")) {
-    cJSON_Delete(body);
-    return out_of_memory(error);
-  }
-  gs_status status = add_backend(body, device, &own);
-  if (status == GS_OK) status = measure_into(body, device, config, options, &own);
-  name_threads(body, device);
-  if (status == GS_ERR_MEMORY && !device->lost) { /* in the middle of any part of the record */
+  gs_json_put_string(&w, "status", "ok");
+  gs_json_put_string(&w, "error", "");
+  put_backend(&w, device);
+  gs_status status = measure_into(&w, device, config, options, &own);
+  cJSON *body = gs_json_finish(&w);
+  if (!body) status = GS_FAIL(&own, GS_ERR_MEMORY, "no memory for the record");
+  if (status == GS_ERR_MEMORY && (!body || !device->lost)) { /* in any part of the record */
     cJSON_Delete(body);
     return GS_FAIL(error, status, "%s", own.message);
   }
+  name_threads(body, device);
   if (status == GS_OK && device->lost) { /* on the way out: what was measured is in doubt */
     status = GS_ERR_DEVICE;
     own = device->error;
@@ -292,7 +283,7 @@ gs_status gs_measure_cell(gs_device *device, const gs_config *config,
       !replace(body, "error",
                status == GS_OK ? cJSON_CreateNull() : cJSON_CreateString(own.message))) {
     cJSON_Delete(body);
-    return out_of_memory(error);
+    return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
   }
   *record = body;
   return GS_OK;

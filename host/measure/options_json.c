@@ -25,16 +25,17 @@ static const member members[] = {{"time_limit_s", AT(timing.time_limit_s), false
                                  {"steps_per_sample", AT(steps_per_sample), true, 0}};
 enum { MEMBERS = sizeof members / sizeof *members, OF_RUN = MEMBERS - 2 };
 
-static bool write_member(cJSON *object, const member *m, const gs_measure_options *options) {
+static void put_member(gs_json_writer *w, const member *m, const gs_measure_options *options) {
   const char *from = (const char *)options + m->offset;
   int64_t whole;
   double number;
   if (m->whole) {
     memcpy(&whole, from, sizeof whole);
-    return gs_json_add_int(object, m->key, whole);
+    gs_json_put_int(w, m->key, whole);
+  } else {
+    memcpy(&number, from, sizeof number);
+    gs_json_put_number(w, m->key, number);
   }
-  memcpy(&number, from, sizeof number);
-  return gs_json_add_number(object, m->key, number);
 }
 
 static bool read_member(const cJSON *object, const member *m, gs_measure_options *options) {
@@ -51,11 +52,9 @@ static bool read_member(const cJSON *object, const member *m, gs_measure_options
   return true;
 }
 
-bool gs_measure_options_to_json(cJSON *object, const gs_measure_options *options, bool with_round) {
+void gs_measure_options_put(gs_json_writer *w, const gs_measure_options *options, bool with_round) {
   const int count = with_round ? MEMBERS : OF_RUN;
-  bool added = object != NULL;
-  for (int i = 0; added && i < count; i++) added = write_member(object, &members[i], options);
-  return added;
+  for (int i = 0; i < count; i++) put_member(w, &members[i], options);
 }
 
 bool gs_measure_options_from_json(const cJSON *object, gs_measure_options *options) {

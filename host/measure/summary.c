@@ -23,75 +23,76 @@ static const char *class_of(double decades) {
   return decades == -INFINITY ? "dead" : isfinite(decades) ? "finite" : "not_finite";
 }
 
-static bool add_sample(cJSON *object, const gs_sample *sample, double scale) {
-  return gs_json_add_number(object, "mean", sample->mean * scale) &&
-         gs_json_add_number(object, "sd", sample->sd * scale) &&
-         gs_json_add_number(object, "p05", sample->p05 * scale) &&
-         gs_json_add_number(object, "p50", sample->p50 * scale) &&
-         gs_json_add_number(object, "p95", sample->p95 * scale);
+static void put_sample(gs_json_writer *w, const gs_sample *sample, double scale) {
+  gs_json_put_number(w, "mean", sample->mean * scale);
+  gs_json_put_number(w, "sd", sample->sd * scale);
+  gs_json_put_number(w, "p05", sample->p05 * scale);
+  gs_json_put_number(w, "p50", sample->p50 * scale);
+  gs_json_put_number(w, "p95", sample->p95 * scale);
 }
 
 /* What stands behind each null; the list of all networks only where some has one. */
-static bool add_classes(cJSON *json, const double *decades, int64_t replicas,
+static void put_classes(gs_json_writer *w, const double *decades, int64_t replicas,
                         const gs_sample *sample) {
-  cJSON *classes = cJSON_AddObjectToObject(json, "class");
-  bool added = gs_json_add_string(classes, "p05", class_of(sample->p05)) &&
-               gs_json_add_string(classes, "p50", class_of(sample->p50)) &&
-               gs_json_add_string(classes, "p95", class_of(sample->p95));
-  if (!added || sample->count == replicas) return added;
-  cJSON *values = cJSON_AddArrayToObject(classes, "values");
-  for (int64_t r = 0; added && r < replicas; r++) {
-    added = gs_json_append(values, cJSON_CreateString(class_of(decades[r])));
+  gs_json_open_object(w, "class");
+  gs_json_put_string(w, "p05", class_of(sample->p05));
+  gs_json_put_string(w, "p50", class_of(sample->p50));
+  gs_json_put_string(w, "p95", class_of(sample->p95));
+  if (sample->count < replicas) {
+    gs_json_open_array(w, "values");
+    for (int64_t r = 0; r < replicas; r++) gs_json_put_string(w, NULL, class_of(decades[r]));
+    gs_json_close(w);
   }
-  return added;
+  gs_json_close(w);
 }
 
-static bool add_decades(cJSON *json, const double *decades, int64_t replicas, int64_t points,
+static void put_decades(gs_json_writer *w, const double *decades, int64_t replicas, int64_t points,
                         const gs_sample *sample) {
-  cJSON *whole = cJSON_AddObjectToObject(json, "decades");
-  cJSON *per_layer = cJSON_AddObjectToObject(json, "decades_per_layer");
-  return add_sample(whole, sample, 1) && gs_json_add_int(whole, "finite", sample->count) &&
-         gs_json_add_int(whole, "dead", sample->low) &&
-         gs_json_add_int(whole, "not_finite", sample->high) &&
-         add_classes(whole, decades, replicas, sample) &&
-         gs_json_add(whole, "values", gs_json_numbers(decades, (size_t)replicas)) &&
-         add_sample(per_layer, sample, points > 1 ? 1 / (double)(points - 1) : 0);
+  gs_json_open_object(w, "decades");
+  put_sample(w, sample, 1);
+  gs_json_put_int(w, "finite", sample->count);
+  gs_json_put_int(w, "dead", sample->low);
+  gs_json_put_int(w, "not_finite", sample->high);
+  put_classes(w, decades, replicas, sample);
+  gs_json_put_numbers(w, "values", decades, (size_t)replicas);
+  gs_json_close(w);
+  gs_json_open_object(w, "decades_per_layer");
+  put_sample(w, sample, points > 1 ? 1 / (double)(points - 1) : 0);
+  gs_json_close(w);
 }
 
 /* ---- the verdict ---- */
 
-static bool add_share(cJSON *json, const char *key, const gs_share *share) {
-  cJSON *object = cJSON_AddObjectToObject(json, key);
-  return gs_json_add_int(object, "count", share->count) &&
-         gs_json_add_number(object, "share", share->share) &&
-         gs_json_add_number(object, "low", share->low) &&
-         gs_json_add_number(object, "high", share->high);
+static void put_share(gs_json_writer *w, const char *key, const gs_share *share) {
+  gs_json_open_object(w, key);
+  gs_json_put_int(w, "count", share->count);
+  gs_json_put_number(w, "share", share->share);
+  gs_json_put_number(w, "low", share->low);
+  gs_json_put_number(w, "high", share->high);
+  gs_json_close(w);
+}
+
+/* What laws are possible, by the shares on either side. */
+static void put_sides(gs_json_writer *w, const gs_law *law) {
+  put_share(w, "below", &law->below);
+  put_share(w, "above", &law->above);
+  gs_json_open_array(w, "verdicts");
+  for (int v = 0; v < GS_VERDICT_COUNT; v++) {
+    if (law->open[v]) gs_json_put_string(w, NULL, gs_name(&gs_verdict_names, (gs_verdict)v));
+  }
+  gs_json_close(w);
 }
 
 /* From one point to itself there is no way to vanish: no verdict, no sides. */
-static bool add_verdict(cJSON *json, const gs_law *law, bool asked, double threshold) {
-  cJSON *verdict =
-      asked ? cJSON_CreateString(gs_name(&gs_verdict_names, law->verdict)) : cJSON_CreateNull();
-  if (!gs_json_add(json, "verdict", verdict)) return false;
-  cJSON *object = cJSON_AddObjectToObject(json, "law");
-  if (!gs_json_add_number(json, "threshold_decades", threshold) ||
-      !gs_json_add_number(object, "confidence", GS_LAW_CONFIDENCE) ||
-      !add_share(object, "dead", &law->dead) ||
-      !add_share(object, "not_finite", &law->not_finite)) {
-    return false;
-  }
-  if (!asked) return true;
-  if (!add_share(object, "below", &law->below) || !add_share(object, "above", &law->above)) {
-    return false;
-  }
-  cJSON *open = cJSON_AddArrayToObject(object, "verdicts");
-  for (int v = 0; v < GS_VERDICT_COUNT; v++) {
-    if (law->open[v] &&
-        !gs_json_append(open, cJSON_CreateString(gs_name(&gs_verdict_names, (gs_verdict)v)))) {
-      return false;
-    }
-  }
-  return true;
+static void put_verdict(gs_json_writer *w, const gs_law *law, bool asked, double threshold) {
+  gs_json_put_string(w, "verdict", asked ? gs_name(&gs_verdict_names, law->verdict) : NULL);
+  gs_json_open_object(w, "law");
+  gs_json_put_number(w, "confidence", GS_LAW_CONFIDENCE);
+  put_share(w, "dead", &law->dead);
+  put_share(w, "not_finite", &law->not_finite);
+  if (asked) put_sides(w, law);
+  gs_json_close(w);
+  gs_json_put_number(w, "threshold_decades", threshold);
 }
 
 /* ---- the summary ---- */
@@ -103,66 +104,55 @@ static const struct walk {
 
 enum { WALKS = sizeof walks / sizeof *walks };
 
-static bool add_layer(cJSON *json, const char *key, int64_t layer) {
-  return gs_json_add_number(json, key, layer ? (double)layer : (double)NAN);
+static void put_layer(gs_json_writer *w, const char *key, int64_t layer) {
+  gs_json_put_number(w, key, layer ? (double)layer : (double)NAN);
 }
 
-static bool add_first_lost(cJSON *json, const gs_kept_axis *kept) {
-  cJSON *all = cJSON_AddObjectToObject(json, "first_layer_lost");
+static void put_first_lost(gs_json_writer *w, const gs_kept_axis *kept) {
+  gs_json_open_object(w, "first_layer_lost");
   for (size_t i = 0; i < WALKS; i++) {
     const gs_kept_axis *own = &kept[walks[i].quantity];
     if (own->points == 0) continue;
-    cJSON *formats = cJSON_AddObjectToObject(all, gs_name(&gs_quantity_names, walks[i].quantity));
+    gs_json_open_object(w, gs_name(&gs_quantity_names, walks[i].quantity));
     for (int f = 0; f < GS_FORMAT_COUNT; f++) {
       const int64_t lost = gs_first_lost(own, (gs_format)f, walks[i].backward);
-      if (!add_layer(formats, gs_name(&gs_format_names, (gs_format)f), lost)) return false;
+      put_layer(w, gs_name(&gs_format_names, (gs_format)f), lost);
     }
+    gs_json_close(w);
   }
-  return all != NULL;
+  gs_json_close(w);
 }
 
 /* What became of a run in native range. */
-static bool add_lost_by_run(cJSON *json, const gs_quantity_stats *stats, const gs_kept_axis *kept,
-                            const gs_config *config) {
-  if (config->range != GS_RANGE_NATIVE || kept[GS_DELTA].points == 0) return true;
-  cJSON *all = cJSON_AddObjectToObject(json, "first_layer_lost_by_run");
+static void put_lost_by_run(gs_json_writer *w, const gs_quantity_stats *stats,
+                            const gs_kept_axis *kept, const gs_config *config) {
+  if (config->range != GS_RANGE_NATIVE || kept[GS_DELTA].points == 0) return;
+  gs_json_open_object(w, "first_layer_lost_by_run");
   for (size_t i = 0; i < WALKS; i++) {
     const gs_quantity q = walks[i].quantity;
-    const int64_t lost = gs_first_lost_by_run(&stats[q], config, &kept[q], walks[i].backward);
-    if (!add_layer(all, gs_name(&gs_quantity_names, q), lost)) return false;
+    put_layer(w, gs_name(&gs_quantity_names, q),
+              gs_first_lost_by_run(&stats[q], config, &kept[q], walks[i].backward));
   }
-  return true;
+  gs_json_close(w);
 }
 
-static gs_status fill_summary(cJSON *json, const gs_quantity_stats *stats, const gs_kept_axis *kept,
-                              const gs_config *config, double threshold, double *decades,
-                              gs_error *error) {
+gs_status gs_summary_put(gs_json_writer *w, const gs_quantity_stats stats[GS_QUANTITY_COUNT],
+                         const gs_kept_axis kept[GS_QUANTITY_COUNT], const gs_config *config,
+                         double threshold, gs_error *error) {
   const gs_quantity_stats *ends = &stats[gs_model_decades(config)];
   const int64_t replicas = config->replicas;
   gs_sample sample;
+  double *decades = calloc((size_t)replicas, sizeof *decades);
+  if (!decades) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
   gs_decades_of(ends, replicas, decades);
-  GS_TRY(gs_sample_of_all(decades, (size_t)replicas, &sample, error));
-  const gs_law law = gs_law_of(decades, replicas, sample.p50, threshold);
-  if (!add_decades(json, decades, replicas, ends->points, &sample) ||
-      !add_verdict(json, &law, ends->points > 1, threshold) || !add_first_lost(json, kept) ||
-      !add_lost_by_run(json, stats, kept, config)) {
-    return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
+  const gs_status status = gs_sample_of_all(decades, (size_t)replicas, &sample, error);
+  if (status == GS_OK) {
+    const gs_law law = gs_law_of(decades, replicas, sample.p50, threshold);
+    put_decades(w, decades, replicas, ends->points, &sample);
+    put_verdict(w, &law, ends->points > 1, threshold);
+    put_first_lost(w, kept);
+    put_lost_by_run(w, stats, kept, config);
   }
-  return GS_OK;
-}
-
-gs_status gs_summary_json(const gs_quantity_stats stats[GS_QUANTITY_COUNT],
-                          const gs_kept_axis kept[GS_QUANTITY_COUNT], const gs_config *config,
-                          double threshold, cJSON **json, gs_error *error) {
-  double *decades = calloc((size_t)config->replicas, sizeof *decades);
-  *json = cJSON_CreateObject();
-  gs_status status = GS_OK;
-  if (!decades || !*json) status = GS_FAIL(error, GS_ERR_MEMORY, "no memory for the record");
-  if (status == GS_OK) status = fill_summary(*json, stats, kept, config, threshold, decades, error);
   free(decades);
-  if (status != GS_OK) {
-    cJSON_Delete(*json);
-    *json = NULL;
-  }
   return status;
 }

@@ -3,7 +3,7 @@
 #ifndef GS_MEASURE_SUMMARY_H
 #define GS_MEASURE_SUMMARY_H
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "measure/layers.h"
 #include "measure/verdict.h"
 
@@ -13,10 +13,10 @@
  * the way there; or only the last delta is zero). Never NaN. */
 void gs_decades_of(const gs_quantity_stats *ends, int64_t replicas, double *decades);
 
-/* stats: every quantity's, points 0 where absent; kept: beside them. Errors:
- * GS_ERR_MEMORY. */
-gs_status gs_summary_json(const gs_quantity_stats stats[GS_QUANTITY_COUNT],
-                          const gs_kept_axis kept[GS_QUANTITY_COUNT], const gs_config *config,
-                          double threshold, cJSON **json, gs_error *error);
+/* Puts the members into the object that is open. stats: every quantity's, points 0 where
+ * absent; kept: beside them. Errors: GS_ERR_MEMORY. */
+gs_status gs_summary_put(gs_json_writer *w, const gs_quantity_stats stats[GS_QUANTITY_COUNT],
+                         const gs_kept_axis kept[GS_QUANTITY_COUNT], const gs_config *config,
+                         double threshold, gs_error *error);
 
 #endif

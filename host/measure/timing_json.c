@@ -16,62 +16,46 @@ static gs_status out_of_memory(gs_error *error) {
 
 /* ---- one round ---- */
 
-static cJSON *lacks_to_json(unsigned lacks) {
-  cJSON *list = cJSON_CreateArray();
-  bool added = list != NULL;
-#define GS_TIMING_LACK_ADD(constant, bit, name)                                                    \
-  if (added && (lacks & (constant))) added = gs_json_append(list, cJSON_CreateString(name));
-  GS_TIMING_LACK_LIST(GS_TIMING_LACK_ADD)
-#undef GS_TIMING_LACK_ADD
-  if (added) return list;
-  cJSON_Delete(list);
-  return NULL;
-}
-
-static cJSON *disturbed_to_json(const gs_timing *timing) {
-  cJSON *list = cJSON_CreateArray();
-  bool added = list != NULL;
-  for (int64_t i = 0; added && i < timing->count; i++) {
-    if (timing->disturbed[i]) added = gs_json_append(list, gs_json_number((double)i));
-  }
-  if (added) return list;
-  cJSON_Delete(list);
-  return NULL;
+static void put_lacks(gs_json_writer *w, unsigned lacks) {
+  gs_json_open_array(w, "lacks");
+#define GS_TIMING_LACK_PUT(constant, bit, name)                                                    \
+  if (lacks & (constant)) gs_json_put_string(w, NULL, name);
+  GS_TIMING_LACK_LIST(GS_TIMING_LACK_PUT)
+#undef GS_TIMING_LACK_PUT
+  gs_json_close(w);
 }
 
 /* The entry of "rounds". */
-static cJSON *round_to_json(const gs_timing *timing, int64_t round, double median_ns) {
+static void put_round(gs_json_writer *w, const gs_timing *timing, int64_t round, double median_ns) {
   int64_t disturbed = 0;
   for (int64_t i = 0; i < timing->count; i++) disturbed += timing->disturbed[i];
-  cJSON *json = cJSON_CreateObject();
-  if (json && gs_json_add_int(json, "round", round) &&
-      gs_json_add_int(json, "samples", timing->count) &&
-      gs_json_add_number(json, "median_ns", median_ns) &&
-      gs_json_add_string(json, "stopped", gs_name(&gs_timing_stop_names, timing->stopped)) &&
-      gs_json_add(json, "lacks", lacks_to_json(timing->lacks)) &&
-      gs_json_add_int(json, "disturbed", disturbed) &&
-      gs_json_add_number(json, "wall_ns", timing->wall_ns) &&
-      gs_json_add_number(json, "held_up_ns", timing->held_up_ns) &&
-      gs_json_add_int(json, "involuntary_switches", timing->taken)) {
-    return json;
-  }
-  cJSON_Delete(json);
-  return NULL;
+  gs_json_open_object(w, NULL);
+  gs_json_put_int(w, "round", round);
+  gs_json_put_int(w, "samples", timing->count);
+  gs_json_put_number(w, "median_ns", median_ns);
+  gs_json_put_string(w, "stopped", gs_name(&gs_timing_stop_names, timing->stopped));
+  put_lacks(w, timing->lacks);
+  gs_json_put_int(w, "disturbed", disturbed);
+  gs_json_put_number(w, "wall_ns", timing->wall_ns);
+  gs_json_put_number(w, "held_up_ns", timing->held_up_ns);
+  gs_json_put_int(w, "involuntary_switches", timing->taken);
+  gs_json_close(w);
 }
 
 /* What was measured, with nothing made of it yet. */
 static cJSON *raw_to_json(const gs_timing *timing, int64_t round, double median_ns) {
-  cJSON *json = cJSON_CreateObject();
-  cJSON *rounds = cJSON_AddArrayToObject(json, "rounds");
-  if (json && gs_json_append(rounds, round_to_json(timing, round, median_ns)) &&
-      gs_json_add_string(json, "launch", gs_name(&gs_launch_names, timing->launch)) &&
-      gs_json_add_int(json, "steps_per_sample", timing->steps_per_sample) &&
-      gs_json_add(json, "samples_ns", gs_json_numbers(timing->samples_ns, (size_t)timing->count)) &&
-      gs_json_add(json, "disturbed_samples", disturbed_to_json(timing))) {
-    return json;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_open_array(&w, "rounds");
+  put_round(&w, timing, round, median_ns);
+  gs_json_close(&w);
+  gs_json_put_string(&w, "launch", gs_name(&gs_launch_names, timing->launch));
+  gs_json_put_int(&w, "steps_per_sample", timing->steps_per_sample);
+  gs_json_put_numbers(&w, "samples_ns", timing->samples_ns, (size_t)timing->count);
+  gs_json_open_array(&w, "disturbed_samples");
+  for (int64_t i = 0; i < timing->count; i++) {
+    if (timing->disturbed[i]) gs_json_put_int(&w, NULL, i);
   }
-  cJSON_Delete(json);
-  return NULL;
+  return gs_json_finish(&w);
 }
 
 gs_status gs_timing_json(const gs_timing *timing, int64_t round, const gs_config *config,
@@ -182,40 +166,31 @@ unsigned gs_timing_lacks_from_json(const cJSON *list) {
 }
 
 /* Every sample, its round, and which are disturbed. */
-static bool add_samples(cJSON *json, const pooled *all, const cJSON *const *rounds) {
-  if (!gs_json_add(json, "samples_ns", gs_json_numbers(all->samples, (size_t)all->count))) {
-    return false;
-  }
-  cJSON *of_rounds = cJSON_AddArrayToObject(json, "sample_round");
-  cJSON *disturbed = cJSON_AddArrayToObject(json, "disturbed_samples");
-  bool added = of_rounds && disturbed;
+static void put_samples(gs_json_writer *w, const pooled *all, const cJSON *const *rounds) {
+  gs_json_put_numbers(w, "samples_ns", all->samples, (size_t)all->count);
+  cJSON *of_rounds = gs_json_put_column(w, "sample_round");
+  cJSON *disturbed = gs_json_put_column(w, "disturbed_samples");
   double before = 0;
   for (int i = 0; i < all->rounds; i++) {
     const double round = gs_json_get_number(all->entries[i], "round");
     const int count = cJSON_GetArraySize(gs_json_get(rounds[i], "samples_ns"));
     const cJSON *item = NULL;
-    for (int k = 0; added && k < count; k++) {
-      added = gs_json_append(of_rounds, gs_json_number(round));
-    }
+    for (int k = 0; k < count; k++) gs_json_append_number(w, of_rounds, round);
     cJSON_ArrayForEach(item, gs_json_get(rounds[i], "disturbed_samples")) {
-      added = added && gs_json_append(disturbed, gs_json_number(before + item->valuedouble));
+      gs_json_append_number(w, disturbed, before + item->valuedouble);
     }
     before += count;
   }
-  return added;
 }
 
-static bool add_rounds(cJSON *json, const pooled *all) {
-  cJSON *list = cJSON_AddArrayToObject(json, "rounds");
-  bool added = list != NULL;
-  for (int i = 0; added && i < all->rounds; i++) {
-    added = gs_json_append(list, cJSON_Duplicate(all->entries[i], true));
-  }
-  return added;
+static void put_rounds(gs_json_writer *w, const pooled *all) {
+  gs_json_open_array(w, "rounds");
+  for (int i = 0; i < all->rounds; i++) gs_json_put_copy(w, NULL, all->entries[i]);
+  gs_json_close(w);
 }
 
 /* What is said of all rounds: the one that reached least, and what is lacking in any. */
-static bool add_endings(cJSON *json, const pooled *all) {
+static void put_endings(gs_json_writer *w, const pooled *all) {
   gs_timing_stop stopped = GS_STOP_NOT_YET;
   unsigned lacks = 0;
   double disturbed = 0;
@@ -231,11 +206,11 @@ static bool add_endings(cJSON *json, const pooled *all) {
     held_up_ns += gs_json_get_number(entry, "held_up_ns");
   }
   const double share = wall_ns > 0 ? held_up_ns / wall_ns : (double)NAN;
-  return gs_json_add_string(json, "stopped", gs_name(&gs_timing_stop_names, stopped)) &&
-         gs_json_add(json, "lacks", lacks_to_json(lacks)) &&
-         gs_json_add_number(json, "disturbed", disturbed) &&
-         gs_json_add_number(json, "held_up_share", share) &&
-         gs_json_add_bool(json, "machine_busy", gs_machine_busy(wall_ns, held_up_ns));
+  gs_json_put_string(w, "stopped", gs_name(&gs_timing_stop_names, stopped));
+  put_lacks(w, lacks);
+  gs_json_put_number(w, "disturbed", disturbed);
+  gs_json_put_number(w, "held_up_share", share);
+  gs_json_put_bool(w, "machine_busy", gs_machine_busy(wall_ns, held_up_ns));
 }
 
 /* ---- what is made of it ---- */
@@ -254,54 +229,58 @@ void gs_median_interval(const double *sorted, int64_t count, double *low, double
   *high = k > 0 ? sorted[count - k] : (double)NAN;
 }
 
-static bool add_interval(cJSON *json, const pooled *all) {
+static void put_interval(gs_json_writer *w, const pooled *all) {
   double ends[2];
   gs_median_interval(all->medians, all->rounds, &ends[0], &ends[1]);
-  return gs_json_add(json, "median_interval_ns",
-                     isnan(ends[0]) ? cJSON_CreateNull() : gs_json_numbers(ends, 2));
+  if (isnan(ends[0])) {
+    gs_json_put_string(w, "median_interval_ns", NULL);
+  } else {
+    gs_json_put_numbers(w, "median_interval_ns", ends, 2);
+  }
 }
 
-static bool add_statistics(cJSON *json, const pooled *all, const gs_cost *cost, double median_ns,
-                           const gs_sample *s) {
+static void put_statistics(gs_json_writer *w, const pooled *all, const gs_cost *cost,
+                           double median_ns, const gs_sample *s) {
   const double noise = s->count > 1 ? (s->p95 - s->p05) / median_ns : (double)NAN;
-  return gs_json_add_number(json, "median_ns", median_ns) && add_interval(json, all) &&
-         gs_json_add_number(json, "p5_ns", s->p05) && gs_json_add_number(json, "p95_ns", s->p95) &&
-         gs_json_add_number(json, "noise", noise) &&
-         gs_json_add_number(json, "samples_per_s", cost->samples / median_ns * 1e9) &&
-         gs_json_add_number(json, "flops_per_s", cost->flops / median_ns * 1e9) &&
-         gs_json_add_number(json, "bytes_per_s", cost->bytes / median_ns * 1e9);
+  gs_json_put_number(w, "median_ns", median_ns);
+  put_interval(w, all);
+  gs_json_put_number(w, "p5_ns", s->p05);
+  gs_json_put_number(w, "p95_ns", s->p95);
+  gs_json_put_number(w, "noise", noise);
+  gs_json_put_number(w, "samples_per_s", cost->samples / median_ns * 1e9);
+  gs_json_put_number(w, "flops_per_s", cost->flops / median_ns * 1e9);
+  gs_json_put_number(w, "bytes_per_s", cost->bytes / median_ns * 1e9);
 }
 
-static bool add_floor(cJSON *json, const gs_cost *cost, double median_ns, gs_dtype dtype,
+static void put_floor(gs_json_writer *w, const gs_cost *cost, double median_ns, gs_dtype dtype,
                       const gs_roofline_best *best) {
-  if (!best) return true;
   const gs_time_bound bound = gs_cost_time_bound(cost, dtype, &best->limits);
   const double share = bound.floor_ns / median_ns;
-  return gs_json_add_number(json, "fraction_of_flops", bound.arithmetic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_copy", bound.traffic_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_barriers", bound.barriers_ns / median_ns) &&
-         gs_json_add_number(json, "fraction_of_launches", bound.launches_ns / median_ns) &&
-         gs_json_add_number(json, "floor_ns", bound.floor_ns) &&
-         gs_json_add_number(json, "fraction_of_floor", share) &&
-         gs_json_add_string(json, "floor",
-                            share <= GS_FLOOR_MAX_SHARE ? "trustworthy" : GS_FLOOR_WRONG) &&
-         gs_json_add_int(json, "floor_measurements", best->measurements);
+  gs_json_put_number(w, "fraction_of_flops", bound.arithmetic_ns / median_ns);
+  gs_json_put_number(w, "fraction_of_copy", bound.traffic_ns / median_ns);
+  gs_json_put_number(w, "fraction_of_barriers", bound.barriers_ns / median_ns);
+  gs_json_put_number(w, "fraction_of_launches", bound.launches_ns / median_ns);
+  gs_json_put_number(w, "floor_ns", bound.floor_ns);
+  gs_json_put_number(w, "fraction_of_floor", share);
+  gs_json_put_string(w, "floor", share <= GS_FLOOR_MAX_SHARE ? "trustworthy" : GS_FLOOR_WRONG);
+  gs_json_put_int(w, "floor_measurements", best->measurements);
 }
 
 static gs_status compose(const pooled *all, const cJSON *const *rounds, const gs_config *config,
-                         const gs_roofline_best *roofline, cJSON *json, gs_error *error) {
+                         const gs_roofline_best *roofline, cJSON **json, gs_error *error) {
   const gs_cost cost = gs_cost_of(config);
   const double median_ns = gs_quantile(all->medians, (size_t)all->rounds, 0.5);
   gs_sample s;
   GS_TRY(gs_sample_of(all->samples, (size_t)all->count, &s, error));
-  const bool added =
-      gs_json_add_string(json, "launch", gs_json_get(rounds[0], "launch")->valuestring) &&
-      gs_json_add_number(json, "steps_per_sample",
-                         gs_json_get_number(rounds[0], "steps_per_sample")) &&
-      add_samples(json, all, rounds) && add_rounds(json, all) && add_endings(json, all) &&
-      add_statistics(json, all, &cost, median_ns, &s) &&
-      add_floor(json, &cost, median_ns, config->dtype, roofline);
-  return added ? GS_OK : out_of_memory(error);
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "launch", gs_json_get(rounds[0], "launch")->valuestring);
+  gs_json_put_number(&w, "steps_per_sample", gs_json_get_number(rounds[0], "steps_per_sample"));
+  put_samples(&w, all, rounds);
+  put_rounds(&w, all);
+  put_endings(&w, all);
+  put_statistics(&w, all, &cost, median_ns, &s);
+  if (roofline) put_floor(&w, &cost, median_ns, config->dtype, roofline);
+  return gs_json_finish_as(&w, "the record", json, error);
 }
 
 gs_status gs_timing_compose(const cJSON *const *rounds, int count, const gs_config *config,
@@ -309,15 +288,7 @@ gs_status gs_timing_compose(const cJSON *const *rounds, int count, const gs_conf
   pooled all = {0};
   *json = NULL;
   gs_status status = pool(rounds, count, &all, error);
-  cJSON *made = status == GS_OK ? cJSON_CreateObject() : NULL;
-  if (status == GS_OK) {
-    status = made ? compose(&all, rounds, config, roofline, made, error) : out_of_memory(error);
-  }
+  if (status == GS_OK) status = compose(&all, rounds, config, roofline, json, error);
   pooled_clear(&all);
-  if (status == GS_OK) {
-    *json = made;
-  } else {
-    cJSON_Delete(made);
-  }
   return status;
 }

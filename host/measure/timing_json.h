@@ -3,7 +3,7 @@
 #ifndef GS_MEASURE_TIMING_JSON_H
 #define GS_MEASURE_TIMING_JSON_H
 
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "measure/cost.h"
 #include "measure/timing.h"
 
@@ -19,7 +19,7 @@ typedef struct gs_roofline_best {
   int64_t measurements; /* that it is the best of */
 } gs_roofline_best;
 
-/* One round, counted from 0. roofline may be NULL. Errors: GS_ERR_MEMORY. */
+/* One round, counted from 0. floor may be NULL. Errors: GS_ERR_MEMORY. */
 gs_status gs_timing_json(const gs_timing *timing, int64_t round, const gs_config *config,
                          const gs_roofline_best *roofline, cJSON **json, gs_error *error);
 

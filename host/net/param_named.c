@@ -2,6 +2,7 @@
  * their own along. */
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "net/init.h"
 #include "net/param_types.h"
 
@@ -77,16 +78,14 @@ static cJSON *get_init_member(const gs_init_param *param, const gs_init *init) {
 static cJSON *get_init(const gs_param *param, const gs_config *config) {
   gs_init init;
   memcpy(&init, (const unsigned char *)config + param->offset, sizeof init);
-  cJSON *object = cJSON_CreateObject();
-  bool ok = object && gs_json_add_string(object, "name", gs_name(param->choices, init.kind));
-  for (int i = 0; ok && i < GS_INIT_PARAM_COUNT; i++) {
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "name", gs_name(param->choices, init.kind));
+  for (int i = 0; i < GS_INIT_PARAM_COUNT; i++) {
     const gs_init_param *member = &gs_init_params[i];
     if (!gs_init_param_of(init.kind, member->key)) continue;
-    ok = gs_json_add(object, member->key, get_init_member(member, &init));
+    gs_json_put(&w, member->key, get_init_member(member, &init));
   }
-  if (ok) return object;
-  cJSON_Delete(object);
-  return NULL;
+  return gs_json_finish(&w);
 }
 
 /* What a kind got later is told where it is not its default. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/integer.h"
+#include "base/json_writer.h"
 #include "net/init.h"
 
 static void *field_of(gs_config *config, const gs_param *param) {
@@ -116,13 +117,9 @@ static gs_status set_widths(const gs_param *param, const cJSON *value, const gs_
 
 static cJSON *get_widths(const gs_param *param, const gs_config *config) {
   (void)param;
-  cJSON *list = cJSON_CreateArray();
-  for (int64_t l = 0; list && l <= config->depth; l++) {
-    if (gs_json_append(list, gs_json_number((double)config->widths[l]))) continue;
-    cJSON_Delete(list);
-    return NULL;
-  }
-  return list;
+  gs_json_writer w = gs_json_writer_array();
+  for (int64_t l = 0; l <= config->depth; l++) gs_json_put_int(&w, NULL, config->widths[l]);
+  return gs_json_finish(&w);
 }
 
 const gs_param_type gs_type_sizes = {"sizes", GS_PARAM_SIZES, set_widths, get_widths, NULL};

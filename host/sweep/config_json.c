@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/json_writer.h"
 #include "net/param.h"
 #include "sweep/block.h"
 #include "sweep/spec.h"
@@ -12,16 +13,13 @@
 /* ---- writing ---- */
 
 cJSON *gs_config_to_json(const gs_config *config) {
-  cJSON *object = cJSON_CreateObject();
-  bool ok = object != NULL;
-  for (int i = 0; ok && i < GS_PARAM_COUNT; i++) {
+  gs_json_writer w = gs_json_writer_object();
+  for (int i = 0; i < GS_PARAM_COUNT; i++) {
     const gs_param *param = &gs_params[i];
     if (!gs_param_applies(param, config)) continue;
-    ok = gs_json_add(object, param->key, param->type->get(param, config));
+    gs_json_put(&w, param->key, param->type->get(param, config));
   }
-  if (ok) return object;
-  cJSON_Delete(object);
-  return NULL;
+  return gs_json_finish(&w);
 }
 
 /* ---- reading ---- */
@@ -68,10 +66,8 @@ static cJSON *identity_to_json(const gs_config *config) {
 }
 
 gs_status gs_config_id(const gs_config *config, char id[GS_CELL_ID_BYTES], gs_error *error) {
-  cJSON *object = identity_to_json(config);
-  char *line = object ? gs_json_print_line(object) : NULL;
-  cJSON_Delete(object);
-  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a cell's parameters");
+  char *line = NULL;
+  GS_TRY(gs_json_take_line(identity_to_json(config), "a cell's parameters", &line, error));
   snprintf(id, GS_CELL_ID_BYTES, "%016" PRIx64, gs_hash_bytes(GS_HASH_START, line, strlen(line)));
   free(line);
   return GS_OK;

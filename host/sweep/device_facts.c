@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/hash.h"
+#include "base/json_writer.h"
 #include "device/device.h"
 #include "net/config.h"
 #include "sweep/text.h"
@@ -19,44 +20,38 @@ enum { DTYPES = sizeof dtypes_in_order / sizeof *dtypes_in_order };
 
 /* ---- what it is ---- */
 
-static cJSON *dtypes_to_json(uint32_t dtypes) {
-  cJSON *list = cJSON_CreateArray();
-  for (int i = 0; list && i < DTYPES; i++) {
+static void put_dtypes(gs_json_writer *w, uint32_t dtypes) {
+  gs_json_open_array(w, "dtypes");
+  for (int i = 0; i < DTYPES; i++) {
     const gs_dtype dtype = dtypes_in_order[i];
-    if (!(dtypes >> dtype & 1u)) continue;
-    if (!gs_json_append(list, cJSON_CreateString(gs_name(&gs_dtype_names, dtype)))) {
-      cJSON_Delete(list);
-      return NULL;
-    }
+    if (dtypes >> dtype & 1u) gs_json_put_string(w, NULL, gs_name(&gs_dtype_names, dtype));
   }
-  return list;
+  gs_json_close(w);
 }
 
-static bool add_if_there(cJSON *object, const char *key, const char *text) {
-  return !text[0] || gs_json_add_string(object, key, text);
+static void put_if_there(gs_json_writer *w, const char *key, const char *text) {
+  if (text[0]) gs_json_put_string(w, key, text);
 }
 
 cJSON *gs_device_facts(gs_device *device) {
   gs_device_info info;
   memset(&info, 0, sizeof info);
   device->ops->info(device, &info);
-  cJSON *facts = cJSON_CreateObject();
-  if (facts && gs_json_add_string(facts, "backend", info.backend) &&
-      gs_json_add_string(facts, "name", info.name) && add_if_there(facts, "uuid", info.uuid) &&
-      add_if_there(facts, "pci", info.pci) && add_if_there(facts, "capability", info.capability) &&
-      (info.multiprocessors == 0 ||
-       gs_json_add_int(facts, "multiprocessors", info.multiprocessors)) &&
-      add_if_there(facts, "driver", info.driver) &&
-      gs_json_add_int(facts, "threads", info.threads) &&
-      gs_json_add_int(facts, "memory_bytes", info.memory_bytes) &&
-      gs_json_add(facts, "dtypes", dtypes_to_json(info.dtypes)) &&
-      gs_json_add_bool(facts, "graphs", info.graphs) &&
-      gs_json_add_bool(facts, "persistent", info.persistent) &&
-      gs_json_add_string(facts, "libraries", info.libraries)) {
-    return facts;
-  }
-  cJSON_Delete(facts);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "backend", info.backend);
+  gs_json_put_string(&w, "name", info.name);
+  put_if_there(&w, "uuid", info.uuid);
+  put_if_there(&w, "pci", info.pci);
+  put_if_there(&w, "capability", info.capability);
+  if (info.multiprocessors != 0) gs_json_put_int(&w, "multiprocessors", info.multiprocessors);
+  put_if_there(&w, "driver", info.driver);
+  gs_json_put_int(&w, "threads", info.threads);
+  gs_json_put_int(&w, "memory_bytes", info.memory_bytes);
+  put_dtypes(&w, info.dtypes);
+  gs_json_put_bool(&w, "graphs", info.graphs);
+  gs_json_put_bool(&w, "persistent", info.persistent);
+  gs_json_put_string(&w, "libraries", info.libraries);
+  return gs_json_finish(&w);
 }
 
 static bool same_fact(const cJSON *a, const cJSON *b, const char *key) {
@@ -114,12 +109,10 @@ cJSON *gs_device_token(const cJSON *facts) {
   char hash[HASH_BYTES];
   draw_salt(salt);
   hash_text(salt, uuid, hash);
-  cJSON *token = cJSON_CreateObject();
-  if (token && gs_json_add_string(token, "salt", salt) && gs_json_add_string(token, "hash", hash)) {
-    return token;
-  }
-  cJSON_Delete(token);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "salt", salt);
+  gs_json_put_string(&w, "hash", hash);
+  return gs_json_finish(&w);
 }
 
 /* Without a token the device has no UUID. */
@@ -169,21 +162,17 @@ static double rate_or_null(double rate) { return rate > 0 ? rate : (double)NAN; 
 
 cJSON *gs_roofline_to_json(const gs_roofline *roofline) {
   char key[KEY_BYTES];
-  cJSON *tree = cJSON_CreateObject();
-  bool added = tree != NULL;
-  for (int i = 0; added && i < DTYPES; i++) {
+  gs_json_writer w = gs_json_writer_object();
+  for (int i = 0; i < DTYPES; i++) {
     const double rate = roofline->flops_per_s[dtypes_in_order[i]];
-    added = gs_json_add_number(tree, rate_key(dtypes_in_order[i], key), rate_or_null(rate));
+    gs_json_put_number(&w, rate_key(dtypes_in_order[i], key), rate_or_null(rate));
   }
-  added = added && gs_json_add_number(tree, "copy_bytes_per_s", roofline->copy_bytes_per_s) &&
-          gs_json_add_number(tree, "launch_ns", roofline->launch_ns);
-  for (int i = 0; added && i < LATENCIES; i++) {
-    const double ns = latency_of(roofline, &latencies[i]);
-    added = gs_json_add_number(tree, latencies[i].key, rate_or_null(ns));
+  gs_json_put_number(&w, "copy_bytes_per_s", roofline->copy_bytes_per_s);
+  gs_json_put_number(&w, "launch_ns", roofline->launch_ns);
+  for (int i = 0; i < LATENCIES; i++) {
+    gs_json_put_number(&w, latencies[i].key, rate_or_null(latency_of(roofline, &latencies[i])));
   }
-  if (added) return tree;
-  cJSON_Delete(tree);
-  return NULL;
+  return gs_json_finish(&w);
 }
 
 /* A rate that is there, or 0 for null. */

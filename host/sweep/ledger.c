@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "sweep/record_shape.h"
 
 gs_status gs_ledger_open(gs_ledger *ledger, const gs_sweep *sweep, int64_t rounds,
@@ -95,12 +96,10 @@ gs_status gs_ledger_seal(gs_ledger *ledger, gs_journal *journal, int64_t cell,
 gs_status gs_ledger_append_roofline(gs_ledger *ledger, gs_journal *journal, const cJSON *entry,
                                     gs_error *error) {
   int64_t offset = 0;
-  cJSON *tree = cJSON_CreateObject();
-  char *line = tree && gs_json_add(tree, "floor", cJSON_Duplicate(entry, true))
-                   ? gs_json_print_line(tree)
-                   : NULL;
-  cJSON_Delete(tree);
-  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the floor");
+  char *line = NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_copy(&w, "floor", entry);
+  GS_TRY(gs_json_take_line(gs_json_finish(&w), "the floor", &line, error));
   gs_status status = gs_journal_append(journal, line, strlen(line), &offset, error);
   free(line);
   return status == GS_OK ? gs_rooflines_add(&ledger->rooflines, entry, error) : status;
@@ -304,9 +303,8 @@ static gs_status read_parts(const gs_ledger *ledger, const gs_journal *journal, 
 
 /* Writes a tree and frees it. */
 static gs_status write_tree(FILE *stream, cJSON *tree, gs_error *error) {
-  char *text = tree ? gs_json_print_line(tree) : NULL;
-  cJSON_Delete(tree);
-  if (!text) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+  char *text = NULL;
+  GS_TRY(gs_json_take_line(tree, "a record", &text, error));
   (void)fputs(text, stream);
   free(text);
   return GS_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/integer.h"
+#include "base/json_writer.h"
 #include "measure/timing_json.h"
 
 const gs_names gs_cell_status_names = {"status", GS_NAMES(GS_CELL_STATUS_LIST(GS_ROW_NAME)), NULL};
@@ -137,74 +138,61 @@ cJSON *gs_record_params(const gs_config *config, bool identify) {
   const bool plain = strcmp(device, "auto") == 0 || !device[strspn(device, "0123456789")];
   if (!params || identify || plain) return params;
   cJSON_DeleteItemFromObjectCaseSensitive(params, "device");
-  if (gs_json_add_string(params, "device", "named")) return params;
+  if (gs_json_add(params, "device", cJSON_CreateString("named"))) return params;
   cJSON_Delete(params);
   return NULL;
 }
 
-/* {"id", "name", "params"}; NULL when out of memory. */
-static cJSON *identity(const char *id, const char *name, const cJSON *params) {
-  cJSON *record = cJSON_CreateObject();
-  if (record && gs_json_add_string(record, "id", id) && gs_json_add_string(record, "name", name) &&
-      gs_json_add(record, "params", cJSON_Duplicate(params, true))) {
-    return record;
-  }
-  cJSON_Delete(record);
-  return NULL;
+static void put_identity(gs_json_writer *w, const char *id, const char *name, const cJSON *params) {
+  gs_json_put_string(w, "id", id);
+  gs_json_put_string(w, "name", name);
+  gs_json_put_copy(w, "params", params);
 }
 
 /* The three facts of a device that every record carries. */
-static bool add_backend(cJSON *record, const cJSON *device) {
+static void put_backend(gs_json_writer *w, const cJSON *device) {
   const char *backend = cJSON_GetStringValue(gs_json_get(device, "backend"));
   const char *name = cJSON_GetStringValue(gs_json_get(device, "name"));
   int64_t threads = 0; /* a description that does not say so */
   (void)gs_integer_of(gs_json_get_number(device, "threads"), 0, INT32_MAX, &threads);
-  cJSON *object = cJSON_CreateObject();
-  return gs_json_add(record, "backend", object) &&
-         gs_json_add_string(object, "name", backend ? backend : "unknown") &&
-         gs_json_add_string(object, "device", name ? name : "unknown") &&
-         gs_json_add_int(object, "threads", threads);
+  gs_json_open_object(w, "backend");
+  gs_json_put_string(w, "name", backend ? backend : "unknown");
+  gs_json_put_string(w, "device", name ? name : "unknown");
+  gs_json_put_int(w, "threads", threads);
+  gs_json_close(w);
 }
 
 cJSON *gs_record_bare(const char *id, const char *name, const cJSON *params, gs_cell_status status,
                       const char *reason, const cJSON *device) {
-  cJSON *record = identity(id, name, params);
-  if (record && gs_json_add_string(record, "status", gs_name(&gs_cell_status_names, status)) &&
-      gs_json_add_string(record, "error", reason) && add_backend(record, device)) {
-    return record;
-  }
-  cJSON_Delete(record);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  put_identity(&w, id, name, params);
+  gs_json_put_string(&w, "status", gs_name(&gs_cell_status_names, status));
+  gs_json_put_string(&w, "error", reason);
+  put_backend(&w, device);
+  return gs_json_finish(&w);
 }
 
 cJSON *gs_record_round(const char *id, int64_t round, gs_cell_status status, const char *reason,
                        cJSON *timing) {
-  cJSON *record = cJSON_CreateObject();
-  if (!record || !gs_json_add_string(record, "id", id) ||
-      !gs_json_add_int(record, "round", round) ||
-      !gs_json_add_string(record, "status", gs_name(&gs_cell_status_names, status)) ||
-      !gs_json_add(record, "error", reason ? cJSON_CreateString(reason) : cJSON_CreateNull())) {
-    cJSON_Delete(timing);
-    cJSON_Delete(record);
-    return NULL;
-  }
-  if (!timing || gs_json_add(record, "timing", timing)) return record;
-  cJSON_Delete(record);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "id", id);
+  gs_json_put_int(&w, "round", round);
+  gs_json_put_string(&w, "status", gs_name(&gs_cell_status_names, status));
+  gs_json_put_string(&w, "error", reason);
+  if (timing) gs_json_put(&w, "timing", timing);
+  return gs_json_finish(&w);
 }
 
 cJSON *gs_record_complete(const char *id, const char *name, const cJSON *params, cJSON *measured) {
-  cJSON *record = identity(id, name, params);
-  while (record && measured->child) {
+  gs_json_writer w = gs_json_writer_object();
+  put_identity(&w, id, name, params);
+  while (measured->child) {
     cJSON *item = cJSON_DetachItemViaPointer(measured, measured->child);
     char *key = item->string;
     item->string = NULL; /* the new object makes its own copy */
-    const bool added = gs_json_add(record, key, item);
+    gs_json_put(&w, key, item);
     cJSON_free(key);
-    if (added) continue;
-    cJSON_Delete(record);
-    record = NULL;
   }
   cJSON_Delete(measured);
-  return record;
+  return gs_json_finish(&w);
 }

@@ -81,15 +81,13 @@ static gs_status check_error(const cJSON *record, const gs_outcome *outcome, gs_
 /* ---- records ---- */
 
 char *gs_record_opening(const gs_cell *cell, bool identify) {
-  cJSON *tree = cJSON_CreateObject();
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "id", cell->id);
+  gs_json_put_string(&w, "name", cell->name);
+  gs_json_put(&w, "params", gs_record_params(&cell->config, identify));
   char *text = NULL;
-  if (tree && gs_json_add_string(tree, "id", cell->id) &&
-      gs_json_add_string(tree, "name", cell->name) &&
-      gs_json_add(tree, "params", gs_record_params(&cell->config, identify))) {
-    text = gs_json_print_line(tree);
-  }
-  cJSON_Delete(tree);
-  if (text) text[strlen(text) - 1] = ','; /* in place of its bracket */
+  if (gs_json_take_line(gs_json_finish(&w), "a record", &text, NULL) != GS_OK) return NULL;
+  text[strlen(text) - 1] = ','; /* in place of its bracket */
   return text;
 }
 

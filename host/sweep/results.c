@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/integer.h"
+#include "base/json_writer.h"
 #include "measure/cost.h"
 #include "sweep/build.h"
 #include "sweep/files.h"
@@ -53,36 +54,34 @@ static cJSON *copy_or_empty(const cJSON *list) {
 }
 
 /* Which program this is; null: not built from a repository. */
-static bool add_build(cJSON *context) {
-  char build_id[GS_BUILD_ID_BYTES];
+static void put_build(gs_json_writer *w, const char *build_id) {
   const char *commit = gs_build_commit();
-  return gs_build_id(build_id, NULL) == GS_OK &&
-         gs_json_add_string(context, "version", gs_build_version()) &&
-         gs_json_add(context, "commit", commit ? cJSON_CreateString(commit) : cJSON_CreateNull()) &&
-         gs_json_add(context, "dirty",
-                     commit ? cJSON_CreateBool(gs_build_dirty()) : cJSON_CreateNull()) &&
-         gs_json_add_string(context, "build_id", build_id) &&
-         gs_json_add_string(context, "build", gs_build_flags());
+  gs_json_put_string(w, "version", gs_build_version());
+  gs_json_put_string(w, "commit", commit);
+  gs_json_put(w, "dirty", commit ? cJSON_CreateBool(gs_build_dirty()) : cJSON_CreateNull());
+  gs_json_put_string(w, "build_id", build_id);
+  gs_json_put_string(w, "build", gs_build_flags());
 }
 
-static cJSON *make_context(const gs_ledger *ledger, const gs_results_facts *facts) {
+static gs_status make_context(const gs_ledger *ledger, const gs_results_facts *facts,
+                              cJSON **context, gs_error *error) {
+  char build_id[GS_BUILD_ID_BYTES];
   char date[GS_DATE_BYTES];
-  cJSON *context = cJSON_CreateObject();
-  if (context && gs_json_add_string(context, "date", gs_results_date(date)) &&
-      gs_json_add_string(context, "name", ledger->sweep->name) &&
-      gs_json_add_string(context, "executable", "gradsweep") && add_build(context) &&
-      gs_json_add_string(context, "library_build_type", gs_build_type()) &&
-      gs_json_add_int(context, "num_cpus", sysconf(_SC_NPROCESSORS_ONLN)) &&
-      gs_json_add_int(context, "mhz_per_cpu", processor_mhz()) &&
-      gs_json_add(context, "caches", cJSON_CreateArray()) &&
-      gs_json_add(context, "device", cJSON_Duplicate(facts->device, true)) &&
-      gs_json_add(context, "floor", copy_or_null(ledger->rooflines.best)) &&
-      gs_json_add(context, "floors", copy_or_empty(ledger->rooflines.list)) &&
-      gs_json_add(context, "options", cJSON_Duplicate(facts->options, true))) {
-    return context;
-  }
-  cJSON_Delete(context);
-  return NULL;
+  GS_TRY(gs_build_id(build_id, error));
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "date", gs_results_date(date));
+  gs_json_put_string(&w, "name", ledger->sweep->name);
+  gs_json_put_string(&w, "executable", "gradsweep");
+  put_build(&w, build_id);
+  gs_json_put_string(&w, "library_build_type", gs_build_type());
+  gs_json_put_int(&w, "num_cpus", sysconf(_SC_NPROCESSORS_ONLN));
+  gs_json_put_int(&w, "mhz_per_cpu", processor_mhz());
+  gs_json_put(&w, "caches", cJSON_CreateArray());
+  gs_json_put_copy(&w, "device", facts->device);
+  gs_json_put(&w, "floor", copy_or_null(ledger->rooflines.best));
+  gs_json_put(&w, "floors", copy_or_empty(ledger->rooflines.list));
+  gs_json_put_copy(&w, "options", facts->options);
+  return gs_json_finish_as(&w, "the results", context, error);
 }
 
 /* One entry of benchmarks[], as Google Benchmark writes it: a repetition is a round. */
@@ -93,29 +92,25 @@ static cJSON *make_benchmark(const gs_ledger *ledger, int64_t cell, int64_t roun
   const gs_ledger_line *line = gs_ledger_line_of(ledger, cell, round);
   const double samples = gs_cost_of(&of->config).samples;
   if (!gs_integer_of(line->timed_steps, 1, GS_INTEGER_MAX, &iterations)) return NULL;
-  cJSON *entry = cJSON_CreateObject();
-  if (entry && gs_json_add_string(entry, "name", of->name) &&
-      gs_json_add_string(entry, "run_name", of->name) &&
-      gs_json_add_string(entry, "run_type", "iteration") &&
-      gs_json_add_int(entry, "repetitions", ledger->rounds) &&
-      gs_json_add_int(entry, "repetition_index", round) &&
-      gs_json_add_int(entry, "threads", threads) &&
-      gs_json_add_int(entry, "iterations", iterations) &&
-      gs_json_add_number(entry, "real_time", line->median_ns) &&
-      gs_json_add_number(entry, "cpu_time", line->median_ns) &&
-      gs_json_add_string(entry, "time_unit", "ns") &&
-      gs_json_add_number(entry, "items_per_second", samples / line->median_ns * 1e9)) {
-    return entry;
-  }
-  cJSON_Delete(entry);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "name", of->name);
+  gs_json_put_string(&w, "run_name", of->name);
+  gs_json_put_string(&w, "run_type", "iteration");
+  gs_json_put_int(&w, "repetitions", ledger->rounds);
+  gs_json_put_int(&w, "repetition_index", round);
+  gs_json_put_int(&w, "threads", threads);
+  gs_json_put_int(&w, "iterations", iterations);
+  gs_json_put_number(&w, "real_time", line->median_ns);
+  gs_json_put_number(&w, "cpu_time", line->median_ns);
+  gs_json_put_string(&w, "time_unit", "ns");
+  gs_json_put_number(&w, "items_per_second", samples / line->median_ns * 1e9);
+  return gs_json_finish(&w);
 }
 
 /* Write errors of the stream show at the commit; these fail for other reasons. */
 static gs_status write_line(FILE *stream, cJSON *tree, gs_error *error) {
-  char *line = tree ? gs_json_print_line(tree) : NULL;
-  cJSON_Delete(tree);
-  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory to write the results");
+  char *line = NULL;
+  GS_TRY(gs_json_take_line(tree, "the results", &line, error));
   (void)fputs(line, stream);
   free(line);
   return GS_OK;
@@ -169,9 +164,11 @@ static gs_status write_document(FILE *stream, const gs_ledger *ledger,
                                 gs_error *error) {
   const cJSON *item = gs_json_get(facts->device, "threads");
   int64_t threads = 0;
+  cJSON *context = NULL;
   if (cJSON_IsNumber(item)) (void)gs_integer_of(item->valuedouble, 0, INT32_MAX, &threads);
+  GS_TRY(make_context(ledger, facts, &context, error));
   (void)fprintf(stream, "{\n  \"schema\": %d,\n  \"context\": ", GS_RESULTS_SCHEMA);
-  GS_TRY(write_line(stream, make_context(ledger, facts), error));
+  GS_TRY(write_line(stream, context, error));
   (void)fputs(",\n", stream);
   GS_TRY(write_benchmarks(stream, ledger, threads, error));
   return write_cells(stream, ledger, journal, error);

@@ -3,21 +3,17 @@
 
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "sweep/device_facts.h"
 #include "sweep/results.h"
 
 cJSON *gs_rooflines_entry(cJSON *limits, double elapsed_s) {
   char date[GS_DATE_BYTES];
-  cJSON *entry = cJSON_CreateObject();
-  if (!entry || !gs_json_add_string(entry, "date", gs_results_date(date)) ||
-      !gs_json_add_number(entry, "elapsed_s", elapsed_s)) {
-    cJSON_Delete(limits);
-    cJSON_Delete(entry);
-    return NULL;
-  }
-  if (gs_json_add(entry, "limits", limits)) return entry;
-  cJSON_Delete(entry);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "date", gs_results_date(date));
+  gs_json_put_number(&w, "elapsed_s", elapsed_s);
+  gs_json_put(&w, "limits", limits);
+  return gs_json_finish(&w);
 }
 
 /* Times are best when they are short, rates when they are high. */

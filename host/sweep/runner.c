@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/integer.h"
+#include "base/json_writer.h"
 #include "measure/options_json.h"
 #include "sweep/build.h"
 #include "sweep/device_facts.h"
@@ -72,16 +73,13 @@ int64_t gs_run_rounds(const gs_run_options *options) {
 /* ---- what the run is ---- */
 
 static cJSON *make_options(const gs_run_options *options) {
-  cJSON *tree = cJSON_CreateObject();
-  if (gs_measure_options_to_json(tree, &options->measure, false) &&
-      gs_json_add_int(tree, "interleave", options->interleave) &&
-      gs_json_add(tree, "order_seed", gs_json_uint64(options->order_seed)) &&
-      gs_json_add_number(tree, "memory_limit_bytes", options->memory_limit_bytes) &&
-      gs_json_add_number(tree, "timeout_s", options->timeout_s)) {
-    return tree;
-  }
-  cJSON_Delete(tree);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_measure_options_put(&w, &options->measure, false);
+  gs_json_put_int(&w, "interleave", options->interleave);
+  gs_json_put(&w, "order_seed", gs_json_uint64(options->order_seed));
+  gs_json_put_number(&w, "memory_limit_bytes", options->memory_limit_bytes);
+  gs_json_put_number(&w, "timeout_s", options->timeout_s);
+  return gs_json_finish(&w);
 }
 
 /* Names the sweep: its cells, in order, and the options that change records. */
@@ -92,9 +90,8 @@ static gs_status hash_sweep(const run_state *run, char text[GS_CELL_ID_BYTES], g
   }
   cJSON *options = cJSON_Duplicate(run->options_tree, true);
   cJSON_DeleteItemFromObjectCaseSensitive(options, "timeout_s"); /* may change on the way */
-  char *line = gs_json_print_line(options);
-  cJSON_Delete(options);
-  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the sweep's name");
+  char *line = NULL;
+  GS_TRY(gs_json_take_line(options, "the sweep's name", &line, error));
   snprintf(text, GS_CELL_ID_BYTES, "%016" PRIx64, gs_hash_bytes(hash, line, strlen(line)));
   free(line);
   return GS_OK;
@@ -106,22 +103,18 @@ static gs_status make_header(const run_state *run, cJSON **header, gs_error *err
   char date[GS_DATE_BYTES];
   GS_TRY(hash_sweep(run, sweep_hash, error));
   GS_TRY(gs_build_id(build_id, error));
-  cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_int(tree, "journal", GS_JOURNAL_VERSION) &&
-      gs_json_add_int(tree, "schema", GS_RESULTS_SCHEMA) &&
-      gs_json_add_string(tree, "date", gs_results_date(date)) &&
-      gs_json_add_string(tree, "name", run->sweep->name) &&
-      gs_json_add_int(tree, "cells", run->sweep->count) &&
-      gs_json_add_string(tree, "sweep", sweep_hash) &&
-      gs_json_add_string(tree, "version", gs_build_version()) &&
-      gs_json_add_string(tree, "build_id", build_id) &&
-      gs_json_add(tree, "device", cJSON_Duplicate(run->device, true)) &&
-      gs_json_add(tree, "device_token", gs_device_token(run->session.device))) {
-    *header = tree;
-    return GS_OK;
-  }
-  cJSON_Delete(tree);
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the journal's header");
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_int(&w, "journal", GS_JOURNAL_VERSION);
+  gs_json_put_int(&w, "schema", GS_RESULTS_SCHEMA);
+  gs_json_put_string(&w, "date", gs_results_date(date));
+  gs_json_put_string(&w, "name", run->sweep->name);
+  gs_json_put_int(&w, "cells", run->sweep->count);
+  gs_json_put_string(&w, "sweep", sweep_hash);
+  gs_json_put_string(&w, "version", gs_build_version());
+  gs_json_put_string(&w, "build_id", build_id);
+  gs_json_put_copy(&w, "device", run->device);
+  gs_json_put(&w, "device_token", gs_device_token(run->session.device));
+  return gs_json_finish_as(&w, "the journal's header", header, error);
 }
 
 /* ---- continuing ---- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "measure/options_json.h"
 #include "sweep/device_facts.h"
 #include "sweep/fault.h"
@@ -144,13 +145,6 @@ static gs_status ask(gs_session *session, const char *request, double timeout_s,
   return status;
 }
 
-/* The request as a line (malloc'd, the caller's); frees the tree. */
-static gs_status print_request(cJSON *request, char **line, gs_error *error) {
-  *line = request ? gs_json_print_line(request) : NULL;
-  cJSON_Delete(request);
-  return *line ? GS_OK : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
-}
-
 /* ---- plain requests ---- */
 
 /* What to ask for that is not a cell. */
@@ -220,16 +214,21 @@ static gs_status ask_plainly(gs_session *session, const plain_request *request, 
   return GS_FAIL(error, status == GS_ERR_DATA ? GS_ERR_DEVICE : status, "%s", details.message);
 }
 
-static cJSON *make_request(const char *kind) {
-  cJSON *request = cJSON_CreateObject();
-  if (request && gs_json_add_string(request, "request", kind)) return request;
-  cJSON_Delete(request);
-  return NULL;
+static gs_json_writer open_request(const char *kind) {
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "request", kind);
+  return w;
+}
+
+/* The request as a line (malloc'd, the caller's). */
+static gs_status finish_request(gs_json_writer *w, char **line, gs_error *error) {
+  return gs_json_take_line(gs_json_finish(w), "a request", line, error);
 }
 
 gs_status gs_session_roofline(gs_session *session, cJSON **roofline, gs_error *error) {
   plain_request request = {.roofline = true};
-  GS_TRY(print_request(make_request("floor"), &request.line, error));
+  gs_json_writer w = open_request("floor");
+  GS_TRY(finish_request(&w, &request.line, error));
   const gs_status status = ask_plainly(session, &request, roofline, error);
   free(request.line);
   return status;
@@ -244,13 +243,10 @@ static bool positive(const cJSON *object, const char *key, double *value) {
 gs_status gs_session_predict(gs_session *session, const gs_config *config, double *bytes,
                              gs_error *error) {
   cJSON *answer = NULL;
-  cJSON *tree = make_request("predict");
   plain_request request = {.roofline = false};
-  if (tree && !gs_json_add(tree, "params", gs_config_to_json(config))) {
-    cJSON_Delete(tree);
-    tree = NULL;
-  }
-  GS_TRY(print_request(tree, &request.line, error));
+  gs_json_writer w = open_request("predict");
+  gs_json_put(&w, "params", gs_config_to_json(config));
+  GS_TRY(finish_request(&w, &request.line, error));
   const gs_status status = ask_plainly(session, &request, &answer, error);
   free(request.line);
   const bool known = session->interrupted || positive(answer, "predicted_bytes", bytes);
@@ -261,26 +257,18 @@ gs_status gs_session_predict(gs_session *session, const gs_config *config, doubl
 
 /* ---- cells ---- */
 
-static cJSON *options_tree(const gs_measure_options *options) {
-  cJSON *tree = cJSON_CreateObject();
-  if (gs_measure_options_to_json(tree, options, true)) return tree;
-  cJSON_Delete(tree);
-  return NULL;
-}
-
-static cJSON *cell_request(const gs_cell *cell, int64_t index, const gs_cell_terms *terms,
-                           const cJSON *params) {
-  cJSON *request = make_request("cell");
-  if (request && gs_json_add_int(request, "cell", index) &&
-      gs_json_add_string(request, "id", cell->id) &&
-      gs_json_add_string(request, "name", cell->name) &&
-      gs_json_add(request, "params", cJSON_Duplicate(params, true)) &&
-      gs_json_add(request, "options", options_tree(&terms->measure)) &&
-      gs_json_add_number(request, "memory_limit_bytes", terms->memory_limit_bytes)) {
-    return request;
-  }
-  cJSON_Delete(request);
-  return NULL;
+static gs_status cell_request(const gs_cell *cell, int64_t index, const gs_cell_terms *terms,
+                              const cJSON *params, char **line, gs_error *error) {
+  gs_json_writer w = open_request("cell");
+  gs_json_put_int(&w, "cell", index);
+  gs_json_put_string(&w, "id", cell->id);
+  gs_json_put_string(&w, "name", cell->name);
+  gs_json_put_copy(&w, "params", params);
+  gs_json_open_object(&w, "options");
+  gs_measure_options_put(&w, &terms->measure, true);
+  gs_json_close(&w);
+  gs_json_put_number(&w, "memory_limit_bytes", terms->memory_limit_bytes);
+  return finish_request(&w, line, error);
 }
 
 /* Reads a source as the record of this cell and round. */
@@ -325,11 +313,9 @@ static gs_status record_failure(const gs_session *session, const gs_cell *cell,
   cJSON *record = round > 0
                       ? gs_record_round(cell->id, round, lost, reason, NULL)
                       : gs_record_bare(cell->id, cell->name, params, lost, reason, session->device);
-  *line = record ? gs_json_print_line(record) : NULL;
-  cJSON_Delete(record);
   cJSON_Delete(params);
-  return *line ? read_line(*line, strlen(*line), cell, terms, facts, error)
-               : GS_FAIL(error, GS_ERR_MEMORY, "no memory for a record");
+  GS_TRY(gs_json_take_line(record, "a record", line, error));
+  return read_line(*line, strlen(*line), cell, terms, facts, error);
 }
 
 /* Reads what came back: *line, or a record that is poured into the journal. */
@@ -373,7 +359,7 @@ gs_status gs_session_cell(gs_session *session, const gs_cell *cell, int64_t inde
   if (!params) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for a request");
   gs_answer answer;
   char *request = NULL;
-  gs_status status = print_request(cell_request(cell, index, terms, params), &request, error);
+  gs_status status = cell_request(cell, index, terms, params, &request, error);
   if (status == GS_OK) {
     status = ask(session, request, terms->timeout_s,
                  gs_record_max_bytes(&cell->config, &terms->measure), journal, &answer, error);

@@ -5,13 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "base/names.h"
 #include "net/param.h"
 #include "sweep/expand.h"
 
-static gs_status fail_memory(gs_error *error) {
-  return GS_FAIL(error, GS_ERR_MEMORY, "no memory for the options");
-}
+static const char OPTIONS[] = "the options"; /* what there may be no memory for */
 
 /* Text between separators, written over with terminators as it is walked. */
 static char *next_piece(char **rest, char separator) {
@@ -44,8 +43,8 @@ static void hyphens_to_underscores(char *text) {
   for (; *text; text++) *text = *text == '-' ? '_' : *text;
 }
 
-/* "key=value" as a member of the object. */
-static gs_status add_member(char *piece, const gs_location *location, cJSON *object,
+/* "key=value" as a member of the object that is open. */
+static gs_status put_member(gs_json_writer *w, char *piece, const gs_location *location,
                             gs_error *error) {
   char quoted[GS_QUOTE_BYTES];
   char *value = strchr(piece, '=');
@@ -55,71 +54,56 @@ static gs_status add_member(char *piece, const gs_location *location, cJSON *obj
   }
   *value++ = '\0';
   hyphens_to_underscores(piece);
-  if (gs_json_get(object, piece)) {
+  if (gs_json_get(gs_json_opened(w), piece)) {
     return GS_FAIL_AT(location, error, "%s is given twice", gs_quote(piece, quoted));
   }
-  return gs_json_add(object, piece, number_or_text(value)) ? GS_OK : fail_memory(error);
+  gs_json_put(w, piece, number_or_text(value));
+  return GS_OK;
 }
 
 /* "name" or "name:key=value:key=value". */
-static gs_status parse_named(char *text, const gs_location *location, cJSON **value,
-                             gs_error *error) {
+static gs_status put_named(gs_json_writer *w, char *text, const gs_location *location,
+                           gs_error *error) {
   if (!strchr(text, ':')) {
-    *value = cJSON_CreateString(text);
-    return *value ? GS_OK : fail_memory(error);
+    gs_json_put_string(w, NULL, text);
+    return GS_OK;
   }
-  cJSON *object = cJSON_CreateObject();
   char *rest = text;
-  const char *name = next_piece(&rest, ':');
-  gs_status status =
-      object && gs_json_add_string(object, "name", name) ? GS_OK : fail_memory(error);
-  while (status == GS_OK && rest) {
-    status = add_member(next_piece(&rest, ':'), location, object, error);
-  }
-  if (status == GS_OK) {
-    *value = object;
-  } else {
-    cJSON_Delete(object);
-  }
-  return status;
+  gs_json_open_object(w, NULL);
+  gs_json_put_string(w, "name", next_piece(&rest, ':'));
+  while (rest) GS_TRY(put_member(w, next_piece(&rest, ':'), location, error));
+  gs_json_close(w);
+  return GS_OK;
 }
 
-static gs_status parse_list(char *text, gs_param_kind kind, const gs_location *location,
-                            cJSON **value, gs_error *error);
-
-static gs_status parse_value(char *text, gs_param_kind kind, const gs_location *location,
-                             cJSON **value, gs_error *error) {
-  if (!*text) return GS_FAIL_AT(location, error, "a value is empty");
-  switch (kind) {
-  case GS_PARAM_NUMBER: *value = number_or_text(text); break;
-  case GS_PARAM_WORD: *value = cJSON_CreateString(text); break;
-  case GS_PARAM_FLAG: *value = flag_or_text(text); break;
-  case GS_PARAM_NAMED: return parse_named(text, location, value, error);
-  case GS_PARAM_SIZES: return parse_list(text, GS_PARAM_NUMBER, location, value, error);
-  }
-  return *value ? GS_OK : fail_memory(error);
-}
+static gs_status put_value(gs_json_writer *w, char *text, gs_param_kind kind,
+                           const gs_location *location, gs_error *error);
 
 /* ---- lists of values ---- */
 
-/* All values of one option: separated by commas, lists of sizes by slashes. */
-static gs_status parse_list(char *text, gs_param_kind kind, const gs_location *location,
-                            cJSON **value, gs_error *error) {
-  const char separator = kind == GS_PARAM_SIZES ? '/' : ',';
-  cJSON *list = cJSON_CreateArray();
-  gs_status status = list ? GS_OK : fail_memory(error);
+/* Pieces of a text as the elements of the array that is open. */
+static gs_status put_pieces(gs_json_writer *w, char *text, char separator, gs_param_kind kind,
+                            const gs_location *location, gs_error *error) {
   char *rest = text;
-  while (status == GS_OK && rest) {
-    cJSON *item = NULL;
-    status = parse_value(next_piece(&rest, separator), kind, location, &item, error);
-    if (status == GS_OK && !gs_json_append(list, item)) status = fail_memory(error);
+  while (rest) GS_TRY(put_value(w, next_piece(&rest, separator), kind, location, error));
+  return GS_OK;
+}
+
+static gs_status put_value(gs_json_writer *w, char *text, gs_param_kind kind,
+                           const gs_location *location, gs_error *error) {
+  if (!*text) return GS_FAIL_AT(location, error, "a value is empty");
+  switch (kind) {
+  case GS_PARAM_NUMBER: gs_json_put(w, NULL, number_or_text(text)); break;
+  case GS_PARAM_WORD: gs_json_put_string(w, NULL, text); break;
+  case GS_PARAM_FLAG: gs_json_put(w, NULL, flag_or_text(text)); break;
+  case GS_PARAM_NAMED: return put_named(w, text, location, error);
+  case GS_PARAM_SIZES:
+    gs_json_open_array(w, NULL);
+    GS_TRY(put_pieces(w, text, ',', GS_PARAM_NUMBER, location, error));
+    gs_json_close(w);
+    break;
   }
-  if (status == GS_OK) {
-    *value = list;
-  } else {
-    cJSON_Delete(list);
-  }
-  return status;
+  return GS_OK;
 }
 
 /* ---- options ---- */
@@ -132,53 +116,57 @@ static gs_status fail_option(const char *key, gs_model model, gs_error *error) {
   return GS_FAIL_AT(&location, error, "is no option of an %s", gs_name(&gs_model_names, model));
 }
 
-/* Adds one parameter to the block. text is scratch. */
-static gs_status add_parameter(const char *key, char *text, gs_model model, cJSON *block,
+/* Puts one parameter into the block that is open. text is scratch. */
+static gs_status put_parameter(gs_json_writer *w, const char *key, char *text, gs_model model,
                                gs_error *error) {
   const int param = gs_param_find(key);
   const bool known = param >= 0 && gs_params[param].type->set;
   if (!known || !gs_param_of_model(&gs_params[param], model)) return fail_option(key, model, error);
   const gs_location location = {.key = key, .index = -1, .inner = -1};
-  if (gs_json_get(block, key)) {
+  if (gs_json_get(gs_json_opened(w), key)) {
     return GS_FAIL_AT(&location, error, "is given twice");
   }
-  cJSON *list = NULL;
-  GS_TRY(parse_list(text, gs_params[param].type->kind, &location, &list, error));
-  return gs_json_add(block, key, list) ? GS_OK : fail_memory(error);
+  const gs_param_kind kind = gs_params[param].type->kind;
+  gs_json_open_array(w, key);
+  GS_TRY(put_pieces(w, text, kind == GS_PARAM_SIZES ? '/' : ',', kind, &location, error));
+  gs_json_close(w);
+  return GS_OK;
 }
 
-static gs_status add_setting(const gs_setting *setting, gs_model model, cJSON *block,
+static gs_status put_setting(gs_json_writer *w, const gs_setting *setting, gs_model model,
                              gs_error *error) {
   char *text = strdup(setting->value);
-  const gs_status status =
-      text ? add_parameter(setting->key, text, model, block, error) : fail_memory(error);
+  if (!text) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for %s", OPTIONS);
+  const gs_status status = put_parameter(w, setting->key, text, model, error);
   free(text);
   return status;
 }
 
-static gs_status fill_block(const char *model_word, const gs_setting *settings, int count,
-                            cJSON *blocks, gs_error *error) {
+static gs_status put_block(gs_json_writer *w, const char *model_word, const gs_setting *settings,
+                           int count, gs_error *error) {
   const gs_location location = {.index = -1, .inner = -1};
-  cJSON *block = cJSON_CreateObject();
-  if (!gs_json_append(blocks, block)) return fail_memory(error);
-  if (!gs_json_add_string(block, "model", model_word)) return fail_memory(error);
   gs_model model = GS_MLP;
-  GS_TRY(gs_param_model(block->child, &location, &model, error));
-  for (int i = 0; i < count; i++) GS_TRY(add_setting(&settings[i], model, block, error));
+  gs_json_open_object(w, NULL);
+  gs_json_put_string(w, "model", model_word);
+  GS_TRY(gs_json_writer_status(w, OPTIONS, error));
+  GS_TRY(gs_param_model(gs_json_get(gs_json_opened(w), "model"), &location, &model, error));
+  for (int i = 0; i < count; i++) GS_TRY(put_setting(w, &settings[i], model, error));
   return GS_OK;
 }
 
 gs_status gs_sweep_from_settings(const char *model, const gs_setting *settings, int count,
                                  gs_sweep *sweep, gs_error *error) {
   *sweep = (gs_sweep){.timing = GS_SWEEP_TIMING_NOT_GIVEN};
-  cJSON *blocks = cJSON_CreateArray();
-  if (!blocks) return fail_memory(error);
-  gs_status status = fill_block(model, settings, count, blocks, error);
+  cJSON *blocks = NULL;
+  gs_json_writer w = gs_json_writer_array();
+  gs_status status = put_block(&w, model, settings, count, error);
+  if (status == GS_OK) status = gs_json_finish_as(&w, OPTIONS, &blocks, error);
   if (status == GS_OK) {
     const gs_location location = {.index = -1, .inner = -1};
     snprintf(sweep->name, sizeof sweep->name, "%s", model);
     status = gs_sweep_expand(blocks, &location, sweep, error);
   }
+  gs_json_abandon(&w);
   cJSON_Delete(blocks);
   return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/integer.h"
+#include "base/json_writer.h"
 #include "device/device.h"
 #include "measure/options_json.h"
 #include "net/network.h"
@@ -25,9 +26,8 @@ typedef struct worker_state {
 
 /* Writes a tree as one line and frees it. NULL is "out of memory". */
 static gs_status answer(const worker_state *server, cJSON *tree, gs_error *error) {
-  char *line = tree ? gs_json_print_line(tree) : NULL;
-  cJSON_Delete(tree);
-  if (!line) return GS_FAIL(error, GS_ERR_MEMORY, "no memory for an answer");
+  char *line = NULL;
+  GS_TRY(gs_json_take_line(tree, "an answer", &line, error));
   const size_t length = strlen(line);
   line[length] = '\n'; /* in place of the terminator: one write, one line */
   const bool written = gs_write_all(server->output, line, length + 1);
@@ -36,23 +36,17 @@ static gs_status answer(const worker_state *server, cJSON *tree, gs_error *error
 }
 
 static cJSON *describe_failure(const gs_error *failure) {
-  cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_string(tree, "error", failure->message) &&
-      gs_json_add_string(tree, "status", gs_name(&gs_status_names, failure->status))) {
-    return tree;
-  }
-  cJSON_Delete(tree);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_string(&w, "error", failure->message);
+  gs_json_put_string(&w, "status", gs_name(&gs_status_names, failure->status));
+  return gs_json_finish(&w);
 }
 
 static cJSON *hello(const worker_state *server) {
-  cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_int(tree, "hello", GS_WORKER_PROTOCOL) &&
-      gs_json_add(tree, "device", cJSON_Duplicate(server->about, true))) {
-    return tree;
-  }
-  cJSON_Delete(tree);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_int(&w, "hello", GS_WORKER_PROTOCOL);
+  gs_json_put_copy(&w, "device", server->about);
+  return gs_json_finish(&w);
 }
 
 static cJSON *measure_roofline(const worker_state *server) {
@@ -80,10 +74,9 @@ static cJSON *predict(const worker_state *server, const cJSON *request) {
     gs_config_clear(&config);
   }
   if (status != GS_OK) return describe_failure(&failure);
-  cJSON *tree = cJSON_CreateObject();
-  if (tree && gs_json_add_int(tree, "predicted_bytes", (int64_t)memory.total_bytes)) return tree;
-  cJSON_Delete(tree);
-  return NULL;
+  gs_json_writer w = gs_json_writer_object();
+  gs_json_put_int(&w, "predicted_bytes", (int64_t)memory.total_bytes);
+  return gs_json_finish(&w);
 }
 
 /* ---- cells ---- */
@@ -148,7 +141,7 @@ static cJSON *complete(const cell_request *cell, cJSON *measured) {
   if (round == 0) return gs_record_complete(cell->id, cell->name, params_of(cell), measured);
   gs_outcome outcome = gs_outcome_pending();
   cJSON *line = NULL;
-  if (gs_json_add_string(measured, "id", cell->id) &&
+  if (gs_json_add(measured, "id", cJSON_CreateString(cell->id)) &&
       gs_outcome_read(measured, &outcome, NULL) == GS_OK) {
     line = gs_record_round(cell->id, round, outcome.status,
                            cJSON_GetStringValue(gs_json_get(measured, "error")),
