@@ -168,13 +168,15 @@ static size_t row_offset(const gs_tensor *tensor, int64_t r, int64_t i) {
   return (size_t)(r * tensor->stride + i * tensor->ld) * gs_dtype_bytes(tensor->dtype);
 }
 
+gs_device *gs_group_device;
+
 int gs_support_open_device(void **state) {
-  *state = gs_support_device(2);
+  *state = gs_group_device = gs_support_device(2);
   return 0;
 }
 
 int gs_support_open_device_alone(void **state) {
-  *state = gs_support_device(1);
+  *state = gs_group_device = gs_support_device(1);
   return 0;
 }
 

@@ -31,8 +31,9 @@ bool gs_support_cuda(void);
  * cases take every (n of)-th: call this once for each. Elsewhere they take them all. */
 bool gs_support_takes(int of);
 
-/* A group's set-up and tear-down: *state is the test device with two threads, or
- * with one, for tests that other processes' threads must not hold up. */
+/* A group's set-up and tear-down: *state and gs_group_device are the test device with two
+ * threads, or with one, for tests that other processes' threads must not hold up. */
+extern gs_device *gs_group_device;
 int gs_support_open_device(void **state);
 int gs_support_open_device_alone(void **state);
 int gs_support_close_device(void **state);

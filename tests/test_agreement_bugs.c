@@ -16,8 +16,6 @@
 
 enum { REPLICAS = GS_SANITIZED ? 32 : 64, MANY = 512, UNITS = 64 };
 
-static gs_device *device;
-
 /* ---- what was meant, what is done ---- */
 
 typedef struct measurement {
@@ -28,7 +26,7 @@ typedef struct measurement {
 
 static measurement measure(gs_config config) {
   measurement made = {.config = config};
-  made.network = gs_support_network(device, &config, true);
+  made.network = gs_support_network(gs_group_device, &config, true);
   gs_support_step(made.network, true);
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) {
     made.stats[q] = gs_support_stats(made.network, (gs_quantity)q);
@@ -247,8 +245,8 @@ static void without_slope(const char *bug, int64_t replicas, bool half) {
   for (int64_t l = 1; l < L; l++) {
     const gs_tensor W = gs_network_tensor(made.network, GS_ROLE_WEIGHT, l + 1);
     const gs_tensor db = gs_network_tensor(made.network, GS_ROLE_GRAD_BIAS, l + 1);
-    double *w = gs_support_download(device, &W);
-    double *delta = gs_support_download(device, &db);
+    double *w = gs_support_download(gs_group_device, &W);
+    double *delta = gs_support_download(gs_group_device, &db);
     for (int64_t r = 0; r < replicas; r++) {
       gs_scaled *square = &made.stats[GS_DELTA].stats[(l - 1) * replicas + r].sum_sq;
       const gs_scaled wrong = {back_norm(w, delta, r), 0};
@@ -294,12 +292,6 @@ static void test_nan(void **state) {
   measurement_clear(&made);
 }
 
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_fan),     cmocka_unit_test(test_std),
@@ -309,5 +301,5 @@ int main(void) {
       cmocka_unit_test(test_delta),   cmocka_unit_test(test_float_norm),
       cmocka_unit_test(test_nan),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

@@ -11,8 +11,6 @@
 #include "support_network.h"
 #include "support_sanitizer.h"
 
-static gs_device *device;
-
 static void close_to(double value, double expected, double tolerance) {
   if (fabs(value - expected) <= tolerance) return;
   print_message("%.17g, not %.17g\n", value, expected);
@@ -261,14 +259,14 @@ static void test_seeds(void **state) {
   gs_config config;
   gs_trial all;
   for (int seeds = 1; seeds <= 4; seeds += 3) {
-    const gs_claim_run run = {.device = device, .seed = 7};
+    const gs_claim_run run = {.device = gs_group_device, .seed = 7};
     gs_support_ok(gs_trial_mlp(&run, 5, 9, GS_TANH, gs_trial_scaled(2), &config, &error), &error);
     config.replicas = 3;
     gs_support_ok(gs_trial_run_seeds(&run, &config, seeds, &all, &error), &error);
     double gaps[12];
     gs_trial_gaps(&all, GS_GRAD_WEIGHT, 2, GS_TRIAL_LAST, gaps);
     for (int s = 0; s < seeds; s++) {
-      const gs_claim_run shifted = {.device = device, .seed = 7 + (uint64_t)s};
+      const gs_claim_run shifted = {.device = gs_group_device, .seed = 7 + (uint64_t)s};
       gs_trial part;
       double own[3];
       gs_support_ok(gs_trial_mlp(&shifted, 5, 9, GS_TANH, gs_trial_scaled(2), &config, &error),
@@ -303,7 +301,7 @@ static gs_decades_case right(void) {
 
 static bool holds(const gs_decades_case *wanted, bool falsify) {
   gs_error error = {0};
-  gs_claim_run run = {.device = device, .seed = 3, .falsify = falsify};
+  gs_claim_run run = {.device = gs_group_device, .seed = 3, .falsify = falsify};
   assert_false(gs_claim_passed(&run)); /* of nothing */
   gs_support_ok(gs_trial_check_decades(&run, wanted, &error), &error);
   assert_int_equal(run.count, 1);
@@ -339,7 +337,7 @@ static void test_trial(void **state) {
   gs_error error = {0};
   gs_config config;
   gs_trial trial;
-  const gs_claim_run run = {.device = device, .seed = 5};
+  const gs_claim_run run = {.device = gs_group_device, .seed = 5};
   gs_support_ok(gs_trial_mlp(&run, 5, 16, GS_TANH, gs_trial_scaled(1), &config, &error), &error);
   config.replicas = 8;
   gs_support_ok(gs_trial_run(&run, &config, &trial, &error), &error);
@@ -373,7 +371,7 @@ static void test_a_claim(void **state) {
   (void)state;
   gs_error error = {0};
   int passed = 0;
-  gs_claim_run run = {.device = device, .seed = 1, .report = keep, .context = &passed};
+  gs_claim_run run = {.device = gs_group_device, .seed = 1, .report = keep, .context = &passed};
   if (GS_SANITIZED) return;
   gs_support_ok(gs_claim_pascanu2013(&run, &error), &error);
   assert_true(gs_claim_passed(&run));
@@ -385,12 +383,6 @@ static void test_a_claim(void **state) {
   assert_int_equal(cJSON_GetArraySize(checks), run.count);
   cJSON_Delete(json);
   gs_claim_run_clear(&run);
-}
-
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
 }
 
 int main(void) {
@@ -405,5 +397,5 @@ int main(void) {
       cmocka_unit_test(test_true_and_false), cmocka_unit_test(test_trial),
       cmocka_unit_test(test_a_claim),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

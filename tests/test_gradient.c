@@ -21,8 +21,6 @@ static const double TOLERANCE = 1e-6;
 static double tolerance(void) { return gs_support_cuda() ? 2 * TOLERANCE : TOLERANCE; }
 enum { PROBES = 5, MAX_SEEDS = 100, MAX_REPLICAS = 2, CROSSED = -1 };
 
-static gs_device *device;
-
 /* ---- derivatives ---- */
 
 /* Returns gs_reference_sides of the moved network. */
@@ -32,7 +30,7 @@ static uint64_t losses_at(gs_network *network, const gs_tensor *parameter, const
   double *moved = malloc(size * sizeof *moved);
   assert_non_null(moved);
   for (size_t i = 0; i < size; i++) moved[i] = values[i] + step * direction[i];
-  gs_support_upload(device, parameter, moved);
+  gs_support_upload(gs_group_device, parameter, moved);
   gs_support_step(network, false);
   gs_scaled *loss = gs_support_loss(network);
   for (int64_t r = 0; r < parameter->replicas; r++)
@@ -57,7 +55,7 @@ static bool derivative_along(gs_network *network, const gs_tensor *parameter, co
   for (int64_t r = 0; r < parameter->replicas; r++)
     derivative[r] =
         (8 * (losses[3][r] - losses[1][r]) - (losses[4][r] - losses[0][r])) / (12 * step);
-  gs_support_upload(device, parameter, values);
+  gs_support_upload(gs_group_device, parameter, values);
   return smooth;
 }
 
@@ -92,7 +90,7 @@ static double largest_of(const double *values, int64_t size) {
 static double gradient_error(gs_network *network, const gs_tensor *parameter,
                              const double *gradient) {
   const int64_t size = parameter->rows * parameter->cols;
-  double *values = gs_support_download(device, parameter);
+  double *values = gs_support_download(gs_group_device, parameter);
   double *direction = calloc((size_t)(parameter->replicas * size), sizeof *direction);
   assert_non_null(direction);
   const double step =
@@ -124,7 +122,7 @@ static bool alive(gs_network *network) {
   const gs_tensor gradient =
       gs_network_tensor(network, mlp ? GS_ROLE_GRAD_WEIGHT : GS_ROLE_GRAD_INPUT, mlp ? 1 : 0);
   const int64_t size = gradient.rows * gradient.cols;
-  double *values = gs_support_download(device, &gradient);
+  double *values = gs_support_download(gs_group_device, &gradient);
   bool all = true;
   for (int64_t r = 0; r < gradient.replicas; r++)
     all = all && largest_of(values + r * size, size) > 0;
@@ -151,7 +149,7 @@ static int check_parameters(gs_network *network) {
     const gs_tensor parameter = gs_network_tensor(network, parameters[i].role, parameters[i].index);
     const gs_tensor from = gs_network_tensor(network, parameters[i].gradient, parameters[i].index);
     gs_support_step(network, false);
-    double *gradient = gs_support_download(device, &from);
+    double *gradient = gs_support_download(gs_group_device, &from);
     const double error = gradient_error(network, &parameter, gradient);
     free(gradient);
     if (error <= tolerance() && !(error < 0)) continue;
@@ -167,7 +165,7 @@ static int check_network(gs_config *config) {
   int failures = CROSSED;
   for (config->seed = 1; failures == CROSSED; config->seed++) {
     if (config->seed > MAX_SEEDS) fail_msg("every network crosses a kink");
-    gs_network *network = gs_support_network(device, config, true);
+    gs_network *network = gs_support_network(gs_group_device, config, true);
     if (alive(network)) failures = check_parameters(network);
     gs_network_destroy(network);
   }
@@ -300,7 +298,7 @@ static void test_scaled(void **state) {
       config.batch = 3;
       config.dtype = GS_F64;
       config.replicas = 2;
-      gs_network *network = gs_support_network(device, &config, true);
+      gs_network *network = gs_support_network(gs_group_device, &config, true);
       gs_support_step(network, true);
       gs_quantity_stats stats = gs_support_stats(network, GS_GRAD_WEIGHT);
       assert_true(stats.stats[0].exponent != 0);
@@ -322,11 +320,11 @@ static void test_finds_wrong_gradients(void **state) {
   gs_config config = gs_support_rnn(4, n, GS_TANH, GS_INIT_LECUN_NORMAL);
   config.dtype = GS_F64;
   config.batch = 3;
-  gs_network *network = gs_support_network(device, &config, true);
+  gs_network *network = gs_support_network(gs_group_device, &config, true);
   gs_support_step(network, false);
   const gs_tensor parameter = gs_network_tensor(network, GS_ROLE_WEIGHT, 1);
   const gs_tensor from = gs_network_tensor(network, GS_ROLE_GRAD_WEIGHT, 1);
-  double *right = gs_support_download(device, &from);
+  double *right = gs_support_download(gs_group_device, &from);
   double *wrong = malloc((size_t)(n * n) * sizeof *wrong);
   assert_non_null(wrong);
   assert_true(gradient_error(network, &parameter, right) <= TOLERANCE);
@@ -347,12 +345,6 @@ static void test_finds_wrong_gradients(void **state) {
   gs_config_clear(&config);
 }
 
-static int setup(void **state) {
-  gs_support_open_device_alone(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_finds_wrong_gradients),
@@ -361,5 +353,5 @@ int main(void) {
       cmocka_unit_test(test_blocks),
       cmocka_unit_test(test_scaled),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device_alone, gs_support_close_device);
 }

@@ -8,8 +8,6 @@
 #include "support_network.h"
 #include "theory/binomial.h"
 
-static gs_device *device;
-
 static const gs_allowance NONE = {0, 0, 0, 1};
 
 static gs_judgement judge(int64_t networks, double centre, double sd, double typical,
@@ -189,7 +187,7 @@ static void check_cell(gs_config config, gs_agreement_verdict verdict, const cha
   gs_quantity_stats stats[GS_QUANTITY_COUNT];
   config.replicas = 16;
   config.stats = GS_STATS_NORMS;
-  gs_network *network = gs_support_network(device, &config, false);
+  gs_network *network = gs_support_network(gs_group_device, &config, false);
   gs_support_step(network, true);
   for (int q = 0; q < GS_QUANTITY_COUNT; q++) stats[q] = gs_support_stats(network, (gs_quantity)q);
   gs_support_ok(gs_theory_of(&config, &theory, &error), &error);
@@ -256,12 +254,6 @@ static void test_native(void **state) {
   check_cell(config, GS_OUTSIDE_VALIDITY, "native");
 }
 
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_standard_error),
@@ -278,5 +270,5 @@ int main(void) {
       cmocka_unit_test(test_native),
       cmocka_unit_test(test_far),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

@@ -8,8 +8,6 @@
 #include "device/scale.h"
 #include "support_network.h"
 
-static gs_device *device;
-
 /* ---- comparison ---- */
 
 static bool same_scaled(gs_scaled a, gs_scaled b) {
@@ -86,8 +84,8 @@ static void compare_gradients(gs_network *extended, gs_network *native) {
     const gs_tensor of_a = gs_network_tensor(extended, parameters[k].gradient, parameters[k].index);
     const gs_tensor of_b = gs_network_tensor(native, parameters[k].gradient, parameters[k].index);
     const size_t size = (size_t)(of_a.replicas * of_a.rows * of_a.cols);
-    double *a = gs_support_download(device, &of_a);
-    double *b = gs_support_download(device, &of_b);
+    double *a = gs_support_download(gs_group_device, &of_a);
+    double *b = gs_support_download(gs_group_device, &of_b);
     for (size_t i = 0; i < size; i++)
       if (!(a[i] == b[i]))
         fail_msg("gradient %d of role %d, element %zu: %a, not %a", (int)parameters[k].index,
@@ -115,9 +113,9 @@ typedef enum excursion { STAYS, LEAVES, EITHER } excursion;
 static void compare_ranges(gs_config *config, excursion expected) {
   config->stats = GS_STATS_FULL;
   config->range = GS_RANGE_EXTENDED;
-  gs_network *extended = gs_support_network(device, config, true);
+  gs_network *extended = gs_support_network(gs_group_device, config, true);
   config->range = GS_RANGE_NATIVE;
-  gs_network *native = gs_support_network(device, config, true);
+  gs_network *native = gs_support_network(gs_group_device, config, true);
   gs_support_step(extended, true);
   gs_support_step(native, true);
   int64_t farthest = 0;
@@ -254,17 +252,11 @@ static void test_comparison(void **state) {
   assert_false(same_histogram(b, a, 4, 1));
 }
 
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_comparison),
       cmocka_unit_test(test_mlp),
       cmocka_unit_test(test_rnn),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

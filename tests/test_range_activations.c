@@ -11,8 +11,6 @@
 
 enum { N = 24, B = 3, MAX = 100 };
 
-static gs_device *device;
-
 /* Layers (steps) 1..length: log10 of the norms, and counts. */
 typedef struct trace {
   double h[MAX + 1], delta[MAX + 1], grad_weight[MAX + 1];
@@ -42,7 +40,7 @@ typedef struct wide_network {
 
 static double *values_of(const wide_network *w, gs_role role, int64_t index) {
   const gs_tensor tensor = gs_network_tensor(w->network, role, index);
-  return tensor.data ? gs_support_download(device, &tensor) : NULL;
+  return tensor.data ? gs_support_download(gs_group_device, &tensor) : NULL;
 }
 
 /* W of layer or step l. */
@@ -162,7 +160,7 @@ static void check_network(gs_config *config) {
   config->batch = B;
   config->stats = GS_STATS_NORMS;
   config->range = GS_RANGE_EXTENDED;
-  gs_network *network = gs_support_network(device, config, false);
+  gs_network *network = gs_support_network(gs_group_device, config, false);
   gs_support_step(network, true);
   trace *want = wide_trace(network);
   /* rounding errors of f32 add up over the layers */
@@ -250,12 +248,6 @@ static void test_slopes(void **state) {
   }
 }
 
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_mlp),
@@ -263,5 +255,5 @@ int main(void) {
       cmocka_unit_test(test_rnn),
       cmocka_unit_test(test_slopes),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

@@ -14,8 +14,6 @@ enum { SIGMOID_DEPTH = 1000, RELU_DEPTH = 200, STEPS = 800 };
 enum { SIGMOID_DEPTH = 10000, RELU_DEPTH = 1000, STEPS = 5000 };
 #endif
 
-static gs_device *device;
-
 /* Elements of a quantity by kind, over all points and replicas. */
 typedef struct tally {
   int64_t count, nan, inf, zero;
@@ -61,7 +59,7 @@ static double decades_of(gs_network *network) {
 
 static gs_network *run(gs_config *config) {
   config->stats = GS_STATS_NORMS;
-  gs_network *network = gs_support_network(device, config, false);
+  gs_network *network = gs_support_network(gs_group_device, config, false);
   gs_support_step(network, true);
   return network;
 }
@@ -121,8 +119,8 @@ static double *plain_norms(gs_network *network) {
   const int64_t n = config->hidden, B = config->batch, T = config->seq_len;
   const gs_tensor weight = gs_network_tensor(network, GS_ROLE_WEIGHT, 1);
   const gs_tensor target = gs_network_tensor(network, GS_ROLE_TARGET, 0);
-  double *w = gs_support_download(device, &weight);
-  double *delta = gs_support_download(device, &target);
+  double *w = gs_support_download(gs_group_device, &weight);
+  double *delta = gs_support_download(gs_group_device, &target);
   double *next = malloc((size_t)(B * n) * sizeof *next);
   double *norms = calloc((size_t)T + 1, sizeof *norms);
   assert_non_null(next);
@@ -269,17 +267,11 @@ static void test_revival(void **state) {
   }
 }
 
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sigmoid),    cmocka_unit_test(test_relu),
       cmocka_unit_test(test_linear_rnn), cmocka_unit_test(test_f64),
       cmocka_unit_test(test_revival),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

@@ -15,8 +15,6 @@
 
 enum { REPLICAS = GS_SANITIZED ? 24 : 96 };
 
-static gs_device *device;
-
 typedef struct sample {
   double mean, sd;
 } sample;
@@ -78,7 +76,7 @@ static void check(gs_config config, allowance allowed) {
                 gs_name(&gs_activation_names, config.activation.kind),
                 gs_name(&gs_init_names, config.init.kind), (int)config.batch,
                 gs_name(&gs_validity_names, theory.validity));
-  gs_network *network = gs_support_network(device, &config, false);
+  gs_network *network = gs_support_network(gs_group_device, &config, false);
   gs_support_step(network, true);
   gs_quantity_stats delta = gs_support_stats(network, GS_DELTA);
   gs_decades_of(&delta, REPLICAS, decades);
@@ -244,12 +242,6 @@ static void test_untied_biases(void **state) {
   check(config, (allowance){0.03, 0.34, false});
 }
 
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_exact),         cmocka_unit_test(test_wide),
@@ -258,5 +250,5 @@ int main(void) {
       cmocka_unit_test(test_tied_alike),    cmocka_unit_test(test_heavy_tails),
       cmocka_unit_test(test_untied_biases),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }

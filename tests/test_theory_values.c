@@ -18,8 +18,6 @@ enum { REPLICAS = 16 };
 enum { REPLICAS = 64 };
 #endif
 
-static gs_device *device;
-
 typedef struct moments {
   double mean, sd;
   int64_t count;
@@ -45,7 +43,7 @@ static gs_config single_example(gs_config config) {
 static double *measure(gs_config *config, int64_t replicas) {
   config->replicas = replicas;
   config->stats = GS_STATS_NORMS;
-  gs_network *network = gs_support_network(device, config, false);
+  gs_network *network = gs_support_network(gs_group_device, config, false);
   gs_support_step(network, true);
   gs_quantity_stats stats = gs_support_stats(network, GS_DELTA);
   double *logs = malloc((size_t)(stats.points * replicas) * sizeof *logs);
@@ -198,7 +196,7 @@ static void check_irnn(int64_t T) {
   for (int64_t k = 1; k <= T; k++) expected *= (2 * (double)k - 1) / (2 * (double)k);
   config.replicas = REPLICAS;
   config.stats = GS_STATS_NORMS;
-  gs_network *network = gs_support_network(device, &config, false);
+  gs_network *network = gs_support_network(gs_group_device, &config, false);
   gs_support_step(network, true);
   gs_quantity_stats stats = gs_support_stats(network, GS_DELTA);
   double alive[REPLICAS];
@@ -230,12 +228,6 @@ static void test_irnn(void **state) {
   check_irnn(100);
 }
 
-static int setup(void **state) {
-  gs_support_open_device(state);
-  device = *state;
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_relu_he),
@@ -246,5 +238,5 @@ int main(void) {
       cmocka_unit_test(test_irnn),
       cmocka_unit_test(test_orthogonal_linear_rnn),
   };
-  return cmocka_run_group_tests(tests, setup, gs_support_close_device);
+  return cmocka_run_group_tests(tests, gs_support_open_device, gs_support_close_device);
 }
