@@ -88,8 +88,8 @@ __global__ void __launch_bounds__(WALK_THREADS)
     } else {
 #pragma unroll
       for (int i = 0; i < RUN_QUADS<T>; i++) {
-        draw<KIND>(stream, scale, static_cast<uint32_t>(place.replica), place.quad + i,
-                   values + QUAD * i);
+        const auto quad = place.quad + static_cast<QuadIndex<ROWS>>(i);
+        draw<KIND>(stream, scale, static_cast<uint32_t>(place.replica), quad, values + QUAD * i);
       }
     }
     Pack<T, RUN<T>> run;

@@ -179,12 +179,15 @@ column_sums(const Normalize &pass, int64_t replica, int64_t col, Sums<lanes_of<T
   }
   __syncthreads(); /* an earlier call's readers are done */
 #pragma unroll
-  for (int i = 0; i < V; i++) shared[threadIdx.y][threadIdx.x * V + i] = sums.at[i];
+  for (int i = 0; i < V; i++) {
+    shared[threadIdx.y][threadIdx.x * V + static_cast<unsigned>(i)] = sums.at[i];
+  }
   __syncthreads();
 #pragma unroll
   for (int i = 0; i < V; i++) {
-    sums.at[i] = shared[0][threadIdx.x * V + i];
-    for (int warp = 1; warp < WARPS; warp++) sums.at[i] += shared[warp][threadIdx.x * V + i];
+    sums.at[i] = shared[0][threadIdx.x * V + static_cast<unsigned>(i)];
+    for (int warp = 1; warp < WARPS; warp++)
+      sums.at[i] += shared[warp][threadIdx.x * V + static_cast<unsigned>(i)];
   }
   return sums;
 }
