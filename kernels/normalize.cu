@@ -15,7 +15,7 @@ namespace {
 
 constexpr int LANES = 32;
 constexpr int WARPS = 8;
-constexpr int NORMALIZE_THREADS = LANES * WARPS;
+[[maybe_unused]] constexpr int NORMALIZE_THREADS = LANES * WARPS; /* on the CPU */
 
 struct Normalize {
   gs_tensor x, dy, out;
@@ -186,8 +186,9 @@ column_sums(const Normalize &pass, int64_t replica, int64_t col, Sums<lanes_of<T
 #pragma unroll
   for (int i = 0; i < V; i++) {
     sums.at[i] = shared[0][threadIdx.x * V + static_cast<unsigned>(i)];
-    for (int warp = 1; warp < WARPS; warp++)
+    for (int warp = 1; warp < WARPS; warp++) {
       sums.at[i] += shared[warp][threadIdx.x * V + static_cast<unsigned>(i)];
+    }
   }
   return sums;
 }
