@@ -1,5 +1,5 @@
-"""Adds a parameter, a model, a subcommand and an activation to a copy of the sources, as CONTRIBUTING.md says, and shows
-that what is left out is caught: by the compiler, or by a test that walks the tables.
+"""Adds a parameter, a model, a subcommand, a statistic and an activation to a copy of the sources, as CONTRIBUTING.md
+says, and shows that what is left out is caught: by the compiler, or by a test that walks the tables.
 
 The copy is compiled without optimisation, and takes from the build what knows nothing of
 networks (host/base, host/device)."""
@@ -54,6 +54,7 @@ def edit(path, pattern, replacement):
 class Copy:
     def __init__(self, root):
         self.root = root
+        self.objects = {}
         leave = shutil.ignore_patterns("data", "fuzz", "cuda_on_cpu", "ptx_on_cpu", "__pycache__", "pictures")
         for folder in ("host", "tests", "tools", "docs", "results"):
             shutil.copytree(SOURCE / folder, root / folder, ignore=leave, symlinks=True)
@@ -78,16 +79,19 @@ class Copy:
                                "-o", str(output)], capture_output=True, text=True, check=False)
         return output if done.returncode == 0 else None, done.stderr
 
-    def link(self):
-        names = [f"{folder}/{path.name}" for folder in FOLDERS
-                 for path in sorted((self.root / "host" / folder).glob("*.c"))]
-        names.append("device/no_cuda.c")
+    def link(self, *names):
+        """The program, of all files, or again after these have changed."""
+        if not names:
+            names = [f"{folder}/{path.name}" for folder in FOLDERS
+                     for path in sorted((self.root / "host" / folder).glob("*.c"))]
+            names.append("device/no_cuda.c")
         with ThreadPoolExecutor(2) as pool:
             made = list(pool.map(self.compile, names))
         said = "".join(words for output, words in made if output is None)
         assert not said, said
+        self.objects.update(zip(names, (str(output) for output, _ in made)))
         program = self.root / "gradsweep"
-        subprocess.run([CC, "-fopenmp", "-o", str(program), *[str(output) for output, _ in made],
+        subprocess.run([CC, "-fopenmp", "-o", str(program), *self.objects.values(),
                         str(BUILD / "libgradsweep_core.a"), "-lcjson", "-ldnnl", "-lpthread", "-ldl", "-lm"],
                        check=True)
         return program
@@ -162,7 +166,7 @@ class NewParts(unittest.TestCase):
                             ("theory/atoms.c", "atoms.c")):
             self.assert_refused(name, where, "GS_CUBE", warnings="-Werror=switch")
 
-    def test_a_parameter_a_model_and_a_command(self):
+    def test_a_parameter_a_model_a_command_and_a_statistic(self):
         self.add_parameter()
         self.add_model()
         self.add_command()
@@ -171,6 +175,7 @@ class NewParts(unittest.TestCase):
         self.check_stale()
         self.check_parameter()
         self.check_model()
+        self.check_statistic()
 
     def check_stale(self):
         """What is generated is stale until it is generated."""
@@ -210,6 +215,34 @@ class NewParts(unittest.TestCase):
         self.assertEqual(cells["twin"]["agreement"]["message"], WORDS)
         self.assertIn(f"no_theory: {WORDS}", self.run_program("theory", "twin", *shape))
         self.assertIn("step lost", self.run_program("run", "twin", *shape, "--time-limit=0", "--out", "other"))
+
+    def measure(self, code):
+        """A cell's record, and whether it is what the schema says."""
+        out = self.copy.root / "statistic"
+        self.run_program("run", "mlp", "--depth=3", "--width=9", "--time-limit=0", "--overwrite", "--out", str(out),
+                         code=code)
+        cell = json.loads((out / "results.json").read_text())["cells"][0]
+        return cell, self.run_script(self.copy.root / "tests" / "validate_results.py", out / "results.json")
+
+    def check_statistic(self):
+        """A new column of the layers is believed once its shape is known, and is in the schema."""
+        edit(self.host / "measure/layers.c", r'(    \{NULL, "dead_share", dead_of, dies\},\n)',
+             r'\1    {NULL, "none_share", zero_of, NULL},\n')
+        self.program = self.copy.link("measure/layers.c")
+        cell, _ = self.measure(2)
+        self.assertEqual(cell["status"], "crashed")
+        self.assertIn("no record", cell["error"])
+        edit(self.host / "sweep/record_shape.c", r'(MAY\("dead_share", shares\))',
+             r'\1, HAS("none_share", shares)')
+        self.program = self.copy.link("sweep/record_shape.c")
+        cell, done = self.measure(0)
+        self.assertEqual(cell["layers"]["delta"]["none_share"], cell["layers"]["delta"]["zero_share"])
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("none_share", done.stdout)
+        edit(self.copy.root / "results/schema.json", r'("dead_share": \{"\$ref": "#/\$defs/shares"\},)',
+             r'\1 "none_share": {"$ref": "#/$defs/shares"},')
+        cell, done = self.measure(0)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":
