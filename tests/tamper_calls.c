@@ -83,7 +83,7 @@ pid_t fork(void) {
   char line[64];
   if (fails("clone")) return -1;
   const pid_t child = REAL(fork)();
-  snprintf(line, sizeof line, "fork() = %d\n", child);
+  snprintf(line, sizeof line, "--- child %d ---\n", child);
   if (trace >= 0 && child > 0) say(line);
   return child;
 }

@@ -108,8 +108,8 @@ def reached(call, trace):
 
 def workers_of(trace):
     """The processes that were forked; threads are none."""
-    return [int(number) for number in
-            re.findall(r"^(?:clone3?|v?fork)\((?!.*CLONE_THREAD).*\) += (\d+)$", trace, re.MULTILINE)]
+    forks = (r"^(?:clone3?|v?fork)\((?!.*CLONE_THREAD).*\) += (\d+)$", r"^--- child (\d+) ---$")
+    return [int(number) for fork in forks for number in re.findall(fork, trace, re.MULTILINE)]
 
 
 def some_of(calls, stride, offset):
