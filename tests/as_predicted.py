@@ -31,7 +31,7 @@ def main():
     others = [c for c in wide if c["agreement"]["verdict"] != "as predicted"]
     for cell in others:
         agreement = cell["agreement"]
-        print(f"{cell['name']}: {agreement['verdict']}: {agreement['words']}")
+        print(f"{cell['name']}: {agreement['verdict']}: {agreement['message']}")
         if agreement["verdict"] == "off" or not agreement["message"]:
             faults.append(f"{cell['name']}: not explained")
     share = 1 - len(others) / len(wide)

@@ -73,7 +73,7 @@ def compare(name, first, last, theory, slack, sd_slack):
     dead = 1 - count / networks
     mean, sd = decades.mean(), decades.std(ddof=1)
     print(f"{name}: mean {mean:.4f} ({expected['typical']:.4f}), sd {sd:.4f} ({expected['sd']:.4f}), "
-          f"dead {dead:.4f} ({theory['dead_law']} {share:.4f}), {theory['reach']}")
+          f"dead {dead:.4f} ({theory['dead_law']} {share:.4f}), {theory['validity']}")
     good = abs(mean - expected["typical"]) <= 5 * sd / math.sqrt(count) + slack
     kurtosis = ((decades - mean) ** 4).mean() / sd ** 4
     good &= abs(sd / expected["sd"] - 1) <= 5 * math.sqrt((kurtosis - 1) / (4 * count)) + sd_slack

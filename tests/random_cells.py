@@ -91,7 +91,7 @@ def test(program):
     counts = {verdict: verdicts.count(verdict) for verdict in ("as predicted", "off", "outside reach")}
     for cell in cells:
         if cell["agreement"]["verdict"] == "off":
-            print(f"off: {cell['name']}: {cell['agreement']['words']}")
+            print(f"off: {cell['name']}: {cell['agreement']['message']}")
     print(counts)
     claimed = counts["as predicted"] + counts["off"]
     return len(cells) == COUNT and counts["off"] <= MAX_OFF * claimed and claimed >= 0.75 * COUNT
