@@ -70,6 +70,13 @@ class Cases(ProgramTest):
         mean = normed["layers"]["delta"]["log10_norm"]["mean"]
         self.assertAlmostEqual(normed["summary"]["decades"]["mean"], mean[0] - mean[-1], delta=1e-12)
 
+    def test_the_table_says_whose_decades(self):
+        for residual, said in (("none", 0), ("none,plain", 1)):
+            done = self.program("run", "mlp", "--depth=4", "--width=8", f"--residual={residual}", "--time-limit=0",
+                                "--out", self.scratch / residual)
+            self.assert_code(done, 0)
+            self.assertEqual(done.stdout.count("decades of residual networks: "), said)
+
     def test_two_examples_are_plus_and_minus_one(self):
         """Batch norm of two examples: y = +-1, less what epsilon does, and hardly a gradient."""
         (cell,) = self.run_blocks({"depth": 3, "width": 8, "batch": 2, "norm": "batch", "norm_at": "h",

@@ -232,13 +232,25 @@ static void print_agreement(FILE *stream, const gs_sweep *sweep, const gs_outcom
   }
 }
 
-static void print_legend(FILE *stream, bool networks) {
+/* Whether a cell's decades are not delta's. */
+static bool has_residual(const gs_sweep *sweep) {
+  for (int64_t i = 0; i < sweep->count; i++) {
+    if (gs_model_decades(&sweep->cells[i].config) == GS_GRAD_STREAM) return true;
+  }
+  return false;
+}
+
+static void print_legend(FILE *stream, bool networks, bool residual) {
   (void)fputs("\ndecades: log10 of the norm of delta, first layer or step over last, over replicas;"
               " z: standard errors\nfrom the predicted mean; lost: where, going back, over half of"
               " delta would be zero or infinite in f16, f32;\nfloor: the least time a step can"
               " take here (!: not trustworthy); timed: how many samples; noise: their\n5th to 95th"
               " percentile over the median (?: one sample has none)\n",
               stream);
+  if (residual) {
+    (void)fputs("decades of residual networks: of the stream's gradient, first point over last\n",
+                stream);
+  }
   if (networks) {
     (void)fputs(
         "dead: networks whose first delta is zero; inf or NaN: whose delta is not finite; both"
@@ -279,7 +291,7 @@ gs_status gs_table_print(FILE *stream, const gs_sweep *sweep, const gs_outcome *
     GS_TRY(print_jacobians(&page, sweep, outcomes, error));
   }
   if (printed) {
-    print_legend(stream, networks);
+    print_legend(stream, networks, has_residual(sweep));
     print_agreement(stream, sweep, outcomes);
     gs_table_timing_print(stream, sweep, outcomes);
   }
