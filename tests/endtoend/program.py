@@ -26,7 +26,7 @@ PROGRAM = os.environ.get("GRADSWEEP")
 SMALL = ["mlp", "--depth=1,2,3", "--width=8", "--batch=4", "--replicas=2",
          "--activation=tanh,relu", "--time-limit=0"]
 SMALL_COUNT = 6
-LIMIT_S = 120  # of any one run; far more than it takes
+LIMIT_S = 300  # of any one run; far more than it takes
 
 
 def environment(fault=None, **more):
